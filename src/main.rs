@@ -1,1 +1,3 @@
-fn main(){}
+//! The `ringfence` command.
+
+fn main() {}

@@ -1,1 +1,1 @@
-#[test] fn x(){}
+//! The specification: what Ringfence does, over real HTTP, on both databases, against the simulator.

@@ -1,0 +1,108 @@
+//! The record of one call or one change.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{DivisionId, EventId, KeyId, OperatorId, StreamId, TenantId};
+
+/// The intent: who, what, under which policies, in which divisions. Committed before any data or effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Also the correlation id.
+    pub id: EventId,
+    /// When the request was read.
+    pub at: DateTime<Utc>,
+    /// The process that wrote it.
+    pub stream: StreamId,
+    /// What kind of thing happened.
+    pub kind: EventKind,
+    /// Who did it.
+    pub actor: Actor,
+    /// Genesys's `operation_id`, `token.issue`, or an operator's action such as `tenant.add`.
+    pub operation: Option<String>,
+    /// Where it came from.
+    pub source: Option<IpAddr>,
+    /// Everything else, as one JSON object ([`Call`], or `{"before": …, "after": …}` of a change), encoded once.
+    pub detail: String,
+}
+
+/// What kind of thing an event records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum EventKind {
+    /// A tenant's request on the gateway listener.
+    Call,
+    /// An operator's change.
+    Change,
+    /// An operator's or auditor's search or export of the record.
+    Search,
+    /// An operator's request that was refused.
+    Refusal,
+}
+
+/// Who did it, as far as that was established.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Actor {
+    /// The tenant whose key it was.
+    pub tenant_id: Option<TenantId>,
+    /// The key.
+    pub key_id: Option<KeyId>,
+    /// The operator.
+    pub operator_id: Option<OperatorId>,
+}
+
+/// The detail of a tenant's call.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Call {
+    /// The request's method.
+    pub method: String,
+    /// The request's path with its ids, as sent by the caller, cut to 2,000 characters.
+    pub path: String,
+    /// Divisions that the request named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub divisions_asked: Vec<DivisionId>,
+    /// Divisions that the policy granted: what the request was narrowed to.
+    pub divisions: Vec<DivisionId>,
+    /// `allow`, `deny`, or absent where no policy was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<&'static str>,
+    /// The ids of the policies that decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// SHA-256 of the caller's query and body, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_before: Option<String>,
+    /// SHA-256 of the query and body that were sent upstream, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_after: Option<String>,
+    /// Deprecated forms that were understood and translated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// How it ended. Follows its event, linked by the id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The event that ended.
+    pub event_id: EventId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `ok`, `aborted`, `unknown`, or the code of the refusal that the caller was shown.
+    pub code: String,
+    /// The HTTP status that the caller was sent.
+    pub status: Option<u16>,
+    /// Everything else, as one JSON object: upstream status and correlation id, items dropped, bytes, durations.
+    pub detail: String,
+}
+
+/// An event with its outcome, as the record is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// What was intended.
+    pub event: Event,
+    /// How it ended; absent until known.
+    pub outcome: Option<Outcome>,
+}

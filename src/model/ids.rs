@@ -1,0 +1,125 @@
+//! Identifiers, each its own type, parsed once.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// An identifier that does not have the form its kind asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} id `{value}` is not valid: expected {expected}")]
+pub struct InvalidId {
+    kind: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+        #[serde(try_from = "String", into = "String")]
+        #[sqlx(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(value: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(value) {
+                    Ok(Self(value.to_owned()))
+                } else {
+                    let value = value.chars().take(80).collect();
+                    Err(InvalidId { kind: $kind, value, expected: $expected })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(value: String) -> Result<Self, InvalidId> {
+                value.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+fn is_name(value: &str) -> bool {
+    (1..=63).contains(&value.len())
+        && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_base32(value: &str, length: usize) -> bool {
+    value.len() == length && value.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+}
+
+text_id!(
+    /// A tenant's id, chosen by the operator: `[a-z0-9-]{1,63}`.
+    TenantId, "tenant", "1 to 63 characters of a-z, 0-9 and -", is_name
+);
+text_id!(
+    /// A service account's id, chosen by the operator: `[a-z0-9-]{1,63}`.
+    ServiceAccountId, "service account", "1 to 63 characters of a-z, 0-9 and -", is_name
+);
+text_id!(
+    /// A Genesys division's id: a UUID in lower case. Never `*`, Genesys's name for all divisions.
+    DivisionId, "division", "a UUID in lower case, as Genesys shows it",
+    |value| value.len() == 36
+        && uuid::Uuid::try_parse(value).is_ok()
+        && !value.bytes().any(|byte| byte.is_ascii_uppercase())
+);
+text_id!(
+    /// A key's public half, 16 lower-case base32 characters: the `client_id` that an SDK sends.
+    KeyId, "key", "16 lower-case base32 characters", |value| is_base32(value, 16)
+);
+text_id!(
+    /// The public half of an operator's API token: 16 lower-case base32 characters.
+    TokenId, "token", "16 lower-case base32 characters", |value| is_base32(value, 16)
+);
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        text_id!($(#[$doc])* $name, $kind, "a UUID in lower case", |value| {
+            value.len() == 36 && uuid::Uuid::try_parse(value).is_ok()
+        });
+
+        impl From<uuid::Uuid> for $name {
+            fn from(id: uuid::Uuid) -> Self {
+                Self(id.hyphenated().to_string())
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// An event's id, a `UUIDv7`; also the correlation id that the caller is shown (`ININ-Correlation-Id`, `contextId`).
+    EventId, "event"
+);
+uuid_id!(
+    /// One process's stream of events, from start to stop.
+    StreamId, "stream"
+);
+uuid_id!(
+    /// An operator's id.
+    OperatorId, "operator"
+);

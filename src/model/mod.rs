@@ -1,0 +1,19 @@
+//! The nouns: what is kept, passed along and recorded. No behaviour that needs a database or a network.
+
+mod event;
+mod ids;
+mod key;
+mod operator;
+mod policy;
+mod service_account;
+mod tenant;
+
+pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent};
+pub use ids::{
+    DivisionId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId, TokenId,
+};
+pub use key::{ApiKey, Cidr, InvalidKey, Key};
+pub use operator::{Operator, OperatorToken, Role};
+pub use policy::{PolicyMode, PolicyVersion};
+pub use service_account::ServiceAccount;
+pub use tenant::{CrossDivision, Tenant};

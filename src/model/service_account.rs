@@ -1,0 +1,31 @@
+//! An OAuth client of the Genesys organisation.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::ServiceAccountId;
+
+/// An upstream OAuth client: in which organisation and region, with which sealed secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceAccount {
+    /// Chosen by the operator; never changes.
+    pub id: ServiceAccountId,
+    /// Genesys's id of the OAuth client.
+    pub client_id: String,
+    /// The client's secret, sealed under the master key with the account's id as associated data.
+    #[serde(skip)]
+    pub sealed_secret: Vec<u8>,
+    /// Where the API is, such as `https://api.mypurecloud.de`; without a trailing slash.
+    pub api_url: String,
+    /// Where tokens are issued, such as `https://login.mypurecloud.de`; without a trailing slash.
+    pub login_url: String,
+    /// May serve several tenants; weaker, because Genesys then enforces no fence between them.
+    pub shared: bool,
+    /// Why it is shared, what it is for.
+    pub description: String,
+    /// When the account was registered.
+    pub created_at: DateTime<Utc>,
+    /// The store's version at the last change.
+    #[serde(skip)]
+    pub version: i64,
+}

@@ -1,0 +1,44 @@
+//! A client company of the BPO.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{DivisionId, ServiceAccountId, TenantId};
+
+/// A client company: which divisions are its own, through which service account it reaches Genesys, what it may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Chosen by the operator; never changes.
+    pub id: TenantId,
+    /// For people.
+    pub name: String,
+    /// The tenant's own divisions; never empty, no division belongs to two tenants.
+    pub division_ids: Vec<DivisionId>,
+    /// The account that the tenant's calls are made with upstream.
+    pub service_account: ServiceAccountId,
+    /// The name of a template in `policies/templates`.
+    pub policy_template: String,
+    /// How a conversation that other divisions took part in is shown.
+    pub cross_division: CrossDivision,
+    /// The tenant's agents serve no other client.
+    pub dedicated_agents: bool,
+    /// A suspended tenant's calls are refused.
+    pub suspended: bool,
+    /// When the tenant was registered.
+    pub created_at: DateTime<Utc>,
+    /// When anything above last changed.
+    pub updated_at: DateTime<Utc>,
+    /// The store's version at that change: a tenant's *generation*.
+    #[serde(default)]
+    pub version: i64,
+}
+
+/// How a conversation is shown to a tenant whose divisions are only some of those it touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum CrossDivision {
+    /// Id, start and end only.
+    #[default]
+    Stub,
+}
