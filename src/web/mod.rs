@@ -1,1 +1,3 @@
-//! To come.
+//! What the HTTP surfaces share.
+
+pub mod health;
