@@ -61,13 +61,12 @@ async fn sealed(
     store: &Store,
     clock: &Clock,
 ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let kept = match store.sealed(purpose).await? {
-        Some(kept) => kept,
+    let kept = if let Some(kept) = store.sealed(purpose).await? {
+        kept
+    } else {
         // Replicas that start at once agree on the first one kept.
-        None => {
-            let made = master.seal(purpose, &secret::random_key()?)?;
-            store.keep_sealed(purpose, &made, clock.now()).await?
-        }
+        let made = master.seal(purpose, &secret::random_key()?)?;
+        store.keep_sealed(purpose, &made, clock.now()).await?
     };
     master.open(purpose, &kept).with_context(|| {
         format!("the store's {purpose} was sealed under another master key: check `[secrets]` and `[store]`")

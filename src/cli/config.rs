@@ -21,7 +21,7 @@ enum Command {
 
 /// Print the effective configuration, checked, with passwords as `***`.
 ///
-/// The file, then the RINGFENCE__SECTION__KEY variables of the environment; paths are absolute.
+/// The file, then the `RINGFENCE__SECTION__KEY` variables of the environment; paths are absolute.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 struct Show {

@@ -22,9 +22,9 @@ use crate::{
 
 /// Write a configuration and a master key, create the store, add the first admin.
 ///
-/// The admin's API token is printed once and expires after 90 days. RINGFENCE__SECTION__KEY variables hold and are
-/// written into the file, which only its owner may read: RINGFENCE__STORE__URL chooses PostgreSQL. An installation that
-/// is there already is left alone.
+/// The admin's API token is printed once and expires after 90 days. `RINGFENCE__SECTION__KEY` variables hold and
+/// are written into the file, which only its owner may read: `RINGFENCE__STORE__URL` chooses PostgreSQL. An
+/// installation that is there already is left alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
