@@ -4,6 +4,8 @@ use std::{fmt, io, path::Path, path::PathBuf};
 
 use figment::error::Kind;
 
+use super::url;
+
 /// A configuration that cannot be used; the process exits 64.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -95,12 +97,16 @@ fn from_kind(path: &[String], kind: Kind, file: &Path) -> Problem {
             unknown(path.is_empty() || key == field, known)
         }
         Kind::UnknownVariant(value, known) => format!("`{value}` is not one of {}", listed(known)),
-        Kind::InvalidType(actual, expected) => format!("found {actual}, expected {expected}"),
-        Kind::InvalidValue(actual, expected) => format!("{actual} is not valid, expected {expected}"),
+        Kind::InvalidType(actual, expected) => {
+            format!("found {}, expected {expected}", url::redact(&actual.to_string()))
+        }
+        Kind::InvalidValue(actual, expected) => {
+            format!("{} is not valid, expected {expected}", url::redact(&actual.to_string()))
+        }
         Kind::InvalidLength(length, expected) => format!("has {length} elements, expected {expected}"),
         Kind::MissingField(field) => format!("`{field}` is missing"),
         Kind::DuplicateField(field) => format!("`{field}` is set twice"),
-        Kind::Message(message) => message,
+        Kind::Message(message) => plain(&message),
         Kind::ISizeOutOfRange(number) => format!("{number} is out of range"),
         Kind::USizeOutOfRange(number) => format!("{number} is out of range"),
         Kind::Unsupported(actual) => format!("{actual} cannot stand here"),
@@ -108,6 +114,21 @@ fn from_kind(path: &[String], kind: Kind, file: &Path) -> Problem {
     };
     let place = Some(place_of(&key, file));
     Problem { key, place, what }
+}
+
+// A parser's message in one line.
+// SECURITY: without the lines that quote the file, which may hold a password.
+fn plain(message: &str) -> String {
+    let quotes = |line: &&str| {
+        line.trim_start_matches(|character: char| character.is_ascii_digit() || character == ' ')
+            .starts_with('|')
+    };
+    let lines: Vec<_> = message.lines().filter(|line| !quotes(line)).map(str::trim).collect();
+    let message = lines.join("; ").trim_end_matches("; ").to_owned();
+    if message == "invalid socket address syntax" {
+        return "not an address and port: write one such as `127.0.0.1:8080`".to_owned();
+    }
+    message
 }
 
 fn unknown(section: bool, known: &[&str]) -> String {

@@ -22,16 +22,16 @@ pub(super) fn is_loopback(uri: &http::Uri) -> bool {
 /// The URL with its password, if it has one, as `***`.
 pub(super) fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let authority = match authority.rsplit_once('@') {
+    let (place, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    // SECURITY: up to the last `@`, so that a password that should have been encoded is hidden too.
+    let place = match place.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
             Some((name, _)) => format!("{name}:***@{host}"),
             None => format!("{user}@{host}"),
         },
-        None => authority.to_owned(),
+        None => place.to_owned(),
     };
-    format!("{scheme}://{authority}{}", redact_query(path))
+    format!("{scheme}://{place}{}", redact_query(query))
 }
 
 // PostgreSQL URLs may carry the password as a parameter.
@@ -60,5 +60,25 @@ pub(super) fn serialize_redacted<S: serde::Serializer>(
 pub(super) fn trim_slash(url: &mut Option<String>) {
     if let Some(url) = url {
         url.truncate(url.trim_end_matches('/').len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let shown = [
+            ("postgres://anna:s3cret@db/ringfence", "postgres://anna:***@db/ringfence"),
+            ("postgres://anna:s3/cr@t@db/ringfence", "postgres://anna:***@db/ringfence"),
+            ("postgres://anna@db/ringfence?password=s3cret", "postgres://anna@db/ringfence?password=***"),
+            ("postgres://db/r?user=anna&sslPassword=s3cret&x=1", "postgres://db/r?user=anna&sslPassword=***&x=1"),
+            ("https://api.mypurecloud.com", "https://api.mypurecloud.com"),
+            ("sqlite:///var/lib/ringfence.db?mode=rwc", "sqlite:///var/lib/ringfence.db?mode=rwc"),
+        ];
+        for (url, expected) in shown {
+            assert_eq!(redact(url), expected);
+        }
     }
 }
