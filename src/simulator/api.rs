@@ -7,7 +7,7 @@ use axum::{
     http::{Method, Request, Response, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -186,6 +186,11 @@ async fn cut(response: Response<Body>) -> Result<Response<Body>, io::Error> {
     let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
     parts.headers.insert(header::CONTENT_LENGTH, whole.len().into());
     let half = whole.slice(..whole.len() / 2);
-    let pieces = [Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
-    Ok(Response::from_parts(parts, Body::from_stream(stream::iter(pieces))))
+    let broken = async {
+        // One turn of the connection, so that the first half is on its way before the break.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    let pieces = stream::iter([Ok(half)]).chain(stream::once(broken));
+    Ok(Response::from_parts(parts, Body::from_stream(pieces)))
 }
