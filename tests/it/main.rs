@@ -1,3 +1,4 @@
 //! The specification: what Ringfence does, over real HTTP, on both databases, against the simulator.
 
 mod policy;
+mod upstream;
