@@ -2,10 +2,12 @@
 
 mod correlation;
 mod json;
+mod path;
 mod problem;
 mod query;
 
 pub use correlation::{CORRELATION_ID, correlated};
 pub use json::{BODY_LIMIT_BYTES, Json};
+pub use path::PathId;
 pub use problem::Problem;
 pub use query::Query;
