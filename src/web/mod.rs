@@ -1,6 +1,7 @@
-//! What HTTP surfaces share: problems, correlation ids, strict reading of bodies and queries.
+//! What HTTP surfaces share: probes, problems, correlation ids, strict reading of bodies and queries.
 
 mod correlation;
+pub mod health;
 mod json;
 mod path;
 mod problem;
