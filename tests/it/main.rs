@@ -7,7 +7,6 @@
     reason = "a test may panic; the switches in clippy.toml spare only functions marked #[test]"
 )]
 
-mod admin;
 mod policy;
 mod simulator;
 mod store;
