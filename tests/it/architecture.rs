@@ -32,7 +32,15 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "admin", "audit", "catalog", "gateway", "operator", "policy", "store", "telemetry", "tenancy",
+            "admin",
+            "audit",
+            "catalog",
+            "gateway",
+            "operator",
+            "policy",
+            "store",
+            "telemetry",
+            "tenancy",
             "upstream",
         ],
     ),
@@ -188,7 +196,8 @@ fn the_model_knows_no_database() {
 #[test]
 fn the_map_finds_what_is_planted() {
     let planted = |module: &str, code: &str| {
-        let source = Source { module: module.to_owned(), file: PathBuf::from("planted.rs"), code: code.to_owned() };
+        let source =
+            Source { module: module.to_owned(), file: PathBuf::from("planted.rs"), code: code.to_owned() };
         violations(&source).len()
     };
     assert_eq!(planted("gateway", "use crate::operator::Desk;"), 1);

@@ -17,15 +17,8 @@ fn code(arguments: &[&str]) -> i32 {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 7] = [
-        &[],
-        &["init"],
-        &["serve"],
-        &["migrate"],
-        &["config", "show"],
-        &["simulate"],
-        &["demo"],
-    ];
+    let commands: [&[&str]; 7] =
+        [&[], &["init"], &["serve"], &["migrate"], &["config", "show"], &["simulate"], &["demo"]];
     for command in commands {
         let help = run(&[command, &["--help"]].concat());
         assert_eq!(help.status.code(), Some(0), "{command:?}");
@@ -69,7 +62,11 @@ fn what_is_wrong_in_the_file_is_named_with_its_place() {
         ("[upstream]\nlogin_url = \"https://genesys.example/login\"", "`upstream.login_url`", "host alone"),
         ("[operator]\nlisten = \"127.0.0.1:8080\"", "`operator.listen`", "a port of its own"),
         ("[operator]\npublic_url = \"ringfence.example\"", "`operator.public_url`", "https://host"),
-        ("[secrets]\npassphrase_file = \"p\"\nmaster_key_file = \"k\"", "`secrets.master_key_file`", "one of the two"),
+        (
+            "[secrets]\npassphrase_file = \"p\"\nmaster_key_file = \"k\"",
+            "`secrets.master_key_file`",
+            "one of the two",
+        ),
         ("[gateway]\nlisten = [", "ringfence.toml", "line 2"),
     ];
     let directory = Directory::new();

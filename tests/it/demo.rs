@@ -13,8 +13,12 @@ fn the_demo_keeps_what_it_promises() {
     let ids: Vec<_> = tenants.iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["alpha", "beta"]);
     for tenant in tenants {
-        let statuses: Vec<_> =
-            tenant["results"].as_array().unwrap().iter().map(|result| result["status"].as_u64().unwrap()).collect();
+        let statuses: Vec<_> = tenant["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|result| result["status"].as_u64().unwrap())
+            .collect();
         assert_eq!(statuses, [200, 200, 404, 403], "{tenant:#}");
     }
 }
@@ -22,10 +26,13 @@ fn the_demo_keeps_what_it_promises() {
 #[test]
 fn the_demo_shows_a_table_and_touches_no_configured_store() {
     let mut demo = ringfence(&["demo", "--once"]);
-    let output = demo.env("RINGFENCE__STORE__URL", "postgres://nobody:nothing@127.0.0.1:1/none").output().unwrap();
+    let output =
+        demo.env("RINGFENCE__STORE__URL", "postgres://nobody:nothing@127.0.0.1:1/none").output().unwrap();
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
-    for shown in ["alpha", "beta", "404 not.found", "403 ringfence.operation_denied", "the organisation holds"] {
+    for shown in
+        ["alpha", "beta", "404 not.found", "403 ringfence.operation_denied", "the organisation holds"]
+    {
         assert!(text.contains(shown), "{shown}: {text}");
     }
     assert!(!text.contains("NO"), "{text}");

@@ -7,7 +7,11 @@
     reason = "a test may panic; the switches in clippy.toml spare only functions marked #[test]"
 )]
 
+mod architecture;
+mod cli;
+mod demo;
 mod policy;
+mod serving;
 mod simulator;
 mod store;
 mod support;

@@ -41,7 +41,8 @@ impl Server {
         assert!(init.status.success(), "{}", stderr(&init));
         let made: Value = serde_json::from_str(&stdout(&init)).unwrap();
         let ready = directory.file("ready.json");
-        let mut serve = ringfence(&["serve", "--config", made["config"].as_str().unwrap(), "--ready-file", &ready]);
+        let mut serve =
+            ringfence(&["serve", "--config", made["config"].as_str().unwrap(), "--ready-file", &ready]);
         for section in ["GATEWAY", "OPERATOR", "TELEMETRY"] {
             serve.env(format!("RINGFENCE__{section}__LISTEN"), "127.0.0.1:0");
         }
@@ -95,11 +96,8 @@ impl Server {
 
     /// A call that upstream holds, and that is there by now.
     async fn call_in_flight(&self, fault: Fault) -> tokio::task::JoinHandle<Option<Answer>> {
-        let rule = Rule {
-            matches: Match { method: None, path_prefix: Some("/api/v2/users".to_owned()) },
-            fault,
-            times: None,
-        };
+        let users = Match { method: None, path_prefix: Some(USERS.to_owned()) };
+        let rule = Rule::new(users, fault, None);
         self.simulator.organisation().set_faults(vec![rule]);
         let request = self.users();
         let call = tokio::spawn(async move {
@@ -132,7 +130,10 @@ async fn probes_and_metrics_answer_while_it_serves() {
     let ready = read(app.client.get(url("/ready"))).await;
     assert_eq!((ready.status, &ready.body), (StatusCode::OK, &json!({ "status": "ready" })));
     let metrics = metrics(&app).await;
-    assert!(metrics.lines().all(|line| line.starts_with('#') || line.contains(' ') || line.is_empty()), "{metrics}");
+    assert!(
+        metrics.lines().all(|line| line.starts_with('#') || line.contains(' ') || line.is_empty()),
+        "{metrics}"
+    );
     app.finish().await;
 }
 
@@ -192,7 +193,8 @@ async fn connections_are_still_accepted_when_ready_begins_to_fail() {
     server.until_not_ready().await;
     // On a connection of its own: what a load balancer sends that has not asked since.
     let late = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-    let request = late.request(Method::GET, format!("{}{USERS}", server.gateway)).bearer_auth(&server.api_key);
+    let request =
+        late.request(Method::GET, format!("{}{USERS}", server.gateway)).bearer_auth(&server.api_key);
     let answer = read(request).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.headers["connection"], "close");
