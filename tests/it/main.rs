@@ -9,9 +9,7 @@
 
 mod architecture;
 mod cli;
-mod demo;
 mod policy;
-mod serving;
 mod simulator;
 mod store;
 mod support;
