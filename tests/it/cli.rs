@@ -59,7 +59,11 @@ fn what_is_wrong_in_the_file_is_named_with_its_place() {
         ("[store]\nurl = \"sqlite://:memory:\"", "`store.url`", "would lose the record"),
         ("[upstream]\nneutral_divisions = [\"*\"]", "`upstream.neutral_divisions", "a UUID"),
         ("[upstream]\napi_url = \"http://genesys.example\"", "`upstream.api_url`", "allow_insecure"),
-        ("[upstream]\nlogin_url = \"https://genesys.example/login\"", "`upstream.login_url`", "a scheme and a host"),
+        (
+            "[upstream]\nlogin_url = \"https://genesys.example/login\"",
+            "`upstream.login_url`",
+            "a scheme and a host",
+        ),
         ("[operator]\nlisten = \"127.0.0.1:8080\"", "`operator.listen`", "a port of its own"),
         ("[operator]\npublic_url = \"ringfence.example\"", "`operator.public_url`", "https://host"),
         (
@@ -67,7 +71,7 @@ fn what_is_wrong_in_the_file_is_named_with_its_place() {
             "`secrets.master_key_file`",
             "one of the two",
         ),
-        ("[gateway]\nlisten = [", "ringfence.toml", "line 2"),
+        ("[gateway]\nlisten = [", "ringfence.toml", "TOML parse error at line "),
     ];
     let directory = Directory::new();
     for (text, key, remedy) in cases {
