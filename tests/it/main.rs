@@ -8,6 +8,7 @@
 )]
 
 mod policy;
+mod simulator;
 mod store;
 mod support;
 mod upstream;
