@@ -27,7 +27,9 @@ const BATCH: usize = 1_000;
 /// How often the store is asked whether it is back.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 /// After this long without a commit the store is asked whether it is still there.
-const QUIET: Duration = Duration::from_millis(400);
+const QUIET: Duration = Duration::from_millis(200);
+/// A commit that fails later than this has run out of the store's patience: waiting for a probe would double it.
+const SLOW: Duration = Duration::from_millis(500);
 /// How often an entry is tried that fails while the store is there.
 const TRIES: u8 = 3;
 
@@ -126,11 +128,14 @@ impl Writer {
         todo.push(entries);
         while let Some(mut batch) = todo.pop() {
             if !self.is_available() {
-                self.keep(batch);
+                self.keep(batch, None);
                 continue;
             }
+            let begun = Instant::now();
             let Err(error) = self.commit(&mut batch).await else { continue };
-            self.lose(&error);
+            if begun.elapsed() >= SLOW {
+                self.lose(&error);
+            }
             self.probe().await;
             // The store takes writes, so it is something in the batch: no one's event may hold up everyone's.
             if self.is_available() && batch.len() > 1 {
@@ -138,7 +143,8 @@ impl Writer {
                 todo.push(rest);
                 todo.push(batch);
             } else {
-                self.keep(batch);
+                let culprit = self.is_available().then_some(&error);
+                self.keep(batch, culprit);
             }
         }
     }
@@ -165,27 +171,29 @@ impl Writer {
         committed
     }
 
-    /// Nobody is made to wait for the store's return; what was to be written is, when it comes back.
-    fn keep(&mut self, batch: Vec<Entry>) {
-        let available = self.is_available();
+    /// Nobody is made to wait for the store's return: what was to be written is, when it comes back. What failed by
+    /// itself (`error`) is tried a few times and then given up.
+    fn keep(&mut self, batch: Vec<Entry>, error: Option<&StoreError>) {
         for mut entry in batch {
             entry.answer(Err(NotRecorded));
-            entry.failures += u8::from(available);
-            if entry.failures < TRIES {
+            entry.failures += u8::from(error.is_some());
+            let Some(error) = error.filter(|_| entry.failures >= TRIES) else {
                 self.kept.push(entry);
-            } else {
-                let id = entry.event.as_ref().map(|event| &event.id);
-                let id = id.or(entry.outcome.as_ref().map(|outcome| &outcome.event_id));
-                error!(event.id = ?id, "an event cannot be written and is given up");
-                metrics::counter!("ringfence_events_failed_total").increment(1);
-            }
+                continue;
+            };
+            let id = entry.event.as_ref().map(|event| &event.id);
+            let id = id.or(entry.outcome.as_ref().map(|outcome| &outcome.event_id));
+            let error = error as &dyn std::error::Error;
+            error!(error, event.id = ?id, "an event cannot be written and is given up");
+            metrics::counter!("ringfence_events_failed_total").increment(1);
         }
     }
 
     /// Tries a write: a store that only answers questions is no use.
     async fn probe(&mut self) {
-        if self.store.touch_stream(&self.stream, self.clock.now()).await.is_ok() {
-            self.confirm();
+        match self.store.touch_stream(&self.stream, self.clock.now()).await {
+            Ok(()) => self.confirm(),
+            Err(error) => self.lose(&error),
         }
     }
 
