@@ -9,6 +9,7 @@
 
 mod audit;
 mod policy;
+mod simulator;
 mod store;
 mod support;
 mod upstream;
