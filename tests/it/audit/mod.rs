@@ -24,8 +24,8 @@ async fn record(audit: &Audit) -> Record {
     record.actor.tenant_id = Some("alpha".parse().unwrap());
     record.operation = Some("getUsers".into());
     record.source = Some("203.0.113.7".parse().unwrap());
-    record.call.method = "GET".to_owned();
-    record.call.path = "/api/v2/users".to_owned();
+    record.call.method = "GET".into();
+    record.call.path = "/api/v2/users".into();
     record
 }
 
