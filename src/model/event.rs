@@ -46,9 +46,9 @@ pub enum EventKind {
 /// Who did it, as far as that was established.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actor {
-    /// The tenant whose key it was.
+    /// The tenant whose key it was, or whom an operator's change is about.
     pub tenant_id: Option<TenantId>,
-    /// The key.
+    /// The key, or the key that an operator's change is about.
     pub key_id: Option<KeyId>,
     /// The operator.
     pub operator_id: Option<OperatorId>,

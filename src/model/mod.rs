@@ -1,5 +1,6 @@
 //! The nouns: what is kept, passed along and recorded. No behaviour that needs a database or a network.
 
+mod credential;
 mod event;
 mod ids;
 mod key;
@@ -8,11 +9,12 @@ mod policy;
 mod service_account;
 mod tenant;
 
+pub use credential::{ApiKey, ApiToken, InvalidCredential};
 pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent};
 pub use ids::{
     DivisionId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId, TokenId,
 };
-pub use key::{ApiKey, Cidr, InvalidKey, Key};
+pub use key::{Cidr, Key};
 pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{PolicyMode, PolicyVersion};
 pub use service_account::ServiceAccount;

@@ -31,6 +31,17 @@ pub enum Role {
     Auditor,
 }
 
+impl Role {
+    /// The role's name in policies, JSON and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
 /// An operator's API token, as kept: never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorToken {

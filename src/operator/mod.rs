@@ -1,1 +1,75 @@
-//! To come.
+//! What operators do, as plain functions: no HTTP, no SQL. The doors ([`crate::admin`], later pages and commands) call
+//! these, so that a key issued by any of them passes the same checks and leaves the same record.
+//!
+//! Each takes the [`Desk`] and the [`Author`] (no action without one), and goes the same way: authorize, validate, one
+//! call of the store (the change and its event in one transaction), then the views in memory are refreshed, so that
+//! the change holds at once here.
+
+mod desk;
+pub mod operators;
+mod refusal;
+
+use std::{net::IpAddr, sync::Arc};
+
+pub use desk::Desk;
+pub use refusal::Refusal;
+
+use crate::{
+    audit::Audit,
+    catalog::Catalog,
+    clock::Clock,
+    model::{EventId, Operator},
+    policy::Engine,
+    secret::{MasterKey, Pepper},
+    store::Store,
+    tenancy::Tenancy,
+    upstream::Upstream,
+};
+
+/// What a [`Desk`] is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Told of each change.
+    pub tenancy: Tenancy,
+    /// For checks of service accounts.
+    pub upstream: Upstream,
+    /// Names the stream that this process's events belong to.
+    pub audit: Audit,
+    /// Says what a role may do, and which templates there are.
+    pub engine: Arc<Engine>,
+    /// The operations that tenants can be given.
+    pub catalog: Arc<Catalog>,
+    /// What service accounts' secrets are sealed under.
+    pub master: MasterKey,
+    /// What keys and tokens are hashed under.
+    pub pepper: Pepper,
+    /// The time.
+    pub clock: Clock,
+    /// What holds for service accounts that do not say.
+    pub upstream_defaults: UpstreamDefaults,
+}
+
+/// What holds for service accounts that do not say (`[upstream]` of the configuration).
+#[derive(Debug, Clone)]
+pub struct UpstreamDefaults {
+    /// A Genesys region, such as `us-east-1`.
+    pub region: String,
+    /// Stands before the region's.
+    pub api_url: Option<String>,
+    /// Stands before the region's.
+    pub login_url: Option<String>,
+    /// Plain `http` also to other machines than this one.
+    pub allow_insecure: bool,
+}
+
+/// Who does it, in which request: on every event that follows from it.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// Who.
+    pub operator: Operator,
+    /// From where.
+    pub source: Option<IpAddr>,
+    /// The request's correlation id, and the id of its event.
+    pub event_id: EventId,
+}

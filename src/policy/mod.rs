@@ -1,25 +1,73 @@
 //! Cedar: may this key call this operation in this division? The only importer of `cedar_policy`.
 //!
-//! SKELETON: signatures agreed; the policy's author fills them in.
-#![expect(clippy::unimplemented, unused_variables, missing_docs, reason = "skeleton")]
+//! A tenant's set is made of three layers, each only able to speak of that tenant:
+//!
+//! 1. the base guards (`policies/base.cedar`): a suspended tenant, a division that the tenant does not hold and a
+//!    write by a read-only key are forbidden, whatever the other layers permit;
+//! 2. the template that the tenant names (`policies/templates`), shared text;
+//! 3. the tenant's own source, if any: validated strictly and restricted to the tenant ([`restriction`]).
+//!
+//! For example, tenant `alpha` holds divisions A and B, its template is `read-only`, and its own source says
+//! `forbid (principal, action == Ringfence::Action::"getUsers", resource == Ringfence::Division::"B");`. Its key calls
+//! `getUsers`: one question is asked for A and one for B, A alone comes back Allow, and so the call is narrowed to A.
+//!
+//! Cedar leaves out a policy that fails while it is evaluated, also a `forbid`. Here any such failure, in any
+//! division, denies the whole call.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+mod decision;
+mod entities;
+mod operators;
+mod restriction;
+mod schema;
+mod source;
 
-use chrono::{DateTime, Utc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
-use crate::model::{DivisionId, Key, PolicyVersion, Role, Tenant};
+use cedar_policy::{Authorizer, Policy, Validator};
+
+pub use self::decision::{Attributes, Decision, Principal, TenantPolicies};
+use self::{entities::Names, schema::Action};
+use crate::model::{PolicyVersion, Role, Tenant};
+
+const BASE: &str = include_str!("../../policies/base.cedar");
+const TEMPLATES: &[(&str, &str)] = &[
+    ("analytics-reader", include_str!("../../policies/templates/analytics-reader.cedar")),
+    ("full-access", include_str!("../../policies/templates/full-access.cedar")),
+    ("read-only", include_str!("../../policies/templates/read-only.cedar")),
+    ("supervisor", include_str!("../../policies/templates/supervisor.cedar")),
+    ("user-administrator", include_str!("../../policies/templates/user-administrator.cedar")),
+];
 
 /// A policy that was not accepted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
+    /// Not Cedar.
     #[error("the policy is not valid at line {line}, column {column}: {message}")]
-    Syntax { line: usize, column: usize, message: String },
+    Syntax {
+        /// Counted from 1.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+        /// What was found there.
+        message: String,
+    },
     /// Valid Cedar that the schema or the restriction to one tenant forbids; names what is unknown.
     #[error("the policy is not valid: {message}")]
-    Invalid { message: String },
+    Invalid {
+        /// What is forbidden or unknown.
+        message: String,
+    },
+    /// A template that does not exist.
     #[error("there is no policy template `{name}`; there are: {known}")]
-    UnknownTemplate { name: String, known: String },
+    UnknownTemplate {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
 }
 
 /// An operation as policies see it (given by the catalog when the engine is built).
@@ -27,89 +75,90 @@ pub enum PolicyError {
 pub struct PolicyAction {
     /// Genesys's operation id: `Ringfence::Action::"getUsers"`.
     pub name: String,
-    /// The action groups it is in, e.g. `reads`, `users`; become parent actions.
+    /// The action groups it is in, `reads` or `writes` and families such as `users`; become parent actions.
     pub groups: Vec<String>,
-    /// Judged per division, or for the tenant as a whole.
+    /// What the question is about.
     pub resource: ResourceKind,
 }
+
+/// What an operation is judged for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResourceKind {
+    /// Each division by itself.
     Division,
+    /// The tenant as a whole.
     Tenant,
 }
 
 /// The base: schema, base guards, templates, parsed and strictly validated once.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    names: Names,
+    validator: Validator,
+    authorizer: Authorizer,
+    actions: HashMap<String, Action>,
+    base: Vec<Policy>,
+    templates: BTreeMap<&'static str, Vec<Policy>>,
+    roles: HashMap<Role, HashSet<String>>,
+}
+
 impl Engine {
+    /// Builds the schema from these operations and checks everything embedded against it.
     pub fn new(actions: &[PolicyAction]) -> Result<Self, PolicyError> {
-        unimplemented!()
+        let names = Names::new()?;
+        let (schema, actions) = schema::build(&names, actions)?;
+        let validator = Validator::new(schema);
+        let base = source::parse(BASE, "base")?;
+        source::validate(&validator, &base, BASE)?;
+        let mut templates = BTreeMap::new();
+        for (name, text) in TEMPLATES {
+            let policies = source::parse(text, name)?;
+            source::validate(&validator, &policies, text)?;
+            templates.insert(*name, policies);
+        }
+        let authorizer = Authorizer::new();
+        let roles = operators::table(&authorizer)?;
+        Ok(Self { names, validator, authorizer, actions, base, templates, roles })
     }
+
+    /// The names of the templates, sorted.
     pub fn templates(&self) -> Vec<String> {
-        unimplemented!()
+        self.templates.keys().map(|name| (*name).to_owned()).collect()
     }
-    /// Base + template + the tenant's own source, restricted to that tenant.
+
+    /// Base, the tenant's template and its own source, restricted to that tenant.
     pub fn tenant(
         self: &Arc<Self>,
         tenant: &Tenant,
         own: Option<&PolicyVersion>,
     ) -> Result<TenantPolicies, PolicyError> {
-        unimplemented!()
+        let template = self.templates.get(tenant.policy_template.as_str()).ok_or_else(|| {
+            let (name, known) = (tenant.policy_template.clone(), self.templates().join(", "));
+            PolicyError::UnknownTemplate { name, known }
+        })?;
+        let own = own.map_or(Ok(Vec::new()), |own| self.own(tenant, &own.source))?;
+        TenantPolicies::new(self, tenant, self.base.iter().chain(template).cloned().chain(own))
     }
-    /// `policies/operator.cedar`: may this role do this (`tenant.add`, `event.list`, …)?
+
+    /// Whether `policies/operator.cedar` lets this role do this (`tenant.add`, `event.list`, …).
     pub fn operator_may(&self, role: Role, action: &str) -> bool {
-        unimplemented!()
+        self.roles.get(&role).is_some_and(|actions| actions.contains(action))
+    }
+
+    fn own(&self, tenant: &Tenant, text: &str) -> Result<Vec<Policy>, PolicyError> {
+        let policies = source::parse(text, "own")?;
+        let embedded = self.base.iter().chain(self.templates.values().flatten());
+        let taken: HashSet<_> = embedded.map(Policy::id).collect();
+        if let Some(policy) = policies.iter().find(|policy| taken.contains(policy.id())) {
+            return Err(PolicyError::invalid(format!("the policy id `{}` is taken", policy.id())));
+        }
+        source::validate(&self.validator, &policies, text)?;
+        policies.iter().map(|policy| restriction::restrict(&self.names, tenant, policy)).collect()
     }
 }
 
-/// One tenant's set, ready to decide.
-#[derive(Debug)]
-pub struct TenantPolicies {}
-
-/// What of a request policies may speak of (Cedar context).
-#[derive(Debug, Clone)]
-pub struct Attributes {
-    pub source: Option<IpAddr>,
-    pub time: DateTime<Utc>,
-    pub page_size: Option<i64>,
-    pub interval_seconds: Option<i64>,
-    pub ids: Vec<String>,
-    pub metrics: Vec<String>,
-    pub group_by: Vec<String>,
-    pub expand: Vec<String>,
-}
-
-/// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Principal<'a> {
-    pub tenant: &'a Tenant,
-    pub key: &'a Key,
-}
-
-/// The answer. INVARIANT: `divisions` is a subset of those asked for; any evaluation error empties it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// Divisions that came back Allow (for `ResourceKind::Tenant`: all asked for, or none).
-    pub divisions: Vec<DivisionId>,
-    /// Ids (`@id`) of the policies that determined it, sorted, unique.
-    pub policies: Vec<String>,
-    /// Evaluation errors; any of them denies all.
-    pub errors: Vec<String>,
-}
-
-impl TenantPolicies {
-    /// No policy of the set (base included) reads the context, so decisions may be remembered.
-    pub fn reads_context(&self) -> bool {
-        unimplemented!()
-    }
-    /// `divisions` are those of the tenant's that the request names, or all it holds.
-    pub fn decide(
-        &self,
-        principal: Principal<'_>,
-        action: &str,
-        divisions: &[DivisionId],
-        attributes: &Attributes,
-    ) -> Decision {
-        unimplemented!()
+impl PolicyError {
+    fn invalid(message: impl ToString) -> Self {
+        Self::Invalid { message: message.to_string() }
     }
 }

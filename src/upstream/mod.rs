@@ -1,91 +1,206 @@
-//! The one door to Genesys. The only importer of `reqwest` (tokens); forwarding goes over a pooled hyper-util client.
+//! The one door to Genesys.
 //!
-//! SKELETON: signatures agreed; the upstream's author fills them in.
-#![expect(clippy::unimplemented, unused_variables, missing_docs, reason = "skeleton")]
+//! A call goes out over a pooled HTTP/1.1 client with the token of its tenant's service account. Tokens are minted by
+//! client credentials, one per account: whoever comes first starts the mint in a task of its own, all others wait for
+//! it. From four fifths of its life on a token is renewed in the background while it still serves; from a minute before
+//! its end it serves no more. A failed mint is remembered, so that a crowd does not become a crowd at the login.
+//!
+//! A token that the API refuses is dropped and the call repeated once with another: an expired upstream token never
+//! becomes a tenant's 401.
 
-use std::{sync::Arc, time::Duration};
+mod client;
+mod login;
+mod regions;
+mod tokens;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use hyper_rustls::ConfigBuilderExt;
+use tokio::time::Instant;
 
-use crate::{clock::Clock, model::ServiceAccount, secret::MasterKey};
+use crate::{
+    clock::Clock,
+    model::{ServiceAccount, ServiceAccountId},
+    secret::MasterKey,
+};
 
+pub use regions::region_urls;
+
+/// How long a call waits for a token, over all attempts.
+const TOKEN_WAIT: Duration = Duration::from_secs(10);
+
+/// What the door is built with.
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// For one exchange, from connecting to the answer's last byte.
     pub request_timeout: Duration,
+    /// The largest answer that is read.
     pub max_answer_bytes: usize,
+    /// By which tokens expire.
     pub clock: Clock,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
+    /// The login failed, or failed a moment ago.
     #[error("no token could be had from Genesys's login for service account `{account}`: {why}")]
-    NoToken { account: String, why: String },
+    NoToken {
+        /// Whose token.
+        account: String,
+        /// What the login did; never contains a secret.
+        why: String,
+    },
+    /// The request was never sent.
     #[error("Genesys could not be reached")]
     Unreachable {
+        /// What failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The exchange broke after the request was sent: whether it took effect is unknown.
     #[error("the exchange with Genesys broke off")]
     Broken {
+        /// What failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// No whole answer within the time for one exchange: whether the request took effect is unknown.
     #[error("Genesys did not answer in time")]
     TimedOut,
+    /// The answer is larger than the largest that is read.
     #[error("the answer is larger than {limit} bytes")]
-    TooLarge { limit: usize },
+    TooLarge {
+        /// The largest answer that is read, in bytes.
+        limit: usize,
+    },
     /// Upstream refused a fresh token twice.
     #[error("Genesys refuses the token of service account `{account}`")]
-    Unauthorized { account: String },
+    Unauthorized {
+        /// Whose token.
+        account: String,
+    },
     /// The answer is not HTTP as promised (compressed though not asked for, …).
     #[error("the answer cannot be read: {why}")]
-    Malformed { why: String },
+    Malformed {
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
-/// A request ready to send. The path and query are canonical and already encoded; headers are those to send (the
-/// client adds host, authorization, user-agent and content-length itself).
+/// A request ready to send.
+///
+/// The path and query are canonical and already encoded; headers are those to send (host, authorization, user agent,
+/// accepted encoding and content length are added here).
 #[derive(Debug, Clone)]
 pub struct UpstreamRequest {
+    /// The method.
     pub method: Method,
+    /// As it goes over the wire, appended to the account's API URL byte for byte.
     pub path_and_query: String,
+    /// An allow-listed set; hop-by-hop headers are dropped whatever the list said.
     pub headers: HeaderMap,
+    /// The whole body; empty for none.
     pub body: Bytes,
 }
 
 /// An answer, read whole.
 #[derive(Debug)]
 pub struct UpstreamAnswer {
+    /// The status; never 401.
     pub status: StatusCode,
+    /// Without hop-by-hop headers.
     pub headers: HeaderMap,
+    /// The whole body, as long as its headers promised.
     pub body: Bytes,
 }
 
-#[derive(Debug, Clone)]
-pub struct Upstream {}
+/// The door, cheap to clone. Made after the metrics recorder is installed, whose handles it keeps.
+#[derive(Clone)]
+pub struct Upstream(Arc<Inner>);
+
+struct Inner {
+    client: client::Client,
+    broker: tokens::Broker,
+}
+
 impl Upstream {
+    /// Builds the client and an empty token cache; nothing is sent yet.
     pub fn new(options: Options, master: MasterKey) -> anyhow::Result<Self> {
-        unimplemented!()
+        let Options { request_timeout, max_answer_bytes, clock } = options;
+        let tls = tls()?;
+        let broker = tokens::Broker::new(login::Login::new(tls.clone(), master)?, clock);
+        let client = client::Client::new(tls, request_timeout, max_answer_bytes);
+        Ok(Self(Arc::new(Inner { client, broker })))
     }
+
     /// One exchange with a cached token; a 401 invalidates that token and the call is repeated once.
     pub async fn send(
         &self,
         account: &Arc<ServiceAccount>,
         request: UpstreamRequest,
     ) -> Result<UpstreamAnswer, UpstreamError> {
-        unimplemented!()
+        let Inner { client, broker } = &*self.0;
+        let deadline = Instant::now() + TOKEN_WAIT;
+        let lease = broker.token(account, deadline).await?;
+        let answer = client.exchange(&account.api_url, lease.secret(), request.clone()).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        if broker.renounce(&lease) {
+            let lease = broker.token(account, deadline).await?;
+            let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            broker.mark_refused(&lease);
+        }
+        Err(UpstreamError::Unauthorized { account: account.id.to_string() })
     }
+
     /// For the operator's check: mints a token now and calls `GET /api/v2/tokens/me`.
+    ///
+    /// Genesys's `users/me` refuses client credentials; `tokens/me` is the self-check that works for them.
     pub async fn check(&self, account: &Arc<ServiceAccount>) -> Result<(), UpstreamError> {
-        unimplemented!()
+        let Inner { client, broker } = &*self.0;
+        let lease = broker.mint_now(account).await?;
+        let request = UpstreamRequest {
+            method: Method::GET,
+            path_and_query: "/api/v2/tokens/me".to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            broker.mark_refused(&lease);
+            return Err(UpstreamError::Unauthorized { account: account.id.to_string() });
+        }
+        if !answer.status.is_success() {
+            let why = format!("`GET /api/v2/tokens/me` was answered {}", answer.status.as_u16());
+            return Err(UpstreamError::Malformed { why });
+        }
+        Ok(())
     }
 }
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Upstream")
+    }
+}
+
 /// How a service account's secret is sealed: the context for [`MasterKey::seal`].
-pub fn secret_context(account: &crate::model::ServiceAccountId) -> String {
+pub fn secret_context(account: &ServiceAccountId) -> String {
     format!("service-account/{account}/client-secret")
 }
-/// The API and login URLs of a region (facts: the public region table), e.g. `eu-central-1`.
-pub fn region_urls(region: &str) -> Option<(String, String)> {
-    unimplemented!()
+
+/// TLS 1.2 and 1.3 against the public web's roots, for the API and the login alike.
+fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_webpki_roots()
+        .with_no_client_auth())
 }

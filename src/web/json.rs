@@ -1,0 +1,95 @@
+//! A JSON body, read strictly: capped, of the right type, no unknown or repeated field.
+
+use std::time::Duration;
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, Request},
+};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+
+use super::Problem;
+
+/// The largest body that is read, in bytes.
+pub const BODY_LIMIT_BYTES: usize = 65_536;
+
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A body read into `T`, which says what is unknown (`deny_unknown_fields`).
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        check_type(&head.headers)?;
+        let reading = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT_BYTES));
+        let bytes = match reading.await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) => return Err(unread(&error)),
+            Err(_) => {
+                let detail = "the body did not arrive in time; send it whole";
+                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail));
+            }
+        };
+        read(&bytes).map(Self)
+    }
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |detail| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(refuse("send the body without a content encoding"));
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let kind = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if types.next().is_some() || !essence.eq_ignore_ascii_case("application/json") {
+        return Err(refuse("send the body as `Content-Type: application/json`"));
+    }
+    Ok(())
+}
+
+fn unread(error: &axum::Error) -> Problem {
+    let limited =
+        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+    if limited {
+        let detail = format!("the body is larger than {BODY_LIMIT_BYTES} bytes; send less");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+    }
+    Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body broke off; send it whole")
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        refused(&path, &error.into_inner())
+    })?;
+    reader.end().map_err(|error| refused(".", &error))?;
+    Ok(value)
+}
+
+fn refused(path: &str, error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    if !error.is_data() {
+        let detail = format!("the body is not valid JSON: {message}");
+        return Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+    }
+    // "unknown field `x`, …", "missing field `x`" and "duplicate field `x`" name the field, where the path cannot.
+    let (message, _place) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
+    let quoted = message.split_once(" field `").and_then(|(_, rest)| rest.split_once('`'));
+    let field = if path == "." || path == "?" { quoted.map(|(name, _)| name) } else { Some(path) };
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    match field {
+        Some(field) if message.contains(&format!("`{field}`")) => {
+            Problem::new(status, "invalid_field", message).about(field)
+        }
+        Some(field) => Problem::new(status, "invalid_field", format!("`{field}`: {message}")).about(field),
+        None => Problem::new(status, "invalid_body", message),
+    }
+}
