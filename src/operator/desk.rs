@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{Author, Parts, Refusal};
 use crate::{
@@ -116,18 +116,13 @@ impl Desk {
     }
 
     /// Makes a change that was kept hold at once here; the other replicas see it within their poll.
-    pub(super) async fn settle(&self, kept: Result<i64, StoreError>) -> Result<(), Refusal> {
-        kept?;
+    pub(super) async fn settle(&self, kept: Result<i64, StoreError>) -> Result<i64, Refusal> {
+        let version = kept?;
         if let Err(error) = self.tenancy.refresh().await {
             // The change stands; the poll will find it, or stop this process from serving.
             warn!(error = %error, "a change is kept but could not be read back yet");
         }
-        Ok(())
-    }
-
-    /// For what went wrong here: logged once, with its cause.
-    pub(super) fn log(refusal: &Refusal) {
-        error!(error = %refusal, "an operator's request failed");
+        Ok(version)
     }
 }
 

@@ -145,7 +145,8 @@ pub async fn revoke(desk: &Desk, author: &Author, id: &KeyId) -> Result<KeyView,
     let key = desk.store.key(id).await?.ok_or_else(|| Refusal::Missing { what: format!("key `{id}`") })?;
     let now = desk.clock.now();
     let before = KeyView::new(&key, now);
-    let after = KeyView { state: KeyState::Revoked, revoked_at: key.revoked_at.or(Some(now)), ..before.clone() };
+    let after =
+        KeyView { state: KeyState::Revoked, revoked_at: key.revoked_at.or(Some(now)), ..before.clone() };
     let event = desk.changed(author, ACTION, &Subject::key(&key.tenant_id, id), Some(&before), &after);
     desk.settle(desk.store.revoke_key(id, now, &event).await).await?;
     Ok(after)

@@ -6,8 +6,12 @@
 //! the change holds at once here.
 
 mod desk;
+pub mod keys;
 pub mod operators;
+pub mod record;
 mod refusal;
+pub mod service_accounts;
+pub mod tenants;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -72,4 +76,21 @@ pub struct Author {
     pub source: Option<IpAddr>,
     /// The request's correlation id, and the id of its event.
     pub event_id: EventId,
+}
+
+const LONGEST_NAME: usize = 100;
+
+/// A name for people: some text on one line.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(Refusal::invalid("name", format!("expected 1 to {LONGEST_NAME} characters on one line")));
+    }
+    Ok(())
+}
+
+/// The operations that tenants can be given, each with how it is narrowed and guarded.
+pub async fn list_operations(desk: &Desk, author: &Author) -> Result<Vec<serde_json::Value>, Refusal> {
+    desk.authorize(author, "operation.list").await?;
+    Ok(desk.catalog.describe())
 }

@@ -3,10 +3,8 @@
 use serde_json::json;
 
 use super::{Author, Desk, Refusal, desk::Subject};
-use crate::{
-    model::{EventId, EventKind, RecordedEvent},
-    store::EventFilter,
-};
+use crate::model::{EventId, EventKind, RecordedEvent};
+pub use crate::store::EventFilter;
 
 /// The largest page.
 pub const MOST_EVENTS: u32 = 500;

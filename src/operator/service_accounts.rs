@@ -149,7 +149,10 @@ fn check_url(field: &'static str, url: &str, allow_insecure: bool) -> Result<Str
         return refuse("this is not a URL: write it as `https://api.mypurecloud.de`");
     };
     let bare = uri.path() == "/" && !trimmed.ends_with('/') && !trimmed.contains(['?', '#', '@', '\\']);
-    if !bare || authority.host().is_empty() || (authority.port().is_none() && authority.as_str().ends_with(':')) {
+    if !bare
+        || authority.host().is_empty()
+        || (authority.port().is_none() && authority.as_str().ends_with(':'))
+    {
         return refuse("write the scheme and the host alone: no user, path, query or fragment");
     }
     match scheme {

@@ -1,0 +1,64 @@
+//! `/admin/v1/tenants/{id}/keys` and `/admin/v1/keys`.
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Signed;
+use crate::{
+    model::{KeyId, TenantId},
+    operator::{
+        Desk,
+        keys::{self, IssuedKey, KeyView, NewKey},
+    },
+    web::{self, PathId, Problem},
+};
+
+/// A key with its secret: written into this one answer and nowhere else.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    client_id: KeyId,
+    client_secret: String,
+    api_key: String,
+    #[serde(flatten)]
+    view: KeyView,
+}
+
+impl From<IssuedKey> for Shown {
+    fn from(issued: IssuedKey) -> Self {
+        Self {
+            client_id: issued.view.key_id.clone(),
+            client_secret: issued.client_secret.expose_secret().to_owned(),
+            api_key: issued.api_key.expose_secret().to_owned(),
+            view: issued.view,
+        }
+    }
+}
+
+pub(super) async fn issue(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(tenant): PathId<TenantId>,
+    web::Json(new): web::Json<NewKey>,
+) -> Result<(StatusCode, Json<Shown>), Problem> {
+    let issued = keys::issue(&desk, &author, &tenant, new).await?;
+    Ok((StatusCode::CREATED, Json(issued.into())))
+}
+
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(tenant): PathId<TenantId>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "keys": keys::list(&desk, &author, &tenant).await? })))
+}
+
+pub(super) async fn revoke(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<KeyId>,
+) -> Result<Json<KeyView>, Problem> {
+    Ok(Json(keys::revoke(&desk, &author, &id).await?))
+}

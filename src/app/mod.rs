@@ -1,0 +1,124 @@
+//! Everything built once from the configuration, then bound, served and drained.
+//!
+//! [`App::build`] opens the store and starts what lives as long as the process; [`App::bind`] takes the three listeners;
+//! [`Bound::serve`] answers until it is told to drain. Tests go the same way, with port 0.
+
+mod keys;
+mod serving;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+
+pub use keys::Keys;
+pub use serving::{Addresses, Bound};
+
+use crate::{
+    audit::Audit,
+    catalog::Catalog,
+    clock::Clock,
+    config::{Config, ConfigError},
+    gateway::{self, Gateway},
+    operator::{self, Desk, UpstreamDefaults},
+    policy::Engine,
+    store::Store,
+    tenancy::Tenancy,
+    upstream::{self, Upstream},
+};
+
+/// The process's parts, started, not yet listening.
+pub struct App {
+    config: Config,
+    store: Store,
+    tenancy: Tenancy,
+    audit: Audit,
+    gateway: Gateway,
+    desk: Desk,
+}
+
+impl App {
+    /// Opens and migrates the store, opens the keys, and starts the record and the tenants' views.
+    pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        check_region(&config)?;
+        // Before the first counter, which would otherwise be lost.
+        let _ = crate::telemetry::metrics();
+        let store = open_store(&config).await?;
+        let keys = Keys::load(&config.secrets, &store, &clock).await?;
+        let catalog = Arc::new(Catalog::embedded().context("the catalog of operations does not load")?);
+        let engine = Engine::new(&catalog.actions()).context("the base policies do not load")?;
+        let engine = Arc::new(engine);
+        let audit =
+            Audit::start(store.clone(), clock.clone()).await.context("the record cannot be opened")?;
+        let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), clock.clone())
+            .await
+            .context("the tenants cannot be read")?;
+        let upstream = Upstream::new(upstream_options(&config, &clock), keys.master.clone())?;
+        let gateway = Gateway::new(gateway::Parts {
+            catalog: Arc::clone(&catalog),
+            tenancy: tenancy.clone(),
+            upstream: upstream.clone(),
+            audit: audit.clone(),
+            pepper: keys.pepper.clone(),
+            signing_key: keys.signing,
+            clock: clock.clone(),
+            config: config.gateway.clone(),
+            neutral_divisions: config.upstream.neutral_divisions.clone(),
+        });
+        let desk = Desk::new(operator::Parts {
+            store: store.clone(),
+            tenancy: tenancy.clone(),
+            upstream,
+            audit: audit.clone(),
+            engine,
+            catalog,
+            master: keys.master,
+            pepper: keys.pepper,
+            clock,
+            upstream_defaults: upstream_defaults(&config),
+        });
+        Ok(Self { config, store, tenancy, audit, gateway, desk })
+    }
+
+    /// The store, for tests of what was kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Opens the configured store and applies the migrations that it lacks.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let url = &config.store.url;
+    let store = Store::open(url.expose()).await.with_context(|| format!("`{url}` cannot be opened"))?;
+    let applied = store.migrate().await.with_context(|| format!("`{url}` cannot be migrated"))?;
+    if !applied.is_empty() {
+        tracing::info!(migrations = applied.len(), "the store was migrated");
+    }
+    Ok(store)
+}
+
+/// Regions are known to [`crate::upstream`] alone, so the configuration cannot check its own.
+fn check_region(config: &Config) -> Result<(), ConfigError> {
+    let region = &config.upstream.region;
+    if upstream::region_urls(region).is_some() {
+        return Ok(());
+    }
+    let what = format!("`{region}` is not a region of Genesys Cloud: write one such as `us-east-1`");
+    Err(ConfigError::one("upstream.region", what))
+}
+
+fn upstream_options(config: &Config, clock: &Clock) -> upstream::Options {
+    upstream::Options {
+        request_timeout: Duration::from_millis(config.gateway.request_timeout_ms),
+        max_answer_bytes: config.gateway.max_answer_bytes,
+        clock: clock.clone(),
+    }
+}
+
+fn upstream_defaults(config: &Config) -> UpstreamDefaults {
+    UpstreamDefaults {
+        region: config.upstream.region.clone(),
+        api_url: config.upstream.api_url.clone(),
+        login_url: config.upstream.login_url.clone(),
+        allow_insecure: config.upstream.allow_insecure,
+    }
+}

@@ -1,0 +1,36 @@
+//! What commands print and write.
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+/// Prints a text and a line break on standard output.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        // The reader has seen enough (`… | head`).
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a file whole or not at all, so that a reader who waits for it never sees half of it.
+pub(super) fn replace_file(file: &Path, content: &str) -> io::Result<()> {
+    let mut name = file.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = file.with_file_name(name);
+    fs::write(&new, content)?;
+    fs::rename(&new, file).inspect_err(|_| {
+        let _ = fs::remove_file(&new);
+    })
+}
+
+/// Writes a file that only its owner may read, and that must not exist yet.
+pub(super) fn create_private_file(file: &Path, content: &str) -> io::Result<()> {
+    let mut created = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    created.write_all(content.as_bytes())?;
+    created.sync_all()
+}

@@ -1,0 +1,56 @@
+//! `[gateway]`: the listener for tenants.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+
+/// The listener for tenants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The longest request body that is read.
+    pub max_body_bytes: usize,
+    /// The longest answer of Genesys that is read before it is checked.
+    pub max_answer_bytes: usize,
+    /// How long a client may take to send its headers.
+    pub header_read_timeout_ms: u64,
+    /// How long one exchange with Genesys may take.
+    pub request_timeout_ms: u64,
+    /// How many connections are open at once; further ones wait.
+    pub max_connections: usize,
+    /// Proxies whose `X-Forwarded-For` is believed, counted from the right.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_body_bytes: 524_288,
+            max_answer_bytes: 16_777_216,
+            header_read_timeout_ms: 10_000,
+            request_timeout_ms: 60_000,
+            max_connections: 10_000,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Gateway {
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        let positive = [
+            ("gateway.max_body_bytes", self.max_body_bytes == 0),
+            ("gateway.max_answer_bytes", self.max_answer_bytes == 0),
+            ("gateway.header_read_timeout_ms", self.header_read_timeout_ms == 0),
+            ("gateway.request_timeout_ms", self.request_timeout_ms == 0),
+            ("gateway.max_connections", self.max_connections == 0),
+        ];
+        let zeros = positive.into_iter().filter(|(_, zero)| *zero);
+        problems
+            .extend(zeros.map(|(key, _)| Problem::new(key, "0 would refuse everything: write 1 or more")));
+    }
+}

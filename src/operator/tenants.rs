@@ -1,0 +1,289 @@
+//! Tenants: registered, changed, suspended and resumed.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Author, Desk, Refusal, check_name, desk::Subject};
+use crate::{
+    model::{CrossDivision, DivisionId, EventKind, ServiceAccount, ServiceAccountId, Tenant, TenantId},
+    store::StoreError,
+    upstream::UpstreamRequest,
+};
+
+const MOST_DIVISIONS: usize = 100;
+// A check that Genesys does not answer must not hold up an onboarding.
+const HOME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is asked for: a new tenant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    /// Chosen by the operator.
+    pub id: TenantId,
+    /// For people.
+    pub name: String,
+    /// The tenant's own divisions.
+    pub division_ids: Vec<DivisionId>,
+    /// The account that the tenant's calls are made with.
+    pub service_account: ServiceAccountId,
+    /// The name of a template in `policies/templates`.
+    pub policy_template: String,
+    /// How a conversation that other divisions took part in is shown.
+    #[serde(default)]
+    pub cross_division: CrossDivision,
+    /// The tenant's agents serve no other client.
+    #[serde(default)]
+    pub dedicated_agents: bool,
+}
+
+/// What is to be different; what is absent stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantChange {
+    /// As [`NewTenant::name`].
+    pub name: Option<String>,
+    /// As [`NewTenant::division_ids`].
+    pub division_ids: Option<Vec<DivisionId>>,
+    /// As [`NewTenant::service_account`].
+    pub service_account: Option<ServiceAccountId>,
+    /// As [`NewTenant::policy_template`].
+    pub policy_template: Option<String>,
+    /// As [`NewTenant::cross_division`].
+    pub cross_division: Option<CrossDivision>,
+    /// As [`NewTenant::dedicated_agents`].
+    pub dedicated_agents: Option<bool>,
+}
+
+/// Registers a tenant.
+pub async fn add(desk: &Desk, author: &Author, new: NewTenant) -> Result<Tenant, Refusal> {
+    const ACTION: &str = "tenant.add";
+    desk.authorize(author, ACTION).await?;
+    let now = desk.clock.now();
+    let mut tenant = Tenant {
+        id: new.id,
+        name: new.name,
+        division_ids: new.division_ids,
+        service_account: new.service_account,
+        policy_template: new.policy_template,
+        cross_division: new.cross_division,
+        dedicated_agents: new.dedicated_agents,
+        suspended: false,
+        created_at: now,
+        updated_at: now,
+        version: 0,
+    };
+    let account = check(desk, &tenant).await?;
+    let home = check_home(desk, &account, &tenant).await?;
+    let _changing = desk.changing().await;
+    if desk.store.tenant(&tenant.id).await?.is_some() {
+        let why = format!("there is a tenant `{}` already", tenant.id);
+        return Err(Refusal::Conflict { code: "tenant_exists", why });
+    }
+    check_others(desk, &tenant, &account).await?;
+    let detail = json!({ "before": null, "after": shown(&tenant), "home_division": home });
+    let event = desk.event(author, EventKind::Change, ACTION, &Subject::tenant(&tenant.id), &detail);
+    tenant.version = desk.settle(desk.store.add_tenant(&tenant, &event).await).await?;
+    Ok(tenant)
+}
+
+/// All tenants.
+pub async fn list(desk: &Desk, author: &Author) -> Result<Vec<Tenant>, Refusal> {
+    desk.authorize(author, "tenant.list").await?;
+    Ok(desk.store.list_tenants().await?)
+}
+
+/// One tenant.
+pub async fn get(desk: &Desk, author: &Author, id: &TenantId) -> Result<Tenant, Refusal> {
+    desk.authorize(author, "tenant.list").await?;
+    known(desk, id).await
+}
+
+/// Changes a tenant; with `version`, only if it still is that one.
+pub async fn update(
+    desk: &Desk,
+    author: &Author,
+    id: &TenantId,
+    change: TenantChange,
+    version: Option<i64>,
+) -> Result<Tenant, Refusal> {
+    const ACTION: &str = "tenant.update";
+    desk.authorize(author, ACTION).await?;
+    let before = known(desk, id).await?;
+    if version.is_some_and(|version| version != before.version) {
+        return Err(Refusal::Changed { what: format!("tenant `{id}`") });
+    }
+    let mut after = apply(change, before.clone());
+    after.updated_at = desk.clock.now();
+    let account = check(desk, &after).await?;
+    let moved = after.division_ids != before.division_ids || after.service_account != before.service_account;
+    let home = if moved { check_home(desk, &account, &after).await? } else { "not concerned".to_owned() };
+    let _changing = desk.changing().await;
+    check_others(desk, &after, &account).await?;
+    let detail = json!({ "before": shown(&before), "after": shown(&after), "home_division": home });
+    keep(desk, author, ACTION, after, &detail).await
+}
+
+/// From now on the tenant's calls are refused.
+pub async fn suspend(desk: &Desk, author: &Author, id: &TenantId) -> Result<Tenant, Refusal> {
+    stand(desk, author, id, "tenant.suspend", true).await
+}
+
+/// From now on the tenant's calls are served again.
+pub async fn resume(desk: &Desk, author: &Author, id: &TenantId) -> Result<Tenant, Refusal> {
+    stand(desk, author, id, "tenant.resume", false).await
+}
+
+async fn stand(
+    desk: &Desk,
+    author: &Author,
+    id: &TenantId,
+    action: &'static str,
+    suspended: bool,
+) -> Result<Tenant, Refusal> {
+    desk.authorize(author, action).await?;
+    let _changing = desk.changing().await;
+    let before = known(desk, id).await?;
+    let after = Tenant { suspended, updated_at: desk.clock.now(), ..before.clone() };
+    let detail = json!({ "before": shown(&before), "after": shown(&after) });
+    keep(desk, author, action, after, &detail).await
+}
+
+/// The tenant, or that there is none.
+pub(super) async fn known(desk: &Desk, id: &TenantId) -> Result<Tenant, Refusal> {
+    let tenant = desk.store.tenant(id).await?;
+    tenant.ok_or_else(|| Refusal::Missing { what: format!("tenant `{id}`") })
+}
+
+async fn keep(
+    desk: &Desk,
+    author: &Author,
+    action: &'static str,
+    mut tenant: Tenant,
+    detail: &Value,
+) -> Result<Tenant, Refusal> {
+    let event = desk.event(author, EventKind::Change, action, &Subject::tenant(&tenant.id), detail);
+    tenant.version = match desk.store.update_tenant(&tenant, &event).await {
+        // The divisions were looked at a moment ago, so it is the version that another replica has raised.
+        Err(StoreError::Conflict { .. }) => {
+            return Err(Refusal::Changed { what: format!("tenant `{}`", tenant.id) });
+        }
+        kept => desk.settle(kept).await?,
+    };
+    Ok(tenant)
+}
+
+fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
+    let TenantChange {
+        name,
+        division_ids,
+        service_account,
+        policy_template,
+        cross_division,
+        dedicated_agents,
+    } = change;
+    tenant.name = name.unwrap_or(tenant.name);
+    tenant.division_ids = division_ids.unwrap_or(tenant.division_ids);
+    tenant.service_account = service_account.unwrap_or(tenant.service_account);
+    tenant.policy_template = policy_template.unwrap_or(tenant.policy_template);
+    tenant.cross_division = cross_division.unwrap_or(tenant.cross_division);
+    tenant.dedicated_agents = dedicated_agents.unwrap_or(tenant.dedicated_agents);
+    tenant
+}
+
+/// A tenant as events show it: its version is the event's own doing.
+fn shown(tenant: &Tenant) -> Value {
+    let mut shown = json!(tenant);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("version");
+    }
+    shown
+}
+
+/// What can be judged of a tenant by itself; answers its account.
+async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> {
+    check_name(&tenant.name)?;
+    let templates = desk.engine.templates();
+    if !templates.contains(&tenant.policy_template) {
+        let why = format!(
+            "there is no policy template `{}`; there are: {}",
+            tenant.policy_template,
+            templates.join(", ")
+        );
+        return Err(Refusal::invalid("policy_template", why));
+    }
+    let divisions = &tenant.division_ids;
+    if divisions.is_empty() || divisions.len() > MOST_DIVISIONS {
+        let why = format!("send 1 to {MOST_DIVISIONS} division ids");
+        return Err(Refusal::invalid("division_ids", why));
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = divisions.iter().find(|division| !seen.insert(*division)) {
+        return Err(Refusal::invalid("division_ids", format!("`{twice}` is named twice; name it once")));
+    }
+    let account = desk.store.service_account(&tenant.service_account).await?;
+    account.ok_or_else(|| {
+        let why = format!("there is no service account `{}`; register it first", tenant.service_account);
+        Refusal::invalid("service_account", why)
+    })
+}
+
+/// What other tenants stand against: a division has one tenant, and so has an account that is not shared.
+async fn check_others(desk: &Desk, tenant: &Tenant, account: &ServiceAccount) -> Result<(), Refusal> {
+    let tenants = desk.store.list_tenants().await?;
+    for other in tenants.iter().filter(|other| other.id != tenant.id) {
+        if let Some(taken) = tenant.division_ids.iter().find(|id| other.division_ids.contains(*id)) {
+            let why = format!(
+                "division `{taken}` is tenant `{}`'s; take it from that tenant first, or name another",
+                other.id
+            );
+            return Err(Refusal::Conflict { code: "division_taken", why });
+        }
+        if other.service_account == account.id && !account.shared {
+            let why = format!(
+                "service account `{}` serves tenant `{}` and is not shared; register an OAuth client of this \
+                 tenant's own, or one with `\"shared\": true`",
+                account.id, other.id
+            );
+            return Err(Refusal::Conflict { code: "service_account_taken", why });
+        }
+    }
+    Ok(())
+}
+
+/// The Home division holds what belongs to all clients, so it can be no tenant's. Best effort: says how far it came.
+async fn check_home(desk: &Desk, account: &ServiceAccount, tenant: &Tenant) -> Result<String, Refusal> {
+    let request = UpstreamRequest {
+        method: Method::GET,
+        path_and_query: "/api/v2/authorization/divisions/home".to_owned(),
+        headers: HeaderMap::new(),
+        body: bytes::Bytes::new(),
+    };
+    let account = Arc::new(account.clone());
+    let answer = match tokio::time::timeout(HOME_TIMEOUT, desk.upstream.send(&account, request)).await {
+        Ok(Ok(answer)) if answer.status == StatusCode::OK => answer,
+        Ok(Ok(answer)) => return Ok(format!("not checked: Genesys answered {}", answer.status.as_u16())),
+        Ok(Err(error)) => return Ok(format!("not checked: {error}")),
+        Err(_) => return Ok("not checked: Genesys did not answer in time".to_owned()),
+    };
+    let Some(home) = home_id(&answer.body) else {
+        return Ok("not checked: Genesys's answer names no division".to_owned());
+    };
+    if tenant.division_ids.iter().any(|id| id.as_str().eq_ignore_ascii_case(&home)) {
+        let why = format!(
+            "`{home}` is the Home division, which holds what all clients use; make one of the tenant's own"
+        );
+        return Err(Refusal::invalid("division_ids", why));
+    }
+    Ok("checked".to_owned())
+}
+
+fn home_id(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Home {
+        id: String,
+    }
+    serde_json::from_slice(body).ok().map(|home: Home| home.id)
+}

@@ -1,0 +1,106 @@
+//! The one door to Genesys: tokens, and one exchange.
+
+mod exchange;
+mod refusals;
+mod regions;
+mod server;
+mod tokens;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use ringfence::{
+    clock::Clock,
+    model::ServiceAccount,
+    secret::MasterKey,
+    upstream::{Options, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, secret_context},
+};
+
+use server::Genesys;
+
+const LIMIT: usize = 100_000;
+
+/// A door, the organisation behind it, and the account to go through it with.
+struct House {
+    upstream: Upstream,
+    genesys: Genesys,
+    account: Arc<ServiceAccount>,
+    clock: Clock,
+    master: MasterKey,
+}
+
+impl House {
+    async fn open() -> Self {
+        Self::with_timeout(Duration::from_secs(5)).await
+    }
+
+    async fn with_timeout(request_timeout: Duration) -> Self {
+        let genesys = Genesys::start().await;
+        let clock = Clock::default();
+        let master = MasterKey::generate().unwrap();
+        let options = Options { request_timeout, max_answer_bytes: LIMIT, clock: clock.clone() };
+        let upstream = Upstream::new(options, master.clone()).unwrap();
+        let account = Arc::new(account(&master, &genesys.url));
+        Self { upstream, genesys, account, clock, master }
+    }
+
+    async fn get(&self, path_and_query: &str) -> Result<UpstreamAnswer, UpstreamError> {
+        self.upstream.send(&self.account, get(path_and_query)).await
+    }
+
+    /// Calls the API and says which token it saw.
+    async fn token(&self) -> String {
+        let answer = self.get("/api/v2/token").await.unwrap();
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    }
+
+    /// `calls` at once; returns how each ended.
+    async fn crowd(&self, calls: usize) -> Vec<Result<UpstreamAnswer, UpstreamError>> {
+        let tasks: Vec<_> = (0..calls)
+            .map(|_| {
+                let (upstream, account) = (self.upstream.clone(), Arc::clone(&self.account));
+                tokio::spawn(async move { upstream.send(&account, get("/api/v2/token")).await })
+            })
+            .collect();
+        let mut results = Vec::new();
+        for task in tasks {
+            results.push(task.await.unwrap());
+        }
+        results
+    }
+}
+
+fn account(master: &MasterKey, url: &str) -> ServiceAccount {
+    let id = "main".parse().unwrap();
+    ServiceAccount {
+        sealed_secret: master.seal(&secret_context(&id), server::SECRET.as_bytes()).unwrap(),
+        id,
+        client_id: server::CLIENT.to_owned(),
+        api_url: url.to_owned(),
+        login_url: url.to_owned(),
+        shared: false,
+        description: String::new(),
+        created_at: Clock::default().now(),
+        version: 1,
+    }
+}
+
+fn get(path_and_query: &str) -> UpstreamRequest {
+    UpstreamRequest {
+        method: Method::GET,
+        path_and_query: path_and_query.to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    }
+}
+
+/// Waits for what must come true.
+async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), wait).await.is_ok(), "never came true: {what}");
+}
