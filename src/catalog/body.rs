@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::DivisionId;
-
 /// The body of `POST /api/v2/analytics/conversations/details/query`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,7 +42,7 @@ pub struct ConversationQuery {
     // Forms that tutorials teach and Genesys does not know; translated by `gateway::scope`, never sent.
     /// The divisions wanted.
     #[serde(default, skip_serializing, alias = "division_ids")]
-    pub division_ids: Option<Vec<DivisionId>>,
+    pub division_ids: Option<Vec<String>>,
     /// Where the interval starts.
     #[serde(default, skip_serializing, rename = "date_from", alias = "dateFrom")]
     pub date_from: Option<String>,

@@ -25,6 +25,9 @@ pub enum Guarding {
         /// Links, which stay relative.
         #[serde(default)]
         links: Vec<String>,
+        /// Counts by the values of a dimension.
+        #[serde(default)]
+        facets: Option<Facets>,
     },
     /// One entity.
     Entity {
@@ -38,6 +41,16 @@ pub enum Guarding {
     },
     /// The gateway made it.
     Own,
+}
+
+/// Counts that a caller may ask for beside a list.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facets {
+    /// The field, in the request and in the answer.
+    pub at: String,
+    /// Dimensions whose values name nothing foreign, even where an entity is shared with other divisions.
+    pub dimensions: Vec<String>,
 }
 
 /// What it means that a list holds a foreign entity.

@@ -16,7 +16,7 @@ pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
-pub use guarding::{Foreign, Guarding, Holds, Nested, Shape};
+pub use guarding::{Facets, Foreign, Guarding, Holds, Nested, Shape};
 pub use loader::CatalogError;
 pub use narrowing::{Narrowing, OwnAnswer, Place, Translation};
 pub use operation::{BodyModel, Denied, Operation, Parameter, ParameterKind};
