@@ -1,4 +1,6 @@
-//! Operators' requests as JSON, under `/admin/v1`. Bearer tokens only: no cookie means anything here.
+//! Operators' requests as JSON, under `/admin/v1`.
+//!
+//! Bearer tokens only: no cookie means anything here.
 //!
 //! The layers, outermost first: correlation id and whole answers ([`crate::web::correlated`]), then authentication, so
 //! that a stranger does not even learn which paths exist. Each handler reads, calls [`crate::operator`], writes.
@@ -43,13 +45,13 @@ pub fn router(desk: Desk) -> Router {
         .route("/keys/{id}/revoke", post(keys::revoke))
         .route("/events", get(events::search))
         .route("/operations", get(operations));
-    let router = Router::new()
+    let listener = Router::new()
         .nest("/admin/v1", routes)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(desk.clone(), authenticate))
         .with_state(desk);
-    web::correlated(router)
+    web::correlated(listener)
 }
 
 async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Value>, Problem> {

@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     gateway::{self, Gateway},
-    operator::{self, Desk, UpstreamDefaults},
+    operator::{self, Desk},
     policy::Engine,
     store::Store,
     tenancy::Tenancy,
@@ -74,7 +74,7 @@ impl App {
             master: keys.master,
             pepper: keys.pepper,
             clock,
-            upstream_defaults: upstream_defaults(&config),
+            upstream_defaults: config.upstream.clone(),
         });
         Ok(Self { config, store, tenancy, audit, gateway, desk })
     }
@@ -111,14 +111,5 @@ fn upstream_options(config: &Config, clock: &Clock) -> upstream::Options {
         request_timeout: Duration::from_millis(config.gateway.request_timeout_ms),
         max_answer_bytes: config.gateway.max_answer_bytes,
         clock: clock.clone(),
-    }
-}
-
-fn upstream_defaults(config: &Config) -> UpstreamDefaults {
-    UpstreamDefaults {
-        region: config.upstream.region.clone(),
-        api_url: config.upstream.api_url.clone(),
-        login_url: config.upstream.login_url.clone(),
-        allow_insecure: config.upstream.allow_insecure,
     }
 }

@@ -52,11 +52,18 @@ impl Upstream {
         }
     }
 
-    /// Whether a service account may be reached at this URL; if not, a sentence on what to write.
+    /// Whether a service account may be reached at this URL (without a trailing slash); if not, a sentence on what to
+    /// write. It is a scheme and a host, and nothing that could carry a secret or send calls elsewhere.
     pub fn check_url(&self, value: &str) -> Result<(), String> {
         let uri = url::check_http(value)?;
-        if uri.path() != "/" && !uri.path().is_empty() || uri.query().is_some() {
-            return Err(format!("`{}` has a path: write the scheme and host alone", url::redact(value)));
+        // On the text, because a parsed URI has dropped its fragment without a word.
+        let bare =
+            value.split_once("://").is_some_and(|(_, host)| !host.contains(['/', '?', '#', '@', '\\']));
+        if !bare || value.ends_with(':') {
+            let shown = url::redact(value);
+            return Err(format!(
+                "`{shown}` is more than a scheme and a host: leave out user, path, query and fragment"
+            ));
         }
         if uri.scheme_str() == Some("http") && !self.allow_insecure && !url::is_loopback(&uri) {
             return Err(format!(
@@ -65,5 +72,67 @@ impl Upstream {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(allow_insecure: bool, url: &str) -> Result<(), String> {
+        Upstream { allow_insecure, ..Upstream::default() }.check_url(url)
+    }
+
+    #[test]
+    fn a_url_is_a_scheme_and_a_host_over_https() {
+        for url in [
+            "https://api.mypurecloud.de",
+            "https://api.mypurecloud.de:8443",
+            "http://127.0.0.1:8090",
+            "http://127.9.9.9:8090",
+            "http://[::1]:8090",
+            "http://localhost:1",
+        ] {
+            assert_eq!(check(false, url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn any_other_url_is_refused() {
+        for url in [
+            "",
+            "/",
+            "api.mypurecloud.de",
+            "//api.mypurecloud.de",
+            "https://",
+            "https:///",
+            "https://api.mypurecloud.de/",
+            "https://api.mypurecloud.de/api",
+            "https://api.mypurecloud.de?x=1",
+            "https://api.mypurecloud.de/?x=1",
+            "https://api.mypurecloud.de#x",
+            "https://user@api.mypurecloud.de",
+            "https://user:secret@api.mypurecloud.de",
+            "https://@api.mypurecloud.de",
+            "https://api.mypurecloud.de:",
+            "https://api.mypurecloud.de:99999",
+            "https://api.mypurecloud.de\\@evil.example",
+            "http://api.mypurecloud.de",
+            "http://10.0.0.1",
+            "http://127.0.0.1.evil.example",
+            "http://localhost.evil.example",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+            " https://api.mypurecloud.de",
+            "https://api.mypurecloud.de\n",
+        ] {
+            assert!(check(false, url).is_err(), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_elsewhere_is_the_configurations_to_allow() {
+        assert_eq!(check(true, "http://10.0.0.1:8090"), Ok(()));
+        assert!(check(true, "ftp://10.0.0.1").is_err());
     }
 }

@@ -73,7 +73,10 @@ mod tests {
             ("postgres://anna:s3cret@db/ringfence", "postgres://anna:***@db/ringfence"),
             ("postgres://anna:s3/cr@t@db/ringfence", "postgres://anna:***@db/ringfence"),
             ("postgres://anna@db/ringfence?password=s3cret", "postgres://anna@db/ringfence?password=***"),
-            ("postgres://db/r?user=anna&sslPassword=s3cret&x=1", "postgres://db/r?user=anna&sslPassword=***&x=1"),
+            (
+                "postgres://db/r?user=anna&sslPassword=s3cret&x=1",
+                "postgres://db/r?user=anna&sslPassword=***&x=1",
+            ),
             ("https://api.mypurecloud.com", "https://api.mypurecloud.com"),
             ("sqlite:///var/lib/ringfence.db?mode=rwc", "sqlite:///var/lib/ringfence.db?mode=rwc"),
         ];

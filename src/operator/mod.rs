@@ -1,5 +1,7 @@
-//! What operators do, as plain functions: no HTTP, no SQL. The doors ([`crate::admin`], later pages and commands) call
-//! these, so that a key issued by any of them passes the same checks and leaves the same record.
+//! What operators do, as plain functions: no HTTP, no SQL.
+//!
+//! The doors ([`crate::admin`], later pages and commands) call these, so that a key issued by any of them passes the
+//! same checks and leaves the same record.
 //!
 //! Each takes the [`Desk`] and the [`Author`] (no action without one), and goes the same way: authorize, validate, one
 //! call of the store (the change and its event in one transaction), then the views in memory are refreshed, so that
@@ -22,6 +24,7 @@ use crate::{
     audit::Audit,
     catalog::Catalog,
     clock::Clock,
+    config,
     model::{EventId, Operator},
     policy::Engine,
     secret::{MasterKey, Pepper},
@@ -51,20 +54,7 @@ pub struct Parts {
     /// The time.
     pub clock: Clock,
     /// What holds for service accounts that do not say.
-    pub upstream_defaults: UpstreamDefaults,
-}
-
-/// What holds for service accounts that do not say (`[upstream]` of the configuration).
-#[derive(Debug, Clone)]
-pub struct UpstreamDefaults {
-    /// A Genesys region, such as `us-east-1`.
-    pub region: String,
-    /// Stands before the region's.
-    pub api_url: Option<String>,
-    /// Stands before the region's.
-    pub login_url: Option<String>,
-    /// Plain `http` also to other machines than this one.
-    pub allow_insecure: bool,
+    pub upstream_defaults: config::Upstream,
 }
 
 /// Who does it, in which request: on every event that follows from it.

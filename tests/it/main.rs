@@ -1,10 +1,14 @@
 //! The specification: what Ringfence does, over real HTTP, on both databases, against the simulator.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may panic; the switches in clippy.toml spare only functions marked #[test]"
 )]
 
 mod policy;
+mod simulator;
+mod store;
+mod support;
 mod upstream;

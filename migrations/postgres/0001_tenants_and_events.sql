@@ -1,0 +1,151 @@
+-- The first tables: who may do what (tenants, keys, policies, service accounts, operators), and what happened (events).
+--
+-- Text is compared byte by byte (`COLLATE "C"`), as SQLite does, so that both databases sort alike. Lengths are bounds
+-- against runaway input; what people may choose is checked before it comes here.
+
+-- The number of the last change. Every change raises it first, so changes become visible in its order.
+CREATE TABLE version (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    value BIGINT NOT NULL
+);
+
+INSERT INTO version (id, value) VALUES (1, 0);
+
+-- One value per purpose: pepper, signing key and the like, sealed under the master key.
+CREATE TABLE sealed (
+    purpose TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(purpose) BETWEEN 1 AND 63),
+    value BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE operator (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 36),
+    email TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(email) BETWEEN 1 AND 320 AND email = lower(email)),
+    role TEXT COLLATE "C" NOT NULL CHECK (role IN ('admin', 'operator', 'auditor')),
+    created_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE operator_token (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    operator_id TEXT COLLATE "C" NOT NULL REFERENCES operator (id),
+    hmac BYTEA NOT NULL CHECK (length(hmac) = 32),
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE service_account (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 63),
+    client_id TEXT COLLATE "C" NOT NULL CHECK (length(client_id) BETWEEN 1 AND 1000),
+    sealed_secret BYTEA NOT NULL,
+    api_url TEXT COLLATE "C" NOT NULL CHECK (length(api_url) BETWEEN 1 AND 2000),
+    login_url TEXT COLLATE "C" NOT NULL CHECK (length(login_url) BETWEEN 1 AND 2000),
+    shared BOOLEAN NOT NULL,
+    description TEXT COLLATE "C" NOT NULL CHECK (length(description) <= 10000),
+    created_at TIMESTAMPTZ NOT NULL,
+    version BIGINT NOT NULL
+);
+
+CREATE TABLE tenant (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 63),
+    name TEXT COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 1000),
+    service_account TEXT COLLATE "C" NOT NULL REFERENCES service_account (id),
+    policy_template TEXT COLLATE "C" NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
+    cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('stub')),
+    dedicated_agents BOOLEAN NOT NULL,
+    suspended BOOLEAN NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL,
+    version BIGINT NOT NULL
+);
+
+-- SECURITY: the primary key is the fence: no division belongs to two tenants. `position` keeps the order as given.
+CREATE TABLE tenant_division (
+    division_id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(division_id) = 36),
+    tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenant (id),
+    position INTEGER NOT NULL,
+    UNIQUE (tenant_id, position)
+);
+
+CREATE TABLE tenant_key (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenant (id),
+    name TEXT COLLATE "C" NOT NULL CHECK (length(name) <= 1000),
+    hmac BYTEA NOT NULL CHECK (length(hmac) = 32),
+    generation BIGINT NOT NULL,
+    read_only BOOLEAN NOT NULL,
+    allowed_cidrs TEXT COLLATE "C" NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ,
+    revoked_at TIMESTAMPTZ,
+    version BIGINT NOT NULL
+);
+
+CREATE INDEX tenant_key_by_tenant ON tenant_key (tenant_id);
+CREATE INDEX tenant_key_by_version ON tenant_key (version);
+
+-- Never edited: a higher version supersedes a lower one.
+CREATE TABLE policy (
+    tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenant (id),
+    version BIGINT NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    mode TEXT COLLATE "C" NOT NULL CHECK (mode IN ('active', 'shadow')),
+    author TEXT COLLATE "C" NOT NULL CHECK (length(author) <= 1000),
+    reason TEXT COLLATE "C" NOT NULL CHECK (length(reason) <= 10000),
+    created_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+);
+
+-- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when
+-- those were last closed, so that a stream is searched once and not at every start.
+CREATE TABLE stream (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 36),
+    opened_at TIMESTAMPTZ NOT NULL,
+    seen_at TIMESTAMPTZ NOT NULL,
+    closed_at TIMESTAMPTZ,
+    settled_at TIMESTAMPTZ
+);
+
+-- No references to tenants, keys or streams, and no bounds on lengths: an event must be writable whatever happened, one
+-- refused row would refuse its whole batch, and each reference costs a look-up per row on the hottest write there is.
+CREATE TABLE event (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at TIMESTAMPTZ NOT NULL,
+    stream TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('call', 'change', 'search', 'refusal')),
+    tenant_id TEXT COLLATE "C",
+    key_id TEXT COLLATE "C",
+    operator_id TEXT COLLATE "C",
+    operation TEXT COLLATE "C",
+    source TEXT COLLATE "C",
+    detail TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX event_by_tenant ON event (tenant_id, id);
+CREATE INDEX event_by_key ON event (key_id, id);
+CREATE INDEX event_by_operation ON event (operation, id);
+CREATE INDEX event_by_stream ON event (stream, id);
+CREATE INDEX event_by_time ON event (at);
+
+-- How an event ended. No reference to it, for the same reasons; the one writer of a stream sends the event first.
+CREATE TABLE event_outcome (
+    event_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at TIMESTAMPTZ NOT NULL,
+    code TEXT COLLATE "C" NOT NULL,
+    status INTEGER,
+    detail TEXT COLLATE "C" NOT NULL
+);
+
+CREATE INDEX event_outcome_by_code ON event_outcome (code, event_id);
+
+-- SECURITY: what was recorded is not rewritten, not even by a mistake of ours.
+CREATE FUNCTION refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END
+$$;
+
+CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+
+CREATE TRIGGER event_outcome_is_append_only BEFORE UPDATE ON event_outcome
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();

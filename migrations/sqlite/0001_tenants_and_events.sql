@@ -1,0 +1,149 @@
+-- The first tables: who may do what (tenants, keys, policies, service accounts, operators), and what happened (events).
+--
+-- Timestamps are RFC 3339 text in UTC, written by the program alone: `+00:00` sorts before a fraction, so text order is
+-- time order. Lengths are bounds against runaway input; what people may choose is checked before it comes here.
+
+-- The number of the last change. Every change raises it first, so changes become visible in its order.
+CREATE TABLE version (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    value INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO version (id, value) VALUES (1, 0);
+
+-- One value per purpose: pepper, signing key and the like, sealed under the master key.
+CREATE TABLE sealed (
+    purpose TEXT NOT NULL PRIMARY KEY CHECK (length(purpose) BETWEEN 1 AND 63),
+    value BLOB NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE operator (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36),
+    email TEXT NOT NULL UNIQUE CHECK (length(email) BETWEEN 1 AND 320 AND email = lower(email)),
+    role TEXT NOT NULL CHECK (role IN ('admin', 'operator', 'auditor')),
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE operator_token (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    operator_id TEXT NOT NULL REFERENCES operator (id),
+    hmac BLOB NOT NULL CHECK (length(hmac) = 32),
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE service_account (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 63),
+    client_id TEXT NOT NULL CHECK (length(client_id) BETWEEN 1 AND 1000),
+    sealed_secret BLOB NOT NULL,
+    api_url TEXT NOT NULL CHECK (length(api_url) BETWEEN 1 AND 2000),
+    login_url TEXT NOT NULL CHECK (length(login_url) BETWEEN 1 AND 2000),
+    shared INTEGER NOT NULL CHECK (shared IN (0, 1)),
+    description TEXT NOT NULL CHECK (length(description) <= 10000),
+    created_at TEXT NOT NULL,
+    version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tenant (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 63),
+    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 1000),
+    service_account TEXT NOT NULL REFERENCES service_account (id),
+    policy_template TEXT NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
+    cross_division TEXT NOT NULL CHECK (cross_division IN ('stub')),
+    dedicated_agents INTEGER NOT NULL CHECK (dedicated_agents IN (0, 1)),
+    suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)),
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    version INTEGER NOT NULL
+) STRICT;
+
+-- SECURITY: the primary key is the fence: no division belongs to two tenants. `position` keeps the order as given.
+CREATE TABLE tenant_division (
+    division_id TEXT NOT NULL PRIMARY KEY CHECK (length(division_id) = 36),
+    tenant_id TEXT NOT NULL REFERENCES tenant (id),
+    position INTEGER NOT NULL,
+    UNIQUE (tenant_id, position)
+) STRICT;
+
+CREATE TABLE tenant_key (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    tenant_id TEXT NOT NULL REFERENCES tenant (id),
+    name TEXT NOT NULL CHECK (length(name) <= 1000),
+    hmac BLOB NOT NULL CHECK (length(hmac) = 32),
+    generation INTEGER NOT NULL,
+    read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),
+    allowed_cidrs TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT,
+    revoked_at TEXT,
+    version INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX tenant_key_by_tenant ON tenant_key (tenant_id);
+CREATE INDEX tenant_key_by_version ON tenant_key (version);
+
+-- Never edited: a higher version supersedes a lower one.
+CREATE TABLE policy (
+    tenant_id TEXT NOT NULL REFERENCES tenant (id),
+    version INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('active', 'shadow')),
+    author TEXT NOT NULL CHECK (length(author) <= 1000),
+    reason TEXT NOT NULL CHECK (length(reason) <= 10000),
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+) STRICT;
+
+-- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when
+-- those were last closed, so that a stream is searched once and not at every start.
+CREATE TABLE stream (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36),
+    opened_at TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    closed_at TEXT,
+    settled_at TEXT
+) STRICT;
+
+-- No references to tenants, keys or streams, and no bounds on lengths: an event must be writable whatever happened, one
+-- refused row would refuse its whole batch, and each reference costs a look-up per row on the hottest write there is.
+CREATE TABLE event (
+    id TEXT NOT NULL PRIMARY KEY,
+    at TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('call', 'change', 'search', 'refusal')),
+    tenant_id TEXT,
+    key_id TEXT,
+    operator_id TEXT,
+    operation TEXT,
+    source TEXT,
+    detail TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX event_by_tenant ON event (tenant_id, id);
+CREATE INDEX event_by_key ON event (key_id, id);
+CREATE INDEX event_by_operation ON event (operation, id);
+CREATE INDEX event_by_stream ON event (stream, id);
+CREATE INDEX event_by_time ON event (at);
+
+-- How an event ended. No reference to it, for the same reasons; the one writer of a stream sends the event first.
+CREATE TABLE event_outcome (
+    event_id TEXT NOT NULL PRIMARY KEY,
+    at TEXT NOT NULL,
+    code TEXT NOT NULL,
+    status INTEGER,
+    detail TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX event_outcome_by_code ON event_outcome (code, event_id);
+
+-- SECURITY: what was recorded is not rewritten, not even by a mistake of ours.
+CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event
+BEGIN
+    SELECT raise(ABORT, 'events are append-only');
+END;
+
+CREATE TRIGGER event_outcome_is_append_only BEFORE UPDATE ON event_outcome
+BEGIN
+    SELECT raise(ABORT, 'outcomes are append-only');
+END;

@@ -1,0 +1,196 @@
+//! The API and login listener: one request from its bytes to its answer, faults included.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Method, Request, Response, StatusCode, header, request::Parts},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use super::{
+    account,
+    answer::{self, Answer, Failure},
+    conversations,
+    data::World,
+    faults::Fault,
+    help, oauth,
+    organisation::{Call, Client, Organisation, bad_token},
+    query::Query,
+    queues, search, users,
+};
+
+/// How many foreign entities a lying answer holds.
+pub(super) const LIES: usize = 3;
+
+/// One authenticated request, and the data that it sees.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) query: Query,
+    pub(super) client: Arc<Client>,
+    pub(super) world: Arc<World>,
+    /// Whether the answer is to hold foreign entities.
+    pub(super) lie: bool,
+    body: Bytes,
+}
+
+impl Exchange {
+    /// The body as what the operation takes; whatever else it holds is refused.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Box<Failure>> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let code = if error.to_string().starts_with("unknown field") {
+                "invalid.property"
+            } else {
+                "bad.request"
+            };
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                code,
+                format!("The request could not be understood: {error}"),
+            )
+        })
+    }
+}
+
+/// Puts entities that do not belong there between those that do.
+pub(super) fn slip<'a, T>(shown: &mut Vec<&'a T>, foreign: impl Iterator<Item = &'a T>) {
+    for (number, entity) in foreign.take(LIES).enumerate() {
+        shown.insert((number * 2).min(shown.len()), entity);
+    }
+}
+
+/// Answers one request. An error closes the connection without an answer.
+pub(super) async fn serve(
+    organisation: Arc<Organisation>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, io::Error> {
+    let (parts, body) = request.into_parts();
+    let correlation = organisation.correlation();
+    let body = match Limited::new(body, help::MOST_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Ok(answer::response(Err(too_large()), &correlation, None)),
+    };
+    let login = parts.uri.path().starts_with("/oauth/");
+    let (client, rate) =
+        if login { (Err(bad_token()), None) } else { organisation.authenticate(&parts.headers) };
+    if !login {
+        organisation.note(call(&parts, &body, client.as_deref().ok()));
+    }
+    let (mut lie, mut truncate) = (false, false);
+    for fault in organisation.faults(parts.method.as_str(), parts.uri.path()) {
+        match fault {
+            Fault::Latency { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Fault::Hang => std::future::pending().await,
+            Fault::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
+            Fault::Lie => lie = true,
+            Fault::Truncate => truncate = true,
+            Fault::EmptyBody => return Ok(answer::response(Ok(Answer::ok("")), &correlation, rate)),
+            Fault::Malformed => return Ok(answer::response(Ok(Answer::ok(MALFORMED)), &correlation, rate)),
+            Fault::Status { status, retry_after } => {
+                return Ok(answer::response(refused(login, status, retry_after), &correlation, rate));
+            }
+        }
+    }
+    let outcome = if login {
+        log_in(&organisation, &parts, &body)
+    } else {
+        client.and_then(|client| {
+            let query = Query::read(parts.uri.query());
+            dispatch(&parts, &Exchange { query, client, world: organisation.world(), lie, body })
+        })
+    };
+    let response = answer::response(outcome, &correlation, rate);
+    if truncate { cut(response).await } else { Ok(response) }
+}
+
+const MALFORMED: &str = "{\"entities\": [{\"id\": \"5d0\", \"name\": <html>502 Bad Gateway</html>";
+
+fn log_in(organisation: &Organisation, parts: &Parts, body: &[u8]) -> Result<Answer, Box<Failure>> {
+    if parts.uri.path() != "/oauth/token" {
+        return Err(Failure::missing("resource", parts.uri.path()));
+    }
+    if parts.method != Method::POST {
+        return Ok(oauth::refused(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    Ok(oauth::token(organisation, &parts.headers, body))
+}
+
+/// Finds the operation by method and path. What is not here does not exist.
+fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Box<Failure>> {
+    let path = parts.uri.path();
+    let Some(rest) = path.strip_prefix("/api/v2/") else { return Err(Failure::missing("resource", path)) };
+    let decoded: Vec<String> =
+        rest.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
+    let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
+    match (parts.method.as_str(), segments.as_slice()) {
+        ("GET", ["tokens", "me"]) => account::token(exchange),
+        ("HEAD", ["tokens", "me"]) => account::token_head(exchange),
+        ("GET", ["organizations", "me"]) => account::organisation(exchange),
+        ("GET", ["authorization", "divisions"]) => account::divisions(exchange),
+        ("GET", ["authorization", "divisions", "home"]) => account::home(exchange),
+        ("GET", ["authorization", "divisions", id]) => account::division(exchange, id),
+        ("GET", ["users"]) => users::list(exchange),
+        ("GET", ["users", "me"]) => account::me(),
+        ("GET", ["users", "search"]) => search::get(exchange),
+        ("POST", ["users", "search"]) => search::post(exchange),
+        ("GET", ["users", id]) => users::get(exchange, id),
+        ("GET", ["routing", "queues"]) => queues::list(exchange),
+        ("GET", ["routing", "queues", id]) => queues::get(exchange, id),
+        ("POST", ["analytics", "conversations", "details", "query"]) => conversations::query(exchange),
+        _ => Err(Failure::missing("resource", path)),
+    }
+}
+
+fn call(parts: &Parts, body: &Bytes, client: Option<&Client>) -> Call {
+    Call {
+        method: parts.method.to_string(),
+        path: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        body: body.clone(),
+        client: client.map(|client| client.id.clone()),
+        headers: parts.headers.clone(),
+    }
+}
+
+fn too_large() -> Box<Failure> {
+    let message = format!("Request entity is larger than {} bytes", help::MOST_BYTES);
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "request.entity.too.large", message)
+}
+
+/// The answer of a status fault: as the login words it, or as the API does.
+fn refused(login: bool, status: u16, retry_after: Option<u64>) -> Result<Answer, Box<Failure>> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let words = format!("{} (simulated)", status.canonical_reason().unwrap_or("Fault"));
+    match status {
+        // The login's own shape has no room for a header; the API's carries it.
+        _ if login && retry_after.is_none() => Ok(oauth::refused(status)),
+        StatusCode::TOO_MANY_REQUESTS => {
+            Err(Failure::too_many(retry_after.unwrap_or(60)).retry_after(retry_after))
+        }
+        StatusCode::UNAUTHORIZED => Err(bad_token()),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            Err(Failure::new(status, "service.unavailable", words).retry_after(retry_after))
+        }
+        StatusCode::GATEWAY_TIMEOUT => Err(Failure::new(status, "authentication.request.timeout", words)),
+        other => Err(Failure::new(other, "internal.server.error", words).retry_after(retry_after)),
+    }
+}
+
+/// Promises the whole body and breaks off in the middle of it.
+async fn cut(response: Response<Body>) -> Result<Response<Body>, io::Error> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    parts.headers.insert(header::CONTENT_LENGTH, whole.len().into());
+    let half = whole.slice(..whole.len() / 2);
+    let broken = async {
+        // One turn of the connection, so that the first half is on its way before the break.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    let pieces = stream::iter([Ok(half)]).chain(stream::once(broken));
+    Ok(Response::from_parts(parts, Body::from_stream(pieces)))
+}

@@ -1,0 +1,105 @@
+//! What the simulator says about itself: well-known ids, and the long help.
+
+/// The id of the division `Home`.
+pub const HOME: &str = "d0d0d0d0-0000-4000-8000-00000000000d";
+/// The id of the division `Alpha Division`.
+pub const ALPHA: &str = "a1a1a1a1-0000-4000-8000-00000000000a";
+/// The id of the division `Beta Division`.
+pub const BETA: &str = "b2b2b2b2-0000-4000-8000-00000000000b";
+/// The id of the division `Gamma Division`.
+pub const GAMMA: &str = "c3c3c3c3-0000-4000-8000-00000000000c";
+/// The client that sees all divisions.
+pub const CLIENT_ID: &str = "sim-client";
+/// Its secret.
+pub const CLIENT_SECRET: &str = "sim-secret";
+/// The interval that holds every conversation.
+pub const INTERVAL: &str = "2026-06-01T00:00:00.000Z/2026-06-07T00:00:00.000Z";
+/// The organisation's id.
+pub(super) const ORGANISATION: &str = "51000000-0000-4000-8000-000000000001";
+/// The organisation's name.
+pub(super) const ORGANISATION_NAME: &str = "Simulated Organisation";
+/// The role that every client has in its divisions.
+pub(super) const ROLE: &str = "51000000-0000-4000-8000-000000000002";
+/// The largest body that is read, as Genesys's `request.bytes.max`.
+pub(super) const MOST_BYTES: usize = 512_000;
+
+/// Everything that `--help` and `GET /` of the control listener tell.
+pub const HELP: &str = "\
+THE ORGANISATION
+  Login and API stand on one listener. The client `sim-client` with the secret `sim-secret` sees all divisions; the
+  control listener makes others, whose roles reach the divisions that they are given.
+
+  Divisions (fixed ids):
+    d0d0d0d0-0000-4000-8000-00000000000d  Home
+    a1a1a1a1-0000-4000-8000-00000000000a  Alpha Division
+    b2b2b2b2-0000-4000-8000-00000000000b  Beta Division
+    c3c3c3c3-0000-4000-8000-00000000000c  Gamma Division
+
+  At scale 1 each division has 12 users, 4 queues and 30 conversations of its own. All conversations start in
+  2026-06-01T00:00:00.000Z/2026-06-07T00:00:00.000Z, whatever the day is. Six of the 30 are shared: transferred to a
+  queue and a user of a second division, tagged with both in `divisionIds`, and found by a `divisionId` predicate of
+  either. The same seed gives the same data.
+
+  What reaches into other divisions, as in the real organisation: a user's `manager` and `team`; a queue's
+  `memberCount`, `memberGroups`, `createdBy`, `modifiedBy` and `defaultScripts`; owners and counts of groups.
+
+API
+  POST /oauth/token                       Basic credentials, grant_type=client_credentials
+  GET  /api/v2/tokens/me                  also HEAD
+  GET  /api/v2/organizations/me
+  GET  /api/v2/users/me                   400 not.a.user, as for all client credentials
+  GET  /api/v2/authorization/divisions    all divisions; pageSize pageNumber id name sortBy objectCount
+  GET  /api/v2/authorization/divisions/home
+  GET  /api/v2/authorization/divisions/{divisionId}
+  GET  /api/v2/users                      all divisions; pageSize pageNumber id sortOrder expand state
+  GET  /api/v2/users/{userId}             any division; expand state
+  POST /api/v2/users/search               EXACT STARTS_WITH CONTAINS TERM TERMS REQUIRED_FIELDS MATCH_ALL QUERY_STRING
+  GET  /api/v2/users/search?q64=          the search of an earlier answer's currentPage, nextPage or previousPage
+  GET  /api/v2/routing/queues             pageNumber pageSize sortOrder name id divisionId expand
+  GET  /api/v2/routing/queues/{queueId}
+  POST /api/v2/analytics/conversations/details/query
+
+  All else is 404. Parameters and body fields that an operation does not have are 400, bodies over 512000 bytes 413.
+  A client with divisions sees only those where Genesys asks for a permission: searches, queues, analytics.
+
+  Searches: criteria that are AND all hold and none that is NOT holds, or any that is OR holds. Use `group` to join
+  them otherwise. Searchable fields: id name email username department title state divisionId teamId manager.
+
+  Analytics: the elements of a filter list are ANDed. An element of segmentFilters is held by one segment (with what
+  its participant and session say), of evaluationFilters by one evaluation, and so on; `notExists` holds where the
+  row lacks the dimension. Conversations count by their start. Intervals span at most 7 days, with a filter 31.
+
+CONTROL (JSON; `GET /` is this text)
+  GET    /facts                    seed, scale, interval, clients, and for each division the ids of its users, queues
+                                   and conversations (`owner`, and `shared_with` for those of two divisions)
+  GET    /calls                    the last 1000 requests that reached the API, oldest first: method, path with
+                                   query, body, headers, and the client of its token (logins are not among them)
+  DELETE /calls                    forgets them
+  GET    /logins                   {\"requests\", \"successes\"}: token requests so far
+  GET    /faults                   the faults that are set, with the times that are left
+  PUT    /faults                   [{\"match\": {\"method\"?, \"path_prefix\"?}, \"fault\": {\"kind\": ...}, \"times\"?: N}]
+                                   Replaces all. The first fitting one happens; latencies before it add up.
+  DELETE /faults                   takes them all away
+  POST   /divisions/{id}/reseed    {\"variation\": N} makes the division's own users, queues and conversations anew,
+                                   with other ids and counts; 0 is how it began. Of other divisions' objects only
+                                   what names this division's users and queues changes. Which conversations are
+                                   shared, and when they were, never changes.
+  POST   /tokens/expire            makes all tokens stale: 401 until the next login
+  POST   /clients                  {\"client_id\", \"secret\", \"divisions\"?: [id]} adds or replaces a client
+  POST   /settings                 {\"token_lifetime_seconds\"?, \"rate_per_minute\"?: 0 lifts the limit (as it begins)}
+
+FAULTS
+  {\"kind\": \"latency\", \"ms\": N}                            a good answer, late
+  {\"kind\": \"status\", \"status\": N, \"retry_after\"?: N}      that status, and nothing is done
+  {\"kind\": \"reset\"}                                       the connection closes without an answer
+  {\"kind\": \"truncate\"}                                    half of the promised body, then the connection closes
+  {\"kind\": \"malformed\"}                                   200, not JSON
+  {\"kind\": \"hang\"}                                        never an answer
+  {\"kind\": \"empty_body\"}                                  200, no body
+  {\"kind\": \"lie\"}                                         entities of other divisions in the answer, and in its
+                                                          totals; for a read by id, another division's entity
+  For the login, match path_prefix /oauth.
+
+READY FILE
+  {\"api\": \"http://...\", \"login\": the same, \"control\": \"http://...\"}, written whole once both listeners serve.
+";

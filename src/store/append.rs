@@ -1,0 +1,121 @@
+//! Appending events and outcomes: one statement per table and batch, each database's fastest way.
+//!
+//! Row by row a commit carries a few thousand events a second, this way more than a hundred thousand. Both forms skip
+//! what is there already, so a batch whose commit was in doubt may be sent again.
+
+use std::slice;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::model::{Event, EventKind, Outcome};
+
+use super::error::Failure;
+
+/// Appends to the record on an open transaction; returns how many of the events were new.
+pub(super) trait Append {
+    async fn append_events(&mut self, events: &[Event]) -> Result<u64, Failure>;
+    async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure>;
+}
+
+/// Records a change in the change's own transaction: there is no effect without a record.
+pub(super) async fn record_change(transaction: &mut impl Append, event: &Event) -> Result<(), Failure> {
+    let outcome = Outcome {
+        event_id: event.id.clone(),
+        at: event.at,
+        code: "ok".to_owned(),
+        status: None,
+        detail: "{}".to_owned(),
+    };
+    if transaction.append_events(slice::from_ref(event)).await? != 1 {
+        return Err(Failure::conflict(format!("event {}", event.id)));
+    }
+    transaction.append_outcomes(slice::from_ref(&outcome)).await
+}
+
+impl Append for SqliteConnection {
+    async fn append_events(&mut self, events: &[Event]) -> Result<u64, Failure> {
+        // `WHERE true` tells the parser that ON CONFLICT belongs to the insert, not to a join.
+        const APPEND: &str = "INSERT INTO event \
+            (id, at, stream, kind, tenant_id, key_id, operator_id, operation, source, detail) \
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
+            value ->> 7, value ->> 8, value ->> 9 FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING";
+        let rows: Vec<_> = events
+            .iter()
+            .map(|event| {
+                let Event { id, at, stream, kind, actor, operation, source, detail } = event;
+                let actor = (&actor.tenant_id, &actor.key_id, &actor.operator_id);
+                (id, text(*at), stream, name(*kind), actor.0, actor.1, actor.2, operation, source, detail)
+            })
+            .collect();
+        let batch = serde_json::to_string(&rows)?;
+        Ok(sqlx::query(APPEND).bind(batch).execute(self).await?.rows_affected())
+    }
+
+    async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure> {
+        const APPEND: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+            FROM json_each($1) WHERE true ON CONFLICT (event_id) DO NOTHING";
+        let rows: Vec<_> = outcomes
+            .iter()
+            .map(|Outcome { event_id, at, code, status, detail }| (event_id, text(*at), code, status, detail))
+            .collect();
+        let batch = serde_json::to_string(&rows)?;
+        sqlx::query(APPEND).bind(batch).execute(self).await?;
+        Ok(())
+    }
+}
+
+impl Append for PgConnection {
+    async fn append_events(&mut self, events: &[Event]) -> Result<u64, Failure> {
+        const APPEND: &str = "INSERT INTO event \
+            (id, at, stream, kind, tenant_id, key_id, operator_id, operation, source, detail) \
+            SELECT * FROM UNNEST($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], \
+            $7::text[], $8::text[], $9::text[], $10::text[]) ON CONFLICT (id) DO NOTHING";
+        let actors = || events.iter().map(|event| &event.actor);
+        let source = |event: &Event| event.source.map(|address| address.to_string());
+        let appended = sqlx::query(APPEND)
+            .bind(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>())
+            .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
+            .bind(events.iter().map(|event| event.stream.as_str()).collect::<Vec<_>>())
+            .bind(events.iter().map(|event| name(event.kind)).collect::<Vec<_>>())
+            .bind(actors().map(|actor| actor.tenant_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+            .bind(actors().map(|actor| actor.key_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+            .bind(actors().map(|actor| actor.operator_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
+            .bind(events.iter().map(|event| event.operation.as_deref()).collect::<Vec<_>>())
+            .bind(events.iter().map(source).collect::<Vec<_>>())
+            .bind(events.iter().map(|event| event.detail.as_str()).collect::<Vec<_>>())
+            .execute(self)
+            .await?;
+        Ok(appended.rows_affected())
+    }
+
+    async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure> {
+        const APPEND: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
+            SELECT * FROM UNNEST($1::text[], $2::timestamptz[], $3::text[], $4::int[], $5::text[]) \
+            ON CONFLICT (event_id) DO NOTHING";
+        sqlx::query(APPEND)
+            .bind(outcomes.iter().map(|outcome| outcome.event_id.as_str()).collect::<Vec<_>>())
+            .bind(outcomes.iter().map(|outcome| outcome.at).collect::<Vec<_>>())
+            .bind(outcomes.iter().map(|outcome| outcome.code.as_str()).collect::<Vec<_>>())
+            .bind(outcomes.iter().map(|outcome| outcome.status.map(i32::from)).collect::<Vec<_>>())
+            .bind(outcomes.iter().map(|outcome| outcome.detail.as_str()).collect::<Vec<_>>())
+            .execute(self)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A time as sqlx writes it into SQLite, so that rows of either origin sort together.
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+fn name(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Call => "call",
+        EventKind::Change => "change",
+        EventKind::Search => "search",
+        EventKind::Refusal => "refusal",
+    }
+}

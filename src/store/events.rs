@@ -1,0 +1,162 @@
+//! The record: appended in batches, searched by auditors, never changed.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+
+use crate::model::{
+    Actor, Event, EventId, EventKind, KeyId, OperatorId, Outcome, RecordedEvent, StreamId, TenantId,
+};
+
+use super::{
+    Store, StoreError,
+    append::Append,
+    pool::{Pool, in_transaction},
+};
+
+/// What to look for in the record; `None` means any.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Events of this tenant.
+    pub tenant_id: Option<TenantId>,
+    /// Events of this key.
+    pub key_id: Option<KeyId>,
+    /// Events of this operation.
+    pub operation: Option<String>,
+    /// An outcome's code.
+    pub outcome: Option<String>,
+    /// The one event with this id.
+    pub id: Option<EventId>,
+    /// Not earlier than this.
+    pub since: Option<DateTime<Utc>>,
+    /// Earlier than this.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl EventFilter {
+    /// Text with a NUL stands in no row, and PostgreSQL refuses to compare with it.
+    fn matches_nothing(&self) -> bool {
+        [&self.operation, &self.outcome].into_iter().flatten().any(|text| text.contains('\0'))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    id: EventId,
+    at: DateTime<Utc>,
+    stream: StreamId,
+    kind: EventKind,
+    tenant_id: Option<TenantId>,
+    key_id: Option<KeyId>,
+    operator_id: Option<OperatorId>,
+    operation: Option<String>,
+    source: Option<String>,
+    detail: String,
+    outcome_at: Option<DateTime<Utc>>,
+    code: Option<String>,
+    status: Option<i32>,
+    outcome_detail: Option<String>,
+}
+
+impl From<EventRow> for RecordedEvent {
+    fn from(row: EventRow) -> Self {
+        let outcome = row.outcome_at.zip(row.code).map(|(at, code)| Outcome {
+            event_id: row.id.clone(),
+            at,
+            code,
+            status: row.status.and_then(|status| u16::try_from(status).ok()),
+            detail: row.outcome_detail.unwrap_or_default(),
+        });
+        let event = Event {
+            id: row.id,
+            at: row.at,
+            stream: row.stream,
+            kind: row.kind,
+            actor: Actor { tenant_id: row.tenant_id, key_id: row.key_id, operator_id: row.operator_id },
+            operation: row.operation,
+            source: row.source.and_then(|source| source.parse::<IpAddr>().ok()),
+            detail: row.detail,
+        };
+        Self { event, outcome }
+    }
+}
+
+/// Writes the search as one statement of the named database.
+macro_rules! search {
+    ($database:ty, $filter:expr, $before:expr, $limit:expr) => {{
+        let mut query = QueryBuilder::<$database>::new(SEARCH);
+        if let Some(id) = &$filter.tenant_id {
+            query.push(" AND event.tenant_id = ").push_bind(id.as_str());
+        }
+        if let Some(id) = &$filter.key_id {
+            query.push(" AND event.key_id = ").push_bind(id.as_str());
+        }
+        if let Some(operation) = &$filter.operation {
+            query.push(" AND event.operation = ").push_bind(operation);
+        }
+        if let Some(code) = &$filter.outcome {
+            query.push(" AND outcome.code = ").push_bind(code);
+        }
+        if let Some(id) = &$filter.id {
+            query.push(" AND event.id = ").push_bind(id.as_str());
+        }
+        if let Some(since) = $filter.since {
+            query.push(" AND event.at >= ").push_bind(since);
+        }
+        if let Some(until) = $filter.until {
+            query.push(" AND event.at < ").push_bind(until);
+        }
+        if let Some(before) = $before {
+            query.push(" AND event.id < ").push_bind(before.as_str());
+        }
+        query.push(" ORDER BY event.id DESC LIMIT ").push_bind(i64::from($limit));
+        query
+    }};
+}
+
+const SEARCH: &str = "SELECT event.id, event.at, event.stream, event.kind, event.tenant_id, event.key_id, \
+    event.operator_id, event.operation, event.source, event.detail, outcome.at AS outcome_at, outcome.code, \
+    outcome.status, outcome.detail AS outcome_detail \
+    FROM event LEFT JOIN event_outcome AS outcome ON outcome.event_id = event.id WHERE 1 = 1";
+
+impl Store {
+    /// Appends a batch in one transaction; what is there already stays as it is.
+    pub async fn append_events(&self, events: &[Event], outcomes: &[Outcome]) -> Result<(), StoreError> {
+        in_transaction!(self, "writing events", soon, |transaction| {
+            if !events.is_empty() {
+                transaction.append_events(events).await?;
+            }
+            if !outcomes.is_empty() {
+                transaction.append_outcomes(outcomes).await?;
+            }
+        })
+    }
+
+    /// Lists events newest first, at most `limit`: those with an id below `before`, for the next page.
+    pub async fn list_events(
+        &self,
+        filter: &EventFilter,
+        before: Option<&EventId>,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        if filter.matches_nothing() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<EventRow> = self
+            .eventually("searching events", async {
+                match &self.pool {
+                    Pool::Sqlite { read, .. } => {
+                        let mut query = search!(sqlx::Sqlite, filter, before, limit);
+                        Ok(query.build_query_as().fetch_all(read).await?)
+                    }
+                    Pool::Postgres(pool) => {
+                        let mut query = search!(sqlx::Postgres, filter, before, limit);
+                        Ok(query.build_query_as().fetch_all(pool).await?)
+                    }
+                }
+            })
+            .await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+}

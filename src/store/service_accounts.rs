@@ -1,0 +1,98 @@
+//! OAuth clients of the Genesys organisation, their secrets sealed.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{Event, ServiceAccount, ServiceAccountId};
+
+use super::{
+    Store, StoreError,
+    error::refusal,
+    pool::{in_change, on_pool},
+};
+
+macro_rules! select {
+    () => {
+        "SELECT id, client_id, sealed_secret, api_url, login_url, shared, description, created_at, version \
+         FROM service_account "
+    };
+}
+
+pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 ORDER BY version");
+
+#[derive(sqlx::FromRow)]
+pub(super) struct ServiceAccountRow {
+    id: ServiceAccountId,
+    client_id: String,
+    sealed_secret: Vec<u8>,
+    api_url: String,
+    login_url: String,
+    shared: bool,
+    description: String,
+    created_at: DateTime<Utc>,
+    version: i64,
+}
+
+impl From<ServiceAccountRow> for ServiceAccount {
+    fn from(row: ServiceAccountRow) -> Self {
+        Self {
+            id: row.id,
+            client_id: row.client_id,
+            sealed_secret: row.sealed_secret,
+            api_url: row.api_url,
+            login_url: row.login_url,
+            shared: row.shared,
+            description: row.description,
+            created_at: row.created_at,
+            version: row.version,
+        }
+    }
+}
+
+pub(super) fn read_all(rows: Vec<ServiceAccountRow>) -> Vec<ServiceAccount> {
+    rows.into_iter().map(Into::into).collect()
+}
+
+impl Store {
+    /// Adds a service account.
+    pub async fn add_service_account(
+        &self,
+        account: &ServiceAccount,
+        event: &Event,
+    ) -> Result<i64, StoreError> {
+        const ADD: &str = "INSERT INTO service_account (id, client_id, sealed_secret, api_url, login_url, \
+            shared, description, created_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let taken = || format!("service account {}", account.id);
+        in_change!(self, event, "adding a service account", |transaction, version| {
+            sqlx::query(ADD)
+                .bind(&account.id)
+                .bind(&account.client_id)
+                .bind(account.sealed_secret.as_slice())
+                .bind(&account.api_url)
+                .bind(&account.login_url)
+                .bind(account.shared)
+                .bind(&account.description)
+                .bind(account.created_at)
+                .bind(version)
+                .execute(&mut *transaction)
+                .await
+                .map_err(refusal(taken, taken))?
+        })
+    }
+
+    /// Finds a service account.
+    pub async fn service_account(&self, id: &ServiceAccountId) -> Result<Option<ServiceAccount>, StoreError> {
+        const FIND: &str = concat!(select!(), "WHERE id = $1");
+        let row: Option<ServiceAccountRow> = on_pool!(self, "reading a service account", |pool| {
+            sqlx::query_as(FIND).bind(id).fetch_optional(pool)
+        })?;
+        Ok(row.map(Into::into))
+    }
+
+    /// Lists all service accounts by id.
+    pub async fn list_service_accounts(&self) -> Result<Vec<ServiceAccount>, StoreError> {
+        const LIST: &str = concat!(select!(), "ORDER BY id");
+        let rows: Vec<ServiceAccountRow> =
+            on_pool!(self, "listing service accounts", |pool| sqlx::query_as(LIST).fetch_all(pool))?;
+        Ok(read_all(rows))
+    }
+}

@@ -1,0 +1,170 @@
+//! Tenants and the divisions that are theirs alone.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{CrossDivision, DivisionId, Event, ServiceAccountId, Tenant, TenantId};
+
+use super::{
+    Store, StoreError,
+    error::{Failure, refusal},
+    pool::{in_change, on_pool},
+};
+
+// One statement, so tenant and divisions are always of the same moment: a row per division, in order.
+macro_rules! select {
+    () => {
+        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, suspended, \
+         created_at, updated_at, version, division_id \
+         FROM tenant LEFT JOIN tenant_division ON tenant_division.tenant_id = tenant.id "
+    };
+}
+
+pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 ORDER BY tenant.id, position");
+
+const ADD_DIVISION: &str =
+    "INSERT INTO tenant_division (division_id, tenant_id, position) VALUES ($1, $2, $3)";
+
+/// A tenant beside one of its divisions.
+#[derive(sqlx::FromRow)]
+pub(super) struct TenantRow {
+    id: TenantId,
+    name: String,
+    service_account: ServiceAccountId,
+    policy_template: String,
+    cross_division: CrossDivision,
+    dedicated_agents: bool,
+    suspended: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i64,
+    division_id: Option<DivisionId>,
+}
+
+impl From<TenantRow> for Tenant {
+    fn from(row: TenantRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            division_ids: row.division_id.into_iter().collect(),
+            service_account: row.service_account,
+            policy_template: row.policy_template,
+            cross_division: row.cross_division,
+            dedicated_agents: row.dedicated_agents,
+            suspended: row.suspended,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
+}
+
+/// Makes one tenant of each run of rows with the same id.
+pub(super) fn gather(rows: Vec<TenantRow>) -> Vec<Tenant> {
+    let mut tenants: Vec<Tenant> = Vec::new();
+    for row in rows {
+        match tenants.last_mut() {
+            Some(tenant) if tenant.id == row.id => tenant.division_ids.extend(row.division_id),
+            Some(_) | None => tenants.push(row.into()),
+        }
+    }
+    tenants
+}
+
+/// Inserts a tenant's divisions in order.
+macro_rules! add_divisions {
+    ($transaction:ident, $tenant:expr) => {
+        for (position, division) in (0_i32..).zip(&$tenant.division_ids) {
+            let taken =
+                || format!("division {division} as a tenant's: a division belongs to one tenant, once");
+            sqlx::query(ADD_DIVISION)
+                .bind(division)
+                .bind(&$tenant.id)
+                .bind(position)
+                .execute(&mut *$transaction)
+                .await
+                .map_err(refusal(taken, || format!("tenant {}", $tenant.id)))?;
+        }
+    };
+}
+
+impl Store {
+    /// Adds a tenant; a division that is another tenant's is a conflict.
+    pub async fn add_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
+        const ADD: &str = "INSERT INTO tenant (id, name, service_account, policy_template, cross_division, \
+            dedicated_agents, suspended, created_at, updated_at, version) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let taken = || format!("tenant {}", tenant.id);
+        let absent = || format!("service account {}", tenant.service_account);
+        in_change!(self, event, "adding a tenant", |transaction, version| {
+            sqlx::query(ADD)
+                .bind(&tenant.id)
+                .bind(&tenant.name)
+                .bind(&tenant.service_account)
+                .bind(&tenant.policy_template)
+                .bind(tenant.cross_division)
+                .bind(tenant.dedicated_agents)
+                .bind(tenant.suspended)
+                .bind(tenant.created_at)
+                .bind(tenant.updated_at)
+                .bind(version)
+                .execute(&mut *transaction)
+                .await
+                .map_err(refusal(taken, absent))?;
+            add_divisions!(transaction, tenant);
+        })
+    }
+
+    /// Finds a tenant.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        const FIND: &str = concat!(select!(), "WHERE tenant.id = $1 ORDER BY position");
+        let rows: Vec<TenantRow> =
+            on_pool!(self, "reading a tenant", |pool| sqlx::query_as(FIND).bind(id).fetch_all(pool))?;
+        Ok(gather(rows).pop())
+    }
+
+    /// Lists all tenants by id.
+    pub async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        const LIST: &str = concat!(select!(), "ORDER BY tenant.id, position");
+        let rows: Vec<TenantRow> =
+            on_pool!(self, "listing tenants", |pool| sqlx::query_as(LIST).fetch_all(pool))?;
+        Ok(gather(rows))
+    }
+
+    /// Replaces everything but id and `created_at`; `tenant.version` must still be the stored one, else a conflict.
+    pub async fn update_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
+        const CURRENT: &str = "SELECT version FROM tenant WHERE id = $1";
+        const UPDATE: &str = "UPDATE tenant SET name = $2, service_account = $3, policy_template = $4, \
+            cross_division = $5, dedicated_agents = $6, suspended = $7, updated_at = $8, version = $9 WHERE id = $1";
+        const DROP_DIVISIONS: &str = "DELETE FROM tenant_division WHERE tenant_id = $1";
+        let absent = || format!("service account {}", tenant.service_account);
+        in_change!(self, event, "changing a tenant", |transaction, version| {
+            // The raised version row is locked, so nobody else's change can come between this look and the update.
+            let current: Option<i64> =
+                sqlx::query_scalar(CURRENT).bind(&tenant.id).fetch_optional(&mut *transaction).await?;
+            check_version(tenant, current)?;
+            sqlx::query(UPDATE)
+                .bind(&tenant.id)
+                .bind(&tenant.name)
+                .bind(&tenant.service_account)
+                .bind(&tenant.policy_template)
+                .bind(tenant.cross_division)
+                .bind(tenant.dedicated_agents)
+                .bind(tenant.suspended)
+                .bind(tenant.updated_at)
+                .bind(version)
+                .execute(&mut *transaction)
+                .await
+                .map_err(refusal(absent, absent))?;
+            sqlx::query(DROP_DIVISIONS).bind(&tenant.id).execute(&mut *transaction).await?;
+            add_divisions!(transaction, tenant);
+        })
+    }
+}
+
+fn check_version(tenant: &Tenant, current: Option<i64>) -> Result<(), Failure> {
+    match current {
+        None => Err(Failure::missing(format!("tenant {}", tenant.id))),
+        Some(current) if current == tenant.version => Ok(()),
+        Some(_) => Err(Failure::conflict(format!("a newer version of tenant {}", tenant.id))),
+    }
+}

@@ -1,0 +1,120 @@
+//! Who may do what: every operation, tried by everyone.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::office::{ALPHA, BETA, CLIENT_ID, CLIENT_SECRET, GAMMA, Office, Persona, send, tenant};
+
+/// An operation as `METHOD path`, and what to send: `{who}` stands for the persona's name.
+const OPERATIONS: &[&str] = &[
+    "GET /operators",
+    "POST /operators",
+    "POST /operators/{id}/tokens",
+    "GET /service-accounts",
+    "POST /service-accounts",
+    "GET /service-accounts/{id}",
+    "POST /service-accounts/{id}/check",
+    "GET /tenants",
+    "POST /tenants",
+    "GET /tenants/{id}",
+    "PATCH /tenants/{id}",
+    "POST /tenants/{id}/suspend",
+    "POST /tenants/{id}/resume",
+    "GET /tenants/{id}/keys",
+    "POST /tenants/{id}/keys",
+    "POST /keys/{id}/revoke",
+    "GET /events",
+    "GET /operations",
+    "GET /nothing-here",
+    "DELETE /tenants",
+];
+
+#[tokio::test]
+async fn each_role_does_what_is_its_own_and_no_more() {
+    let office = Office::open().await;
+    office.tenant("north", &[ALPHA]).await;
+    office.account("hub", true).await;
+    let personas = [
+        ("stranger", office.stranger()),
+        ("auditor", office.auditor()),
+        ("operator", office.operator()),
+        ("admin", office.admin()),
+    ];
+    let mut table = format!("{:<36}{:>9}{:>9}{:>9}{:>9}\n", "", "stranger", "auditor", "operator", "admin");
+    for operation in OPERATIONS {
+        let mut row = format!("{operation:<36}");
+        for (who, persona) in personas {
+            row += &format!("{:>9}", attempt(&office, persona, who, operation).await);
+        }
+        table += row.trim_end();
+        table += "\n";
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn every_route_is_in_the_matrix() {
+    let source = include_str!("../../../src/admin/mod.rs");
+    for route in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+        let path = route.split('"').next().unwrap();
+        let methods = ["get", "post", "patch", "put", "delete"].iter().filter(|method| {
+            route.contains(&format!(" {method}(")) || route.contains(&format!(".{method}("))
+        });
+        for method in methods {
+            let operation = format!("{} {path}", method.to_uppercase());
+            assert!(OPERATIONS.contains(&operation.as_str()), "{operation} is missing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_role_leaves_an_event() {
+    let office = Office::open().await;
+    let refused = office.auditor().post("/service-accounts", &body("POST /service-accounts", "x")).await;
+    assert_eq!(refused.refusal(), "403 forbidden -");
+    assert!(refused.body["detail"].as_str().unwrap().contains("`auditor`"));
+    let event = office.event_of(&refused).await;
+    assert_eq!(event["kind"], "refusal");
+    assert_eq!(event["operation"], "service-account.add");
+    assert_eq!(event["outcome"]["code"], "forbidden");
+    assert_eq!(event["outcome"]["status"], 403);
+    assert_eq!(event["source"], "127.0.0.1");
+    assert!(event["operator"].is_string());
+    assert_eq!(office.store.list_service_accounts().await.unwrap(), []);
+}
+
+async fn attempt(office: &Office, persona: Persona<'_>, who: &str, operation: &str) -> u16 {
+    let (method, path) = operation.split_once(' ').unwrap();
+    let id = match path.split('/').nth(1).unwrap() {
+        "operators" => office.store.list_operators().await.unwrap()[0].id.to_string(),
+        "keys" => {
+            let key = office.admin().post("/tenants/north/keys", &json!({ "name": "to revoke" })).await;
+            key.expect(201)["key_id"].as_str().unwrap().to_owned()
+        }
+        _ => "north".to_owned(),
+    };
+    let method: Method = method.parse().unwrap();
+    let request = persona.request(method, &path.replace("{id}", &id));
+    let body = body(operation, who);
+    send(if body.is_null() { request } else { request.json(&body) }).await.status
+}
+
+fn body(operation: &str, who: &str) -> Value {
+    match operation {
+        "POST /operators" => json!({ "email": format!("new-by-{who}@example.com"), "role": "auditor" }),
+        "POST /operators/{id}/tokens" => json!({ "expires_in_days": 1 }),
+        "POST /service-accounts" => json!({
+            "id": format!("by-{who}"), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
+            "region": "eu-central-1",
+        }),
+        "POST /tenants" => {
+            let division = if who == "admin" { BETA } else { GAMMA };
+            let mut tenant = tenant(&format!("by-{who}"), &[division]);
+            tenant["service_account"] = json!("hub");
+            tenant
+        }
+        "PATCH /tenants/{id}" => json!({ "name": format!("Named by {who}") }),
+        "POST /tenants/{id}/keys" => json!({ "name": format!("by {who}") }),
+        _ => Value::Null,
+    }
+}

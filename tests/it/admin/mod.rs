@@ -1,0 +1,10 @@
+//! The operator listener: who may do what, what is checked, what is shown and what is recorded.
+
+mod bodies;
+mod events;
+mod keys;
+mod matrix;
+mod office;
+mod operators;
+mod service_accounts;
+mod tenants;

@@ -1,0 +1,227 @@
+//! The record: appending and searching.
+
+use chrono::TimeDelta;
+use ringfence::{
+    model::{Actor, Event, EventId, EventKind, RecordedEvent, StreamId},
+    store::{EventFilter, Store, StoreError},
+};
+
+use super::things::{at, change, event, id, operator, outcome};
+use crate::support::database::TestDatabase;
+
+async fn found(store: &Store, filter: EventFilter) -> Vec<EventId> {
+    let found = store.list_events(&filter, None, 100).await.unwrap();
+    found.into_iter().map(|recorded| recorded.event.id).collect()
+}
+
+#[tokio::test]
+async fn events_and_outcomes_are_kept_whole() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream: StreamId = id();
+        let full = Event {
+            at: at(1) + TimeDelta::microseconds(123_456),
+            kind: EventKind::Search,
+            actor: Actor {
+                tenant_id: Some("north".parse().unwrap()),
+                key_id: Some("aaaaaaaaaaaaaaaa".parse().unwrap()),
+                operator_id: Some(id()),
+            },
+            source: Some("2001:db8::7".parse().unwrap()),
+            detail: r#"{"path":"/a\"b\\c\u0000","text":"ß — \n"}"#.to_owned(),
+            ..event(&stream)
+        };
+        let bare = Event { operation: None, kind: EventKind::Refusal, ..event(&stream) };
+        let mut ended = outcome(&full, "ringfence.operation_denied");
+        ended.status = Some(403);
+        let aborted = ringfence::model::Outcome { status: None, ..outcome(&bare, "aborted") };
+        let events = [full.clone(), bare.clone()];
+        store.append_events(&events, &[ended.clone(), aborted.clone()]).await.unwrap();
+        let expected = [
+            RecordedEvent { event: bare, outcome: Some(aborted) },
+            RecordedEvent { event: full, outcome: Some(ended) },
+        ];
+        assert_eq!(store.list_events(&EventFilter::default(), None, 10).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_may_follow_later_or_never() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = id();
+        let [first, second] = [event(&stream), event(&stream)];
+        store.append_events(&[first.clone(), second.clone()], &[]).await.unwrap();
+        store.append_events(&[], &[outcome(&first, "ok")]).await.unwrap();
+        store.append_events(&[], &[]).await.unwrap();
+        let read = store.list_events(&EventFilter::default(), None, 10).await.unwrap();
+        let codes =
+            read.iter().map(|recorded| recorded.outcome.as_ref().map(|outcome| outcome.code.as_str()));
+        assert_eq!(codes.collect::<Vec<_>>(), [None, Some("ok")]);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_sent_twice_is_kept_once_as_it_first_was() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let first = event(&id());
+        let ended = outcome(&first, "ok");
+        store.append_events(std::slice::from_ref(&first), std::slice::from_ref(&ended)).await.unwrap();
+        let changed = Event { detail: "{}".to_owned(), ..first.clone() };
+        let second = event(&id());
+        let batch = [changed, second.clone(), second.clone()];
+        store.append_events(&batch, &[outcome(&first, "aborted")]).await.unwrap();
+        let expected = [
+            RecordedEvent { event: second, outcome: None },
+            RecordedEvent { event: first, outcome: Some(ended) },
+        ];
+        assert_eq!(store.list_events(&EventFilter::default(), None, 10).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gap_or_overlap() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = id();
+        let mut events: Vec<Event> = (0..25).map(|_| event(&stream)).collect();
+        store.append_events(&events, &[]).await.unwrap();
+        events.reverse();
+
+        let (mut read, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.list_events(&EventFilter::default(), before.as_ref(), 10).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.event.id.clone());
+            // What arrives meanwhile is newer and does not disturb the pages.
+            store.append_events(&[event(&stream)], &[]).await.unwrap();
+            read.extend(page.into_iter().map(|recorded| recorded.event));
+        }
+        assert_eq!(read, events);
+    }
+}
+
+#[tokio::test]
+async fn each_filter_narrows_and_all_narrow_together() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = id();
+        let by = |tenant: &str, key: &str, operation: &str, second| Event {
+            at: at(second),
+            actor: Actor {
+                tenant_id: Some(tenant.parse().unwrap()),
+                key_id: Some(key.parse().unwrap()),
+                operator_id: None,
+            },
+            operation: Some(operation.to_owned()),
+            ..event(&stream)
+        };
+        let a = by("north", "aaaaaaaaaaaaaaaa", "getUsers", 10);
+        let b = by("north", "bbbbbbbbbbbbbbbb", "getusers", 20);
+        let c = by("south", "cccccccccccccccc", "getUsers", 30);
+        let none = Event { operation: None, at: at(40), ..event(&stream) };
+        let events = [&a, &b, &c, &none].map(Clone::clone);
+        let outcomes = [outcome(&a, "ok"), outcome(&b, "aborted"), outcome(&c, "ok")];
+        store.append_events(&events, &outcomes).await.unwrap();
+
+        let all = EventFilter::default();
+        let north = EventFilter { tenant_id: Some("north".parse().unwrap()), ..all.clone() };
+        assert_eq!(found(&store, north.clone()).await, [&b, &a].map(|event| event.id.clone()));
+        let key = EventFilter { key_id: Some("cccccccccccccccc".parse().unwrap()), ..all.clone() };
+        assert_eq!(found(&store, key).await, [c.id.clone()]);
+        // Exact, also in case.
+        let operation = EventFilter { operation: Some("getUsers".to_owned()), ..all.clone() };
+        assert_eq!(found(&store, operation.clone()).await, [&c, &a].map(|event| event.id.clone()));
+        let ok = EventFilter { outcome: Some("ok".to_owned()), ..all.clone() };
+        assert_eq!(found(&store, ok).await, [&c, &a].map(|event| event.id.clone()));
+        let one = EventFilter { id: Some(b.id.clone()), ..all.clone() };
+        assert_eq!(found(&store, one).await, [b.id.clone()]);
+        // From the first moment, up to but not with the second.
+        let time = EventFilter { since: Some(at(20)), until: Some(at(40)), ..all };
+        assert_eq!(found(&store, time).await, [&c, &b].map(|event| event.id.clone()));
+        let both = EventFilter { tenant_id: north.tenant_id, ..operation };
+        assert_eq!(found(&store, both).await, [a.id]);
+    }
+}
+
+#[tokio::test]
+async fn patterns_and_odd_text_match_only_themselves() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let plain = event(&id());
+        store.append_events(std::slice::from_ref(&plain), &[outcome(&plain, "ok")]).await.unwrap();
+        for text in ["%", "get%", "get_sers", "*", "", "GETUSERS", "getUsers\0", "' OR 1 = 1 --"] {
+            let operation = EventFilter { operation: Some(text.to_owned()), ..EventFilter::default() };
+            assert!(found(&store, operation).await.is_empty(), "{text:?}");
+            let outcome = EventFilter { outcome: Some(text.to_owned()), ..EventFilter::default() };
+            assert!(found(&store, outcome).await.is_empty(), "{text:?}");
+        }
+    }
+}
+
+/// In SQLite times are text: a fraction must sort after its whole second (with `Z` at the end it would not).
+#[tokio::test]
+async fn times_with_and_without_a_fraction_compare_as_times() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = id();
+        let half = TimeDelta::milliseconds(500);
+        let whole = Event { at: at(20), ..event(&stream) };
+        let fraction = Event { at: at(20) + half, ..event(&stream) };
+        let finer = Event { at: at(20) + half + TimeDelta::microseconds(1), ..event(&stream) };
+        let next = Event { at: at(21), ..event(&stream) };
+        let events = [&whole, &fraction, &finer, &next].map(Clone::clone);
+        store.append_events(&events, &[]).await.unwrap();
+        for (place, from) in events.iter().enumerate() {
+            let since = EventFilter { since: Some(from.at), ..EventFilter::default() };
+            assert_eq!(found(&store, since).await.len(), events.len() - place, "since {}", from.at);
+            let until = EventFilter { until: Some(from.at), ..EventFilter::default() };
+            assert_eq!(found(&store, until).await.len(), place, "until {}", from.at);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_commits_with_its_event_and_the_outcome_ok() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let adding = change();
+        store.add_operator(&operator("ada@bpo.example"), &adding).await.unwrap();
+        let [recorded] = &store.list_events(&EventFilter::default(), None, 10).await.unwrap()[..] else {
+            panic!("one event")
+        };
+        assert_eq!(recorded.event, adding);
+        assert_eq!(
+            recorded.outcome,
+            Some(ringfence::model::Outcome { status: None, ..outcome(&adding, "ok") })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_change_under_an_event_that_is_used_up_does_not_happen() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let used = change();
+        store.add_operator(&operator("ada@bpo.example"), &used).await.unwrap();
+        let grace = operator("grace@bpo.example");
+        let again = store.add_operator(&grace, &used).await;
+        assert!(matches!(again, Err(StoreError::Conflict { .. })));
+        assert_eq!(store.operator(&grace.id).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_events_are_one_batch() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = id();
+        let events: Vec<Event> = (0..1_000).map(|_| event(&stream)).collect();
+        let outcomes: Vec<_> = events.iter().map(|event| outcome(event, "ok")).collect();
+        store.append_events(&events, &outcomes).await.unwrap();
+        let read = store.list_events(&EventFilter::default(), None, 2_000).await.unwrap();
+        assert_eq!(read.len(), 1_000);
+        assert!(read.iter().all(|recorded| recorded.outcome.is_some()));
+    }
+}

@@ -1,0 +1,15 @@
+//! The store, each method on both databases.
+
+mod completeness;
+mod events;
+mod keys;
+mod opening;
+mod operators;
+mod policies;
+mod schema_parity;
+mod sealed;
+mod service_accounts;
+mod streams;
+mod tenants;
+mod things;
+mod views;

@@ -1,0 +1,68 @@
+//! Processes and the events they left without an outcome.
+
+use ringfence::{
+    model::{Event, RecordedEvent, StreamId},
+    store::{EventFilter, Store},
+};
+
+use super::things::{at, event, id, outcome};
+use crate::support::database::TestDatabase;
+
+async fn read(store: &Store, event: &Event) -> RecordedEvent {
+    let filter = EventFilter { id: Some(event.id.clone()), ..EventFilter::default() };
+    store.list_events(&filter, None, 2).await.unwrap().remove(0)
+}
+
+async fn code(store: &Store, event: &Event) -> Option<String> {
+    read(store, event).await.outcome.map(|outcome| outcome.code)
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_ends_as_unknown() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let [dead, living, ended, own]: [StreamId; 4] = [id(), id(), id(), id()];
+        for stream in [&dead, &living, &ended, &own] {
+            store.open_stream(stream, at(0)).await.unwrap();
+        }
+        let done = event(&dead);
+        let [lost, running, cut, mine] = [&dead, &living, &ended, &own].map(event);
+        let events = [&done, &lost, &running, &cut, &mine].map(Clone::clone);
+        store.append_events(&events, &[outcome(&done, "ok")]).await.unwrap();
+        store.touch_stream(&living, at(100)).await.unwrap();
+        store.close_stream(&ended, at(100)).await.unwrap();
+
+        assert_eq!(store.close_orphans(&own, at(50), at(101)).await.unwrap(), 2);
+        assert_eq!(code(&store, &done).await.as_deref(), Some("ok"));
+        assert_eq!(code(&store, &cut).await.as_deref(), Some("unknown"));
+        assert_eq!(code(&store, &running).await, None);
+        assert_eq!(code(&store, &mine).await, None);
+        let closed = read(&store, &lost).await.outcome.unwrap();
+        assert_eq!((closed.code.as_str(), closed.status, closed.at), ("unknown", None, at(101)));
+        assert_eq!(closed.detail, "{}");
+
+        assert_eq!(store.close_orphans(&own, at(50), at(102)).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_was_only_asleep_is_looked_at_again() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let [sleeper, own]: [StreamId; 2] = [id(), id()];
+        store.open_stream(&sleeper, at(0)).await.unwrap();
+        let early = event(&sleeper);
+        store.append_events(std::slice::from_ref(&early), &[]).await.unwrap();
+        assert_eq!(store.close_orphans(&own, at(50), at(51)).await.unwrap(), 1);
+
+        // It wakes: its outcome comes too late and changes nothing, its next event may be orphaned again.
+        store.touch_stream(&sleeper, at(60)).await.unwrap();
+        let late = event(&sleeper);
+        let outcomes = [outcome(&early, "ok")];
+        store.append_events(std::slice::from_ref(&late), &outcomes).await.unwrap();
+        assert_eq!(code(&store, &early).await.as_deref(), Some("unknown"));
+        assert_eq!(store.close_orphans(&own, at(50), at(70)).await.unwrap(), 0);
+        assert_eq!(store.close_orphans(&own, at(90), at(91)).await.unwrap(), 1);
+        assert_eq!(code(&store, &late).await.as_deref(), Some("unknown"));
+    }
+}

@@ -1,0 +1,111 @@
+//! Things to keep, with what the tests do not care about filled in.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ringfence::model::{
+    Actor, CrossDivision, DivisionId, Event, EventKind, Key, Operator, Outcome, PolicyMode, PolicyVersion,
+    Role, ServiceAccount, StreamId, Tenant,
+};
+
+/// Seconds after a fixed time, some of which have a fraction.
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).unwrap() + TimeDelta::seconds(seconds)
+}
+
+/// A new id of any kind made by us; later ones sort after earlier ones.
+pub(super) fn id<T: From<uuid::Uuid>>() -> T {
+    uuid::Uuid::now_v7().into()
+}
+
+pub(super) fn division() -> DivisionId {
+    uuid::Uuid::now_v7().to_string().parse().unwrap()
+}
+
+/// The event that a change needs.
+pub(super) fn change() -> Event {
+    Event { kind: EventKind::Change, ..event(&id()) }
+}
+
+pub(super) fn event(stream: &StreamId) -> Event {
+    Event {
+        id: id(),
+        at: at(0),
+        stream: stream.clone(),
+        kind: EventKind::Call,
+        actor: Actor::default(),
+        operation: Some("getUsers".to_owned()),
+        source: None,
+        detail: r#"{"path":"/api/v2/users"}"#.to_owned(),
+    }
+}
+
+pub(super) fn outcome(event: &Event, code: &str) -> Outcome {
+    Outcome {
+        event_id: event.id.clone(),
+        at: event.at,
+        code: code.to_owned(),
+        status: Some(200),
+        detail: "{}".to_owned(),
+    }
+}
+
+pub(super) fn operator(email: &str) -> Operator {
+    Operator { id: id(), email: email.to_owned(), role: Role::Admin, created_at: at(0) }
+}
+
+pub(super) fn service_account(id: &str) -> ServiceAccount {
+    ServiceAccount {
+        id: id.parse().unwrap(),
+        client_id: "0b0cbf1f-client".to_owned(),
+        sealed_secret: vec![0, 255, 1],
+        api_url: "https://api.mypurecloud.de".to_owned(),
+        login_url: "https://login.mypurecloud.de".to_owned(),
+        shared: false,
+        description: "for tests — ß".to_owned(),
+        created_at: at(0),
+        version: 0,
+    }
+}
+
+pub(super) fn tenant(id: &str, service_account: &str) -> Tenant {
+    Tenant {
+        id: id.parse().unwrap(),
+        name: format!("Tenant {id}"),
+        division_ids: vec![division()],
+        service_account: service_account.parse().unwrap(),
+        policy_template: "read-only".to_owned(),
+        cross_division: CrossDivision::Stub,
+        dedicated_agents: false,
+        suspended: false,
+        created_at: at(0),
+        updated_at: at(0),
+        version: 0,
+    }
+}
+
+pub(super) fn key(id: &str, tenant: &str) -> Key {
+    Key {
+        id: id.parse().unwrap(),
+        tenant_id: tenant.parse().unwrap(),
+        name: "reports".to_owned(),
+        hmac: vec![9; 32],
+        generation: 1,
+        read_only: false,
+        allowed_cidrs: Vec::new(),
+        created_at: at(0),
+        expires_at: None,
+        revoked_at: None,
+        version: 0,
+    }
+}
+
+pub(super) fn policy(tenant: &str, mode: PolicyMode, source: &str) -> PolicyVersion {
+    PolicyVersion {
+        tenant_id: tenant.parse().unwrap(),
+        version: 0,
+        source: source.to_owned(),
+        mode,
+        author: "ada@bpo.example".to_owned(),
+        reason: "because".to_owned(),
+        created_at: at(0),
+    }
+}
