@@ -34,10 +34,7 @@ pub(super) fn json(status: StatusCode, id: &EventId, body: Bytes) -> Answered {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store, must-revalidate"),
-    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(CORRELATION_ID.clone(), id);
     }

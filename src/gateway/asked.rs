@@ -45,7 +45,9 @@ impl Asked {
     ) -> Result<Self, Invalid> {
         let query = Query::read(query, operation)?;
         let body = match operation.body {
-            Some(BodyModel::ConversationQuery) => Body::Conversations(Box::new(conversations(headers, bytes)?)),
+            Some(BodyModel::ConversationQuery) => {
+                Body::Conversations(Box::new(conversations(headers, bytes)?))
+            }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
             None if bytes.is_empty() => Body::None,
             None => {
@@ -88,7 +90,8 @@ impl Asked {
             Body::Conversations(query) => {
                 attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
                 attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
-                let metrics = filters(query).flat_map(predicates).filter_map(|predicate| predicate.metric.clone());
+                let metrics =
+                    filters(query).flat_map(predicates).filter_map(|predicate| predicate.metric.clone());
                 attributes.metrics.extend(metrics);
             }
             Body::Users(search) => {
@@ -137,9 +140,10 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 fn conversations(headers: &HeaderMap, bytes: &Bytes) -> Result<ConversationQuery, Invalid> {
     let query: ConversationQuery = body::parse(headers, bytes)?;
     match &query.division_ids {
-        Some(named) if named.is_empty() => {
-            Err(Invalid::new("ringfence.division_parameter_empty", "`divisionIds` is empty: leave it out, or name your own."))
-        }
+        Some(named) if named.is_empty() => Err(Invalid::new(
+            "ringfence.division_parameter_empty",
+            "`divisionIds` is empty: leave it out, or name your own.",
+        )),
         Some(_) | None => Ok(query),
     }
 }

@@ -153,12 +153,16 @@ impl Denial {
                 "ringfence.credentials_ambiguous",
                 "Send one credential, once: either `Authorization: Bearer …` or `X-Api-Key`.",
             ),
-            Self::KeyExpired => {
-                (S::UNAUTHORIZED, "ringfence.key_expired", "This key has expired. Ask your operator for a new one.")
-            }
-            Self::KeyRevoked => {
-                (S::UNAUTHORIZED, "ringfence.key_revoked", "This key was revoked. Ask your operator for a new one.")
-            }
+            Self::KeyExpired => (
+                S::UNAUTHORIZED,
+                "ringfence.key_expired",
+                "This key has expired. Ask your operator for a new one.",
+            ),
+            Self::KeyRevoked => (
+                S::UNAUTHORIZED,
+                "ringfence.key_revoked",
+                "This key was revoked. Ask your operator for a new one.",
+            ),
             Self::TokenExpired => {
                 (S::UNAUTHORIZED, "ringfence.token_expired", "This access token has expired. Log in again.")
             }
@@ -249,7 +253,9 @@ impl Denial {
             Self::UpstreamFailed => {
                 (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
             }
-            _ => (S::INTERNAL_SERVER_ERROR, "ringfence.internal", "The gateway failed; nothing was passed on."),
+            _ => {
+                (S::INTERNAL_SERVER_ERROR, "ringfence.internal", "The gateway failed; nothing was passed on.")
+            }
         }
     }
 }

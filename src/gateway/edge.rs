@@ -127,8 +127,8 @@ pub(super) fn check(parts: &Parts) -> Result<(), Invalid> {
     if more_than_one(header::HOST) {
         return Err(Invalid::new("ringfence.host_twice", "The request has two `Host` headers; send one."));
     }
-    let lengths =
-        parts.headers.contains_key(header::CONTENT_LENGTH) && parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let lengths = parts.headers.contains_key(header::CONTENT_LENGTH)
+        && parts.headers.contains_key(header::TRANSFER_ENCODING);
     if lengths || more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
         let message = "The request tells its body's length in two ways; send `Content-Length` or `Transfer-Encoding`, once.";
         return Err(Invalid::new("ringfence.length_ambiguous", message));
@@ -147,7 +147,8 @@ pub(super) fn source(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     if trusted.is_empty() || !is_trusted(&peer) {
         return peer;
     }
-    let told: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let told: Vec<_> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let mut source = peer;
     for hop in told.iter().rev().flat_map(|line| line.rsplit(',')) {
         // Beyond an address that cannot be read, nothing can be believed.
@@ -174,7 +175,11 @@ mod tests {
             }
             source(peer.parse().unwrap(), &headers, &trusted).to_string()
         };
-        assert_eq!(source("192.0.2.1", &["198.51.100.7"]), "192.0.2.1", "a stranger's word counts for nothing");
+        assert_eq!(
+            source("192.0.2.1", &["198.51.100.7"]),
+            "192.0.2.1",
+            "a stranger's word counts for nothing"
+        );
         assert_eq!(source("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(source("10.0.0.1", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
         assert_eq!(source("10.0.0.1", &["198.51.100.7, 10.0.0.2"]), "198.51.100.7");

@@ -34,12 +34,18 @@ pub(super) fn diagnose<T: DeserializeOwned>(bytes: &[u8]) -> Invalid {
         } else if text.starts_with("number out of range") {
             Invalid::new("ringfence.body_number_out_of_range", format!("A number is out of range ({place})."))
         } else {
-            Invalid::new("ringfence.body_not_json", format!("The body is not valid JSON ({place}): {}.", plain(&text)))
+            Invalid::new(
+                "ringfence.body_not_json",
+                format!("The body is not valid JSON ({place}): {}.", plain(&text)),
+            )
         };
     }
     let mut typed = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut typed) {
-        Ok(_) => Invalid::new("ringfence.body_invalid", "The body does not have the form of this operation's model."),
+        Ok(_) => Invalid::new(
+            "ringfence.body_invalid",
+            "The body does not have the form of this operation's model.",
+        ),
         Err(error) => {
             let place = error.path().to_string();
             let text = plain(&error.inner().to_string());

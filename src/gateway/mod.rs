@@ -41,13 +41,8 @@ use hyper::body::{Body, Incoming};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    answer::Answered,
-    asked::Asked,
-    authenticate::Authenticator,
-    denial::Denial,
-    oauth::LoginDenial,
-    path::CanonicalPath,
-    token::Tokens,
+    answer::Answered, asked::Asked, authenticate::Authenticator, denial::Denial, oauth::LoginDenial,
+    path::CanonicalPath, token::Tokens,
 };
 use crate::{
     audit::{Audit, Record},
@@ -145,7 +140,8 @@ impl Gateway {
             Err(Refused::Login(denial)) => (denial.code(), answer::login_denied(&denial, &id)),
         };
         let operation = record.operation.as_deref().unwrap_or("none").to_owned();
-        metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code).increment(1);
+        metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
+            .increment(1);
         metrics::histogram!("ringfence_request_duration_seconds").record(started.elapsed().as_secs_f64());
         self.close(record, code, response).await
     }
@@ -203,7 +199,8 @@ impl Gateway {
         record.operation = Some(Arc::clone(&operation.id));
 
         let parameters = found.parameters.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        let bytes = body::read(&head.headers, body, self.config().max_body_bytes).await.map_err(Denial::from)?;
+        let bytes =
+            body::read(&head.headers, body, self.config().max_body_bytes).await.map_err(Denial::from)?;
         let query = head.uri.query().unwrap_or_default();
         record.call.request_before = Some(digest(query.as_bytes(), &bytes));
         let asked =

@@ -98,11 +98,8 @@ pub(super) fn login(
         .tokens
         .issue(caller.key(), authenticator.now)
         .map_err(|_| LoginDenial::Denied(Denial::Internal))?;
-    let granted = Granted {
-        access_token: issued.token,
-        token_type: "bearer",
-        expires_in: issued.expires_in_seconds,
-    };
+    let granted =
+        Granted { access_token: issued.token, token_type: "bearer", expires_in: issued.expires_in_seconds };
     Ok((caller, granted))
 }
 
@@ -121,7 +118,12 @@ impl Form {
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, LoginDenial> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_form = content_type.is_some_and(|value| {
-            value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            value
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
         if !is_form {
             return Err(malformed("the body must be application/x-www-form-urlencoded"));

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{authenticate::Caller, denial::{Denial, Invalid}};
+use super::{
+    authenticate::Caller,
+    denial::{Denial, Invalid},
+};
 use crate::catalog::OwnAnswer;
 
 /// The answer, or Genesys's own refusal.

@@ -118,7 +118,8 @@ fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
         let message = format!("`{name}` is not a parameter of this operation; {remedy}.");
         return Err(Invalid::new("ringfence.division_parameter_misplaced", message));
     }
-    let known: Vec<_> = operation.query.iter().map(|parameter| parameter.name.as_str()).chain(division).collect();
+    let known: Vec<_> =
+        operation.query.iter().map(|parameter| parameter.name.as_str()).chain(division).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     let message = format!("`{name}` is not a parameter that passes here; those that do: {known}.");
     Err(Invalid::new("ringfence.parameter_unknown", message))
@@ -163,8 +164,10 @@ fn check(name: &str, value: String, kind: Kind<'_>) -> Result<Vec<String>, Inval
             match asked.iter().find(|asked| !values.contains(asked)) {
                 None => Ok(asked),
                 Some(_) => {
-                    let message =
-                        format!("`expand` may add {}; other parts would bring foreign objects.", values.join(", "));
+                    let message = format!(
+                        "`expand` may add {}; other parts would bring foreign objects.",
+                        values.join(", ")
+                    );
                     Err(Invalid::new("ringfence.expand_refused", message))
                 }
             }

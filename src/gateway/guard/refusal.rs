@@ -24,10 +24,16 @@ static KNOWN: &[Known] = &[
     bad("invalid.property", "A field of the request is not a property that Genesys Cloud knows."),
     bad("invalid.value", "A value of the request is not one that Genesys Cloud accepts."),
     bad("constraint.validation", "A value of the request is outside what Genesys Cloud accepts."),
-    bad("response.entity.too.large", "The answer would be too large. Ask for smaller pages or a shorter interval."),
+    bad(
+        "response.entity.too.large",
+        "The answer would be too large. Ask for smaller pages or a shorter interval.",
+    ),
     bad("too.many.search.criteria", "The search has too many conditions."),
     bad("search.criteria.values.exceed.limit", "A condition of the search has too many values."),
-    bad("too.many.requested.results", "The search reaches past the last result that Genesys Cloud gives out."),
+    bad(
+        "too.many.requested.results",
+        "The search reaches past the last result that Genesys Cloud gives out.",
+    ),
 ];
 
 #[derive(Deserialize)]

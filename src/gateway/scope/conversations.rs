@@ -52,7 +52,10 @@ fn translate(query: &mut ConversationQuery, record: &mut Record) -> Result<(), I
     }
     if let Some(page_size) = query.size.take() {
         if query.paging.is_some() {
-            return Err(Invalid::new("ringfence.body_invalid", "Send `paging` or the deprecated `size`, not both."));
+            return Err(Invalid::new(
+                "ringfence.body_invalid",
+                "Send `paging` or the deprecated `size`, not both.",
+            ));
         }
         query.paging = Some(Paging { page_size, page_number: 1 });
         note("size", "`paging`");
@@ -69,7 +72,9 @@ fn check(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
     match query.interval.as_deref().map(interval_seconds) {
         None => return invalid("`interval` is missing: send it as `start/end`, both ISO-8601."),
         Some(Some(1..=MAX_INTERVAL_SECONDS)) => {}
-        Some(_) => return invalid("`interval` must be `start/end`, both ISO-8601, and at most 31 days long."),
+        Some(_) => {
+            return invalid("`interval` must be `start/end`, both ISO-8601, and at most 31 days long.");
+        }
     }
     if let Some(paging) = &query.paging {
         bounded("paging.pageSize", Some(paging.page_size), MAX_PAGE_SIZE)?;
@@ -121,12 +126,17 @@ fn hide_foreign(query: &mut ConversationQuery, granted: &[DivisionId]) -> Result
         return Err(Denial::DivisionNotPermitted);
     }
     if named.iter().any(|predicate| predicate.range.is_some()) {
-        return Err(Invalid::new("ringfence.body_invalid", "A predicate over `divisionId` takes a value, no range.").into());
+        return Err(Invalid::new(
+            "ringfence.body_invalid",
+            "A predicate over `divisionId` takes a value, no range.",
+        )
+        .into());
     }
     for filter in query.conversation_filters.iter_mut().flatten() {
         let inner = filter.clauses.iter_mut().flatten().flat_map(|clause| &mut clause.predicates);
         for predicate in filter.predicates.iter_mut().flatten().chain(inner) {
-            if names_division(predicate) && predicate.value.as_deref().is_some_and(|value| !is_granted(value)) {
+            if names_division(predicate) && predicate.value.as_deref().is_some_and(|value| !is_granted(value))
+            {
                 predicate.value = Some(NO_DIVISION.to_owned());
             }
         }

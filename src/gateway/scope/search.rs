@@ -67,8 +67,12 @@ pub(super) fn narrow(
 fn check(criteria: &[UserSearchCriteria], depth: usize, count: &mut usize) -> Result<(), Invalid> {
     *count += criteria.len();
     if depth > MAX_DEPTH || *count > MAX_CRITERIA {
-        let message = format!("The search has more than {MAX_CRITERIA} conditions, or groups deeper than {MAX_DEPTH}.");
+        let message =
+            format!("The search has more than {MAX_CRITERIA} conditions, or groups deeper than {MAX_DEPTH}.");
         return Err(Invalid::new("ringfence.filter_refused", message));
     }
-    criteria.iter().filter_map(|one| one.group.as_deref()).try_for_each(|group| check(group, depth + 1, count))
+    criteria
+        .iter()
+        .filter_map(|one| one.group.as_deref())
+        .try_for_each(|group| check(group, depth + 1, count))
 }

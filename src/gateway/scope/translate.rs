@@ -29,7 +29,11 @@ impl UsersPage {
 /// The search that finds what the list's parameters ask for, of all divisions yet.
 pub(super) fn users(query: &Query) -> (UserSearchRequest, UsersPage) {
     let number = |name, default| query.one(name).and_then(|value| value.parse().ok()).unwrap_or(default);
-    let page = UsersPage { size: number("pageSize", PAGE_SIZE), number: number("pageNumber", 1), query: query.clone() };
+    let page = UsersPage {
+        size: number("pageSize", PAGE_SIZE),
+        number: number("pageNumber", 1),
+        query: query.clone(),
+    };
     let mut criteria = Vec::new();
     // The list shows active users unless told otherwise.
     let states: &[&str] = match query.one("state") {
@@ -42,7 +46,8 @@ pub(super) fn users(query: &Query) -> (UserSearchRequest, UsersPage) {
     if !query.all("id").is_empty() {
         criteria.push(one_of("id", query.all("id").to_vec()));
     }
-    let descending = query.one("sortOrder").is_some_and(|order| order.to_ascii_lowercase().starts_with("desc"));
+    let descending =
+        query.one("sortOrder").is_some_and(|order| order.to_ascii_lowercase().starts_with("desc"));
     let expand = query.all("expand");
     let search = UserSearchRequest {
         sort_order: Some(if descending { "DESC" } else { "ASC" }.to_owned()),
