@@ -7,6 +7,7 @@
     reason = "a test may panic; the switches in clippy.toml spare only functions marked #[test]"
 )]
 
+mod audit;
 mod policy;
 mod simulator;
 mod store;
