@@ -1,15 +1,52 @@
 //! What happened: intents committed before data or effect, outcomes after, one writer per process.
 //!
-//! SKELETON: signatures agreed; the audit's author fills them in.
-#![expect(clippy::unimplemented, unused_variables, missing_docs, reason = "skeleton")]
+//! A [`Record`] is opened when a request is read and filled in on its way. Its *intent* is sent to the writer and its
+//! commit awaited beside the upstream call (a read) or before it (a write); the *outcome* follows and nobody waits for
+//! it. A refusal sends both at once and is waited for. What nobody finished writes itself on drop as `aborted`: a
+//! client that leaves drops the request's future half-way.
+//!
+//! The writer takes everything that is waiting and commits it as one batch; while one batch commits, the next gathers.
+//! Every record reserves its places before the request goes on, so neither a drop nor an outcome ever waits, and a
+//! store that is too slow is felt at the door: [`Audit::open`] fails.
+//!
+//! **When the store is lost**, intents fail, `open` fails, and what could not be written is kept in memory (it holds
+//! its places, which bounds it) until a probe succeeds. The loss is noticed by the first failed batch or, when nothing
+//! is written, by a ping; a batch that fails while the probe succeeds holds something that cannot be written, and is
+//! halved until that is found.
+//!
+//! Metrics: `ringfence_events_written_total`, `ringfence_events_failed_total` (given up for good; each is logged),
+//! `ringfence_event_batch_size`, `ringfence_audit_available` (0 or 1).
 
-use std::{net::IpAddr, sync::Arc};
+mod keeper;
+mod record;
+mod writer;
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use uuid::Uuid;
+
+pub use self::record::{Ended, Record};
+use self::{
+    keeper::Keeper,
+    writer::{Entry, Writer},
+};
 use crate::{
     clock::Clock,
-    model::{Actor, Call, EventId},
-    store::Store,
+    model::StreamId,
+    store::{Store, StoreError},
 };
+
+/// Entries that may be on their way at once; a record takes two.
+const PLACES: usize = 32_768;
+/// How long a request waits for its places before it is told that the record cannot be written.
+const PLACE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The record cannot be written: the caller must get 503 and no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,73 +55,85 @@ pub struct NotRecorded;
 
 /// One writer per process: group commit, back-pressure, heartbeat of its stream, closing of orphans.
 #[derive(Debug, Clone)]
-pub struct Audit {}
+pub struct Audit {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    stream: StreamId,
+    clock: Clock,
+    sender: mpsc::UnboundedSender<Entry>,
+    // INVARIANT: every entry in the channel or kept by the writer holds a permit, so both are bounded.
+    places: Arc<Semaphore>,
+    available: Arc<AtomicBool>,
+    stop: Arc<Notify>,
+    stopped: watch::Receiver<bool>,
+}
+
 impl Audit {
-    /// Opens the stream, closes orphans, starts the writer task.
-    pub async fn start(store: Store, clock: Clock) -> Result<Self, crate::store::StoreError> {
-        unimplemented!()
+    /// Opens the stream, closes orphans, starts the writer. Dropping every handle and record stops it too.
+    pub async fn start(store: Store, clock: Clock) -> Result<Self, StoreError> {
+        let stream = StreamId::from(Uuid::now_v7());
+        store.open_stream(&stream, clock.now()).await?;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let (ended, stopped) = watch::channel(false);
+        let available = Arc::new(AtomicBool::new(true));
+        let keeper = Keeper::new(store.clone(), clock.clone(), stream.clone(), stopped.clone());
+        keeper.close_orphans().await?;
+        let writer = Writer::new(store, clock.clone(), stream.clone(), receiver, Arc::clone(&available));
+        let stop = Arc::new(Notify::new());
+        let stopping = Arc::clone(&stop);
+        tokio::spawn(async move {
+            writer.run(stopping).await;
+            // The receivers may be gone; then nobody waits.
+            let _ = ended.send(true);
+        });
+        tokio::spawn(keeper.run());
+        let places = Arc::new(Semaphore::new(PLACES));
+        Ok(Self { inner: Arc::new(Inner { stream, clock, sender, places, available, stop, stopped }) })
     }
-    /// Whether the last commit (or probe) succeeded: when not, nothing may be forwarded.
+
+    /// Whether the last commit or probe succeeded: when not, nothing may be forwarded.
     pub fn is_available(&self) -> bool {
-        unimplemented!()
+        self.inner.available.load(Ordering::Acquire)
     }
-    /// Reserves two places in the writer, so that the record can write itself on drop without waiting.
+
+    /// Starts a record whose places in the writer are reserved; fails at once while the store is known to be lost.
     pub async fn open(&self) -> Result<Record, NotRecorded> {
-        unimplemented!()
+        if !self.is_available() {
+            return Err(NotRecorded);
+        }
+        let reserved = tokio::time::timeout(PLACE_WITHIN, self.inner.reserve()).await;
+        let (first, second) = reserved.map_err(|_| NotRecorded)?.ok_or(NotRecorded)?;
+        Ok(Record::new(self.clone(), first, second))
     }
+
     /// Writes all that is pending, closes the stream; idempotent.
     pub async fn stop(&self) {
-        unimplemented!()
+        self.inner.places.close();
+        self.inner.stop.notify_one();
+        // An error means that the writer is gone, which is what is waited for.
+        let _ = self.inner.stopped.clone().wait_for(|stopped| *stopped).await;
     }
-    pub fn stream(&self) -> &crate::model::StreamId {
-        unimplemented!()
+
+    /// The stream that this process's events are in.
+    pub fn stream(&self) -> &StreamId {
+        &self.inner.stream
+    }
+
+    fn send(&self, entry: Entry) {
+        if self.inner.sender.send(entry).is_err() {
+            metrics::counter!("ringfence_events_failed_total").increment(1);
+            tracing::error!("an event came after the writer had stopped");
+        }
     }
 }
 
-/// One request's record. Starts as outcome `aborted`; `Drop` writes what was not written.
-#[derive(Debug)]
-pub struct Record {
-    /** filled by the steps of the path */
-    pub actor: Actor,
-    pub operation: Option<Arc<str>>,
-    pub source: Option<IpAddr>,
-    pub call: Call,
-    pub ended: Ended,
-}
-
-/// What the outcome says; filled as it becomes known.
-#[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct Ended {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream_correlation_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dropped: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub violations: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// Microseconds per step of the path.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub steps_us: Vec<(&'static str, u64)>,
-}
-
-impl Record {
-    pub fn id(&self) -> &EventId {
-        unimplemented!()
-    }
-    /// Sends the intent to the writer; the returned future resolves when it is committed (await it beside the upstream
-    /// call). It owns what it needs, so it may be awaited anywhere; dropping it does not undo the write.
-    pub fn intend(&mut self) -> impl Future<Output = Result<(), NotRecorded>> + Send + 'static + use<> {
-        async { unimplemented!() }
-    }
-    /// The end of a call whose intent was sent: queues the outcome, does not wait.
-    pub fn end(self, code: &'static str, status: u16) {
-        unimplemented!()
-    }
-    /// The end of a call that went no further than us (a refusal): intent and outcome in one commit, waited for.
-    pub async fn refuse(self, code: &'static str, status: u16) -> Result<(), NotRecorded> {
-        unimplemented!()
+impl Inner {
+    async fn reserve(&self) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let mut first = Arc::clone(&self.places).acquire_many_owned(2).await.ok()?;
+        let second = first.split(1)?;
+        Some((first, second))
     }
 }

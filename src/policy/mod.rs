@@ -158,6 +158,7 @@ impl Engine {
 }
 
 impl PolicyError {
+    #[expect(clippy::needless_pass_by_value, reason = "so that `map_err` takes it as it is")]
     fn invalid(message: impl ToString) -> Self {
         Self::Invalid { message: message.to_string() }
     }

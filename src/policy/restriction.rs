@@ -41,15 +41,15 @@ fn check(names: &Names, tenant: &Tenant, policy: &Policy) -> Result<(), PolicyEr
     if let Some(other) = policy.entity_literals().iter().find(|named| foreign(named)) {
         return Err(outside(policy, other, tenant));
     }
-    let head = match policy.resource_constraint() {
+    let resource = match policy.resource_constraint() {
         ResourceConstraint::Any | ResourceConstraint::Is(_) => return Ok(()),
-        ResourceConstraint::Eq(named)
-        | ResourceConstraint::In(named)
-        | ResourceConstraint::IsIn(_, named) => named,
+        ResourceConstraint::Eq(place)
+        | ResourceConstraint::In(place)
+        | ResourceConstraint::IsIn(_, place) => place,
     };
-    let held = tenant.division_ids.iter().any(|id| id.as_str() == head.id().unescaped());
-    if head.type_name() == &names.division && !held {
-        return Err(outside(policy, &head, tenant));
+    let held = tenant.division_ids.iter().any(|id| id.as_str() == resource.id().unescaped());
+    if resource.type_name() == &names.division && !held {
+        return Err(outside(policy, &resource, tenant));
     }
     Ok(())
 }

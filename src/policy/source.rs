@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str, prefix: &str) -> Result<Vec<Policy>, PolicyError
     // Cedar numbers them `policy0`, `policy1`, … and keeps no order.
     let mut policies: Vec<_> = set.policies().collect();
     policies.sort_by_key(|policy| number(policy));
-    let mut names = HashSet::new();
+    let mut taken = HashSet::new();
     let mut named = Vec::with_capacity(policies.len());
     for policy in policies {
         let name = match policy.annotation("id") {
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str, prefix: &str) -> Result<Vec<Policy>, PolicyError
             return Err(PolicyError::invalid("a policy id must have 1 to 100 printable characters"));
         }
         named.push(policy.new_id(PolicyId::new(&name)));
-        if let Some(name) = names.replace(name) {
+        if let Some(name) = taken.replace(name) {
             return Err(PolicyError::invalid(format!("the policy id `{name}` stands twice")));
         }
     }

@@ -11,7 +11,7 @@ use super::{
     query::listing,
 };
 
-type Outcome = Result<Answer, Box<Failure>>;
+type Outcome = Result<Answer, Failure>;
 
 /// `GET /api/v2/tokens/me`.
 pub(super) fn token(exchange: &Exchange) -> Outcome {

@@ -42,23 +42,23 @@ pub(super) struct Failure {
 
 impl Failure {
     /// Any refusal.
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Box<Self> {
-        Box::new(Self { status, code, message: message.into(), entity: None, retry_after: None })
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), entity: None, retry_after: None }
     }
 
     /// 400: a value that the parameter or field cannot have.
-    pub(super) fn invalid(message: impl Into<String>) -> Box<Self> {
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid.value", message)
     }
 
     /// 400: a parameter or field that does not exist.
-    pub(super) fn unknown(name: &str, of: &str) -> Box<Self> {
+    pub(super) fn unknown(name: &str, of: &str) -> Self {
         let message = format!("Value [{name}] is not a valid property for object [{of}]");
         Self::new(StatusCode::BAD_REQUEST, "invalid.property", message)
     }
 
     /// 404: there is no such entity. Names it, as Genesys does.
-    pub(super) fn missing(kind: &'static str, id: &str) -> Box<Self> {
+    pub(super) fn missing(kind: &'static str, id: &str) -> Self {
         let mut failure = Self::new(
             StatusCode::NOT_FOUND,
             "not.found",
@@ -75,7 +75,7 @@ impl Failure {
         name: &str,
         division: &str,
         permission: &str,
-    ) -> Box<Self> {
+    ) -> Self {
         let mut failure = Self::new(
             StatusCode::FORBIDDEN,
             "missing.division.permission",
@@ -89,7 +89,7 @@ impl Failure {
     }
 
     /// 429, exactly as Genesys words it.
-    pub(super) fn too_many(seconds: u64) -> Box<Self> {
+    pub(super) fn too_many(seconds: u64) -> Self {
         let message = format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
         let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "too.many.requests.retry.after", message);
         failure.retry_after = Some(seconds);
@@ -97,7 +97,7 @@ impl Failure {
     }
 
     /// Adds or takes away the `Retry-After` header.
-    pub(super) fn retry_after(mut self: Box<Self>, seconds: Option<u64>) -> Box<Self> {
+    pub(super) fn retry_after(mut self, seconds: Option<u64>) -> Self {
         self.retry_after = seconds;
         self
     }
@@ -136,7 +136,7 @@ pub(super) struct Rate {
 
 /// Gives the outcome its bytes and headers.
 pub(super) fn response(
-    outcome: Result<Answer, Box<Failure>>,
+    outcome: Result<Answer, Failure>,
     correlation: &str,
     rate: Option<Rate>,
 ) -> Response<Body> {

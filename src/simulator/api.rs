@@ -41,7 +41,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// The body as what the operation takes; whatever else it holds is refused.
-    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Box<Failure>> {
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let code = if error.to_string().starts_with("unknown field") {
                 "invalid.property"
@@ -78,7 +78,9 @@ pub(super) async fn serve(
     let login = parts.uri.path().starts_with("/oauth/");
     let (client, rate) =
         if login { (Err(bad_token()), None) } else { organisation.authenticate(&parts.headers) };
-    if !login {
+    if login {
+        organisation.count_login();
+    } else {
         organisation.note(call(&parts, &body, client.as_deref().ok()));
     }
     let (mut lie, mut truncate) = (false, false);
@@ -110,7 +112,7 @@ pub(super) async fn serve(
 
 const MALFORMED: &str = "{\"entities\": [{\"id\": \"5d0\", \"name\": <html>502 Bad Gateway</html>";
 
-fn log_in(organisation: &Organisation, parts: &Parts, body: &[u8]) -> Result<Answer, Box<Failure>> {
+fn log_in(organisation: &Organisation, parts: &Parts, body: &[u8]) -> Result<Answer, Failure> {
     if parts.uri.path() != "/oauth/token" {
         return Err(Failure::missing("resource", parts.uri.path()));
     }
@@ -121,7 +123,7 @@ fn log_in(organisation: &Organisation, parts: &Parts, body: &[u8]) -> Result<Ans
 }
 
 /// Finds the operation by method and path. What is not here does not exist.
-fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Box<Failure>> {
+fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
     let path = parts.uri.path();
     let Some(rest) = path.strip_prefix("/api/v2/") else { return Err(Failure::missing("resource", path)) };
     let decoded: Vec<String> =
@@ -156,13 +158,13 @@ fn call(parts: &Parts, body: &Bytes, client: Option<&Client>) -> Call {
     }
 }
 
-fn too_large() -> Box<Failure> {
+fn too_large() -> Failure {
     let message = format!("Request entity is larger than {} bytes", help::MOST_BYTES);
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "request.entity.too.large", message)
 }
 
 /// The answer of a status fault: as the login words it, or as the API does.
-fn refused(login: bool, status: u16, retry_after: Option<u64>) -> Result<Answer, Box<Failure>> {
+fn refused(login: bool, status: u16, retry_after: Option<u64>) -> Result<Answer, Failure> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let words = format!("{} (simulated)", status.canonical_reason().unwrap_or("Fault"));
     match status {

@@ -95,7 +95,7 @@ struct Bounds {
 }
 
 /// Answers the query.
-pub(super) fn query(exchange: &Exchange) -> Result<Answer, Box<Failure>> {
+pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
     exchange.query.only(&[])?;
     let question: Question = exchange.body()?;
     let span = question.check()?;
@@ -152,7 +152,7 @@ impl Question {
     }
 
     /// Refuses what is malformed; gives the interval as texts that compare as instants do.
-    fn check(&self) -> Result<(String, String), Box<Failure>> {
+    fn check(&self) -> Result<(String, String), Failure> {
         let mut filtered = false;
         for (filters, legal) in self.filters() {
             for filter in filters.iter().flatten() {
@@ -180,7 +180,7 @@ impl Question {
         Ok((text(from), text(to)))
     }
 
-    fn page(&self) -> Result<Page, Box<Failure>> {
+    fn page(&self) -> Result<Page, Failure> {
         let Some(paging) = &self.paging else { return Ok(Page { size: 25, number: 1 }) };
         if !(1..=100).contains(&paging.page_size) || paging.page_number == 0 {
             return Err(Failure::invalid("pageSize must be from 1 to 100 and pageNumber at least 1"));
@@ -188,7 +188,7 @@ impl Question {
         Ok(Page { size: paging.page_size, number: paging.page_number })
     }
 
-    /// Elements are ANDed. One of segments, evaluations, surveys and resolutions must pass an element by itself.
+    /// Elements are joined by AND. One of segments, evaluations, surveys and resolutions must pass an element by itself.
     fn holds(&self, one: &Conversation) -> bool {
         let all = |filters: &Option<Vec<Filter>>, rows: &[Row]| {
             filters.iter().flatten().all(|filter| some_row(filter, rows))
@@ -217,7 +217,7 @@ fn some_row(filter: &Filter, rows: &[Row]) -> bool {
 }
 
 impl Aggregation {
-    fn check(&self) -> Result<(), Box<Failure>> {
+    fn check(&self) -> Result<(), Failure> {
         let known =
             |name: &str| dimensions::CONVERSATION.dimension(name) || dimensions::SEGMENT.dimension(name);
         match (self.kind, &self.dimension, &self.metric, &self.ranges) {
@@ -246,7 +246,9 @@ impl Aggregation {
                     values.sort_unstable();
                     values.dedup();
                     hits += usize::from(!values.is_empty());
-                    values.into_iter().for_each(|value| *counts.entry(value).or_default() += 1);
+                    for value in values {
+                        *counts.entry(value).or_default() += 1;
+                    }
                 }
                 let mut results: Vec<(&str, usize)> = counts.into_iter().collect();
                 results.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));

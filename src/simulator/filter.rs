@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{answer::Failure, data::Row, dimensions::Legal};
 
-/// One element of a filter list. Elements are ANDed.
+/// One element of a filter list. Elements are joined by AND.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
@@ -93,7 +93,7 @@ impl Range {
 
 impl Filter {
     /// Refuses what Genesys refuses: empty filters, unknown dimensions and metrics, predicates without a value.
-    pub(super) fn check(&self, legal: &Legal) -> Result<(), Box<Failure>> {
+    pub(super) fn check(&self, legal: &Legal) -> Result<(), Failure> {
         let clauses = self.clauses.as_deref().unwrap_or_default();
         let predicates = self.predicates.as_deref().unwrap_or_default();
         if clauses.is_empty() && predicates.is_empty() {
@@ -124,7 +124,7 @@ fn join(junction: Junction, mut parts: impl Iterator<Item = bool>) -> bool {
 }
 
 impl Predicate {
-    fn check(&self, legal: &Legal) -> Result<(), Box<Failure>> {
+    fn check(&self, legal: &Legal) -> Result<(), Failure> {
         match (&self.dimension, &self.metric, &self.property) {
             (Some(name), None, None) if !legal.dimension(name) => {
                 return Err(Failure::unknown(name, legal.model));
@@ -147,8 +147,8 @@ impl Predicate {
         }
         let given = (self.value.is_some(), self.range.is_some());
         match (self.operator(), given) {
-            (Operator::Matches, (true, false) | (false, true)) => Ok(()),
-            (Operator::Exists | Operator::NotExists, (false, false)) => Ok(()),
+            (Operator::Matches, (true, false) | (false, true))
+            | (Operator::Exists | Operator::NotExists, (false, false)) => Ok(()),
             (Operator::Matches, _) => Err(Failure::invalid("matches needs a value or a range")),
             (Operator::Exists | Operator::NotExists, _) => {
                 Err(Failure::invalid("exists takes neither value nor range"))

@@ -65,7 +65,7 @@ API
   Searches: criteria that are AND all hold and none that is NOT holds, or any that is OR holds. Use `group` to join
   them otherwise. Searchable fields: id name email username department title state divisionId teamId manager.
 
-  Analytics: the elements of a filter list are ANDed. An element of segmentFilters is held by one segment (with what
+  Analytics: the elements of a filter list are joined by AND. An element of segmentFilters is held by one segment (with what
   its participant and session say), of evaluationFilters by one evaluation, and so on; `notExists` holds where the
   row lacks the dimension. Conversations count by their start. Intervals span at most 7 days, with a filter 31.
 

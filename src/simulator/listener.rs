@@ -23,13 +23,10 @@ pub(super) async fn serve<Handler, Answered>(
 {
     let mut connections = JoinSet::new();
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(_) => {
-                // Out of descriptors, most likely: some will be free again in a moment.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely: some will be free again in a moment.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
         };
         while connections.try_join_next().is_some() {}
         let organisation = Arc::clone(&organisation);

@@ -49,8 +49,8 @@ pub struct Options {
     /// What the data is made from: the same number gives the same data.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// How much data: a multiple of 12 users, 4 queues and 30 conversations in each division.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// How much data: a multiple of 12 users, 4 queues and 30 conversations in each division, up to 100.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub scale: u32,
     /// File that gets the bound addresses as JSON once both listeners serve.
     #[arg(long, value_name = "FILE")]

@@ -8,7 +8,6 @@ use super::{answer::Answer, organisation::Organisation};
 
 /// `POST /oauth/token`.
 pub(super) fn token(organisation: &Organisation, headers: &HeaderMap, body: &[u8]) -> Answer {
-    organisation.count_login();
     let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let grants: Vec<&str> =
         form.iter().filter(|(name, _)| name == "grant_type").map(|(_, value)| value.as_str()).collect();

@@ -11,6 +11,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, StatusCode};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -144,7 +145,7 @@ impl Organisation {
         let client = client.filter(|client| client.secret == secret)?;
         let mut random = [0_u8; 48];
         getrandom::fill(&mut random).ok()?;
-        let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = URL_SAFE_NO_PAD.encode(random);
         let lifetime = self.lifetime.load(Ordering::Relaxed);
         let now = Instant::now();
         let token = Token { client, ends: now + Duration::from_secs(lifetime), window: Mutex::new((now, 0)) };
@@ -167,10 +168,7 @@ impl Organisation {
     }
 
     /// Who calls, and where its minute stands. 401 for a missing or stale token, 429 over the limit.
-    pub(super) fn authenticate(
-        &self,
-        headers: &HeaderMap,
-    ) -> (Result<Arc<Client>, Box<Failure>>, Option<Rate>) {
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> (Result<Arc<Client>, Failure>, Option<Rate>) {
         let Some(text) = headers.get("authorization").and_then(|value| value.to_str().ok()) else {
             return (Err(no_token()), None);
         };
@@ -271,13 +269,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn no_token() -> Box<Failure> {
+fn no_token() -> Failure {
     let message = "No authentication bearer token specified in authorization header.";
     Failure::new(StatusCode::UNAUTHORIZED, "authentication.required", message)
 }
 
 /// 401 for a token that is unknown or has ended.
-pub(super) fn bad_token() -> Box<Failure> {
+pub(super) fn bad_token() -> Failure {
     Failure::new(StatusCode::UNAUTHORIZED, "bad.credentials", "Invalid login credentials.")
 }
 

@@ -1,5 +1,7 @@
 //! The query string of a request, read strictly: what is not expected is refused.
 
+use serde::Serialize;
+
 use super::answer::Failure;
 
 /// The decoded parameters, in order.
@@ -18,7 +20,7 @@ impl Query {
     }
 
     /// Refuses every parameter that the operation does not have.
-    pub(super) fn only(&self, names: &[&str]) -> Result<(), Box<Failure>> {
+    pub(super) fn only(&self, names: &[&str]) -> Result<(), Failure> {
         match self.pairs.iter().find(|(name, _)| !names.contains(&name.as_str())) {
             Some((name, _)) => Err(Failure::unknown(name, "query parameters")),
             None => Ok(()),
@@ -26,7 +28,7 @@ impl Query {
     }
 
     /// The value of a parameter that may stand once.
-    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Box<Failure>> {
+    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Failure> {
         let mut values =
             self.pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let first = values.next();
@@ -47,7 +49,7 @@ impl Query {
     }
 
     /// What `expand` asks for, each of them known.
-    pub(super) fn expand(&self, known: &[&str]) -> Result<Vec<String>, Box<Failure>> {
+    pub(super) fn expand(&self, known: &[&str]) -> Result<Vec<String>, Failure> {
         let asked = self.list("expand").unwrap_or_default();
         match asked.iter().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(Failure::invalid(format!("Value [{name}] cannot be expanded"))),
@@ -56,7 +58,7 @@ impl Query {
     }
 
     /// A whole number from 1 to `most`.
-    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Box<Failure>> {
+    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Failure> {
         let Some(text) = self.one(name)? else { return Ok(default) };
         match text.parse::<usize>() {
             Ok(number) if (1..=most).contains(&number) => Ok(number),
@@ -65,7 +67,7 @@ impl Query {
     }
 
     /// `true` or `false`, false when it is not there.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, Box<Failure>> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Failure> {
         match self.one(name)? {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -74,7 +76,7 @@ impl Query {
     }
 
     /// Whether `sortOrder` asks for the reverse order.
-    pub(super) fn descending(&self) -> Result<bool, Box<Failure>> {
+    pub(super) fn descending(&self) -> Result<bool, Failure> {
         match self.one("sortOrder")?.map(str::to_ascii_lowercase).as_deref() {
             None | Some("asc" | "ascending") => Ok(false),
             Some("desc" | "descending") => Ok(true),
@@ -83,7 +85,7 @@ impl Query {
     }
 
     /// `pageSize` and `pageNumber`.
-    pub(super) fn page(&self, most: usize) -> Result<Page, Box<Failure>> {
+    pub(super) fn page(&self, most: usize) -> Result<Page, Failure> {
         Ok(Page {
             size: self.number("pageSize", 25, most)?,
             number: self.number("pageNumber", 1, 1_000_000)?,
@@ -117,23 +119,38 @@ impl Page {
     }
 }
 
-/// Writes a listing in Genesys's paged shape. The links are relative.
+/// What stands around the entities of a listing. The links are relative.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Paging {
+    page_size: usize,
+    page_number: usize,
+    total: usize,
+    first_uri: String,
+    self_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_uri: Option<String>,
+    last_uri: String,
+    page_count: usize,
+}
+
+/// Writes a listing in Genesys's paged shape.
 pub(super) fn listing(entities: &str, total: usize, page: Page, path: &str, query: &Query) -> String {
     let count = total.div_ceil(page.size);
     let link = |number: usize| query.link(path, Page { size: page.size, number });
-    let mut text = format!(
-        r#"{{"entities":[{entities}],"pageSize":{},"pageNumber":{},"total":{total},"firstUri":"{}","selfUri":"{}""#,
-        page.size,
-        page.number,
-        link(1),
-        link(page.number),
-    );
-    if page.number > 1 {
-        text.push_str(&format!(r#","previousUri":"{}""#, link(page.number - 1)));
-    }
-    if page.number < count {
-        text.push_str(&format!(r#","nextUri":"{}""#, link(page.number + 1)));
-    }
-    text.push_str(&format!(r#","lastUri":"{}","pageCount":{count}}}"#, link(count.max(1))));
-    text
+    let paging = Paging {
+        page_size: page.size,
+        page_number: page.number,
+        total,
+        first_uri: link(1),
+        self_uri: link(page.number),
+        previous_uri: (page.number > 1).then(|| link(page.number - 1)),
+        next_uri: (page.number < count).then(|| link(page.number + 1)),
+        last_uri: link(count.max(1)),
+        page_count: count,
+    };
+    let paging = serde_json::to_string(&paging).unwrap_or_default();
+    format!("{{\"entities\":[{entities}],{}", paging.trim_start_matches('{'))
 }

@@ -7,7 +7,7 @@ use super::{
     query::listing,
 };
 
-type Outcome = Result<Answer, Box<Failure>>;
+type Outcome = Result<Answer, Failure>;
 
 const EXPANSIONS: &[&str] = &["identityresolution"];
 

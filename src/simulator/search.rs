@@ -98,12 +98,12 @@ enum Operator {
     Not,
 }
 
-type Outcome = Result<Answer, Box<Failure>>;
+type Outcome = Result<Answer, Failure>;
 
 /// `POST /api/v2/users/search`.
 pub(super) fn post(exchange: &Exchange) -> Outcome {
     exchange.query.only(&[])?;
-    run(exchange, exchange.body()?)
+    run(exchange, &exchange.body()?)
 }
 
 /// `GET /api/v2/users/search?q64=…`: the search that an earlier answer named.
@@ -115,18 +115,18 @@ pub(super) fn get(exchange: &Exchange) -> Outcome {
     if let Some(expand) = exchange.query.list("expand") {
         search.expand = expand;
     }
-    run(exchange, search)
+    run(exchange, &search)
 }
 
-fn run(exchange: &Exchange, search: Search) -> Outcome {
-    check(&search)?;
+fn run(exchange: &Exchange, search: &Search) -> Outcome {
+    check(search)?;
     let world = &exchange.world;
     let page = Page { size: search.page_size.unwrap_or(25), number: search.page_number.unwrap_or(1) };
     let wanted = |user: &&User| {
         exchange.client.reaches(world.division_id(user.division)) && holds(&search.query, user, world)
     };
     let mut found: Vec<&User> = world.users.iter().filter(wanted).collect();
-    sort(&mut found, &search, world);
+    sort(&mut found, search, world);
     let mut total = found.len();
     let mut shown: Vec<&User> = found.into_iter().skip(page.before()).take(page.size).collect();
     if exchange.lie {
@@ -140,14 +140,14 @@ fn run(exchange: &Exchange, search: Search) -> Outcome {
         "pageSize": page.size,
         "pageNumber": page.number,
         "types": ["users"],
-        "currentPage": continuation(&search, page.number),
+        "currentPage": continuation(search, page.number),
     });
     if let Some(fields) = body.as_object_mut() {
         if page.number > 1 {
-            fields.insert("previousPage".into(), json!(continuation(&search, page.number - 1)));
+            fields.insert("previousPage".into(), json!(continuation(search, page.number - 1)));
         }
         if page.number < count {
-            fields.insert("nextPage".into(), json!(continuation(&search, page.number + 1)));
+            fields.insert("nextPage".into(), json!(continuation(search, page.number + 1)));
         }
     }
     let mut text = body.to_string();
@@ -161,7 +161,7 @@ fn continuation(search: &Search, page: usize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&search).unwrap_or_default())
 }
 
-fn check(search: &Search) -> Result<(), Box<Failure>> {
+fn check(search: &Search) -> Result<(), Failure> {
     if !(1..=MOST_RESULTS).contains(&search.page_size.unwrap_or(25)) || search.page_number == Some(0) {
         return Err(Failure::invalid(format!("At most {MOST_RESULTS} results (too.many.requested.results)")));
     }
@@ -176,7 +176,7 @@ fn check(search: &Search) -> Result<(), Box<Failure>> {
     check_all(&search.query, &mut count)
 }
 
-fn check_all(criteria: &[Criterion], count: &mut usize) -> Result<(), Box<Failure>> {
+fn check_all(criteria: &[Criterion], count: &mut usize) -> Result<(), Failure> {
     for criterion in criteria {
         *count += 1;
         if *count > MOST_CRITERIA {
@@ -208,7 +208,7 @@ fn check_all(criteria: &[Criterion], count: &mut usize) -> Result<(), Box<Failur
     Ok(())
 }
 
-fn known(field: &str) -> Result<(), Box<Failure>> {
+fn known(field: &str) -> Result<(), Failure> {
     if FIELDS.contains(&field) { Ok(()) } else { Err(Failure::unknown(field, "UserSearchCriteria.fields")) }
 }
 

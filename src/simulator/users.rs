@@ -7,7 +7,7 @@ use super::{
     query::listing,
 };
 
-type Outcome = Result<Answer, Box<Failure>>;
+type Outcome = Result<Answer, Failure>;
 
 /// `GET /api/v2/users`: users of all divisions; there is no division parameter, and no permission is asked.
 pub(super) fn list(exchange: &Exchange) -> Outcome {
@@ -62,7 +62,7 @@ pub(super) fn get(exchange: &Exchange, id: &str) -> Outcome {
 }
 
 /// The state that is asked for; none means any.
-fn state(text: Option<&str>) -> Result<Option<&str>, Box<Failure>> {
+fn state(text: Option<&str>) -> Result<Option<&str>, Failure> {
     match text {
         None => Ok(Some("active")),
         Some("any") => Ok(None),

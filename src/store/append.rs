@@ -8,7 +8,7 @@ use std::slice;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::{PgConnection, SqliteConnection};
 
-use crate::model::{Event, EventKind, Outcome};
+use crate::model::{Event, EventKind, KeyId, OperatorId, Outcome, TenantId};
 
 use super::error::Failure;
 
@@ -72,19 +72,19 @@ impl Append for PgConnection {
             (id, at, stream, kind, tenant_id, key_id, operator_id, operation, source, detail) \
             SELECT * FROM UNNEST($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], \
             $7::text[], $8::text[], $9::text[], $10::text[]) ON CONFLICT (id) DO NOTHING";
-        let actors = || events.iter().map(|event| &event.actor);
+        let column = |value: fn(&Event) -> Option<&str>| events.iter().map(value).collect::<Vec<_>>();
         let source = |event: &Event| event.source.map(|address| address.to_string());
         let appended = sqlx::query(APPEND)
-            .bind(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>())
+            .bind(column(|event| Some(event.id.as_str())))
             .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.stream.as_str()).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| name(event.kind)).collect::<Vec<_>>())
-            .bind(actors().map(|actor| actor.tenant_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
-            .bind(actors().map(|actor| actor.key_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
-            .bind(actors().map(|actor| actor.operator_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.operation.as_deref()).collect::<Vec<_>>())
+            .bind(column(|event| Some(event.stream.as_str())))
+            .bind(column(|event| Some(name(event.kind))))
+            .bind(column(|event| event.actor.tenant_id.as_ref().map(TenantId::as_str)))
+            .bind(column(|event| event.actor.key_id.as_ref().map(KeyId::as_str)))
+            .bind(column(|event| event.actor.operator_id.as_ref().map(OperatorId::as_str)))
+            .bind(column(|event| event.operation.as_deref()))
             .bind(events.iter().map(source).collect::<Vec<_>>())
-            .bind(events.iter().map(|event| event.detail.as_str()).collect::<Vec<_>>())
+            .bind(column(|event| Some(event.detail.as_str())))
             .execute(self)
             .await?;
         Ok(appended.rows_affected())

@@ -144,18 +144,21 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows: Vec<EventRow> = self
-            .eventually("searching events", async {
-                match &self.pool {
-                    Pool::Sqlite { read, .. } => {
-                        let mut query = search!(sqlx::Sqlite, filter, before, limit);
-                        Ok(query.build_query_as().fetch_all(read).await?)
+            .eventually(
+                "searching events",
+                Box::pin(async {
+                    match &self.pool {
+                        Pool::Sqlite { read, .. } => {
+                            let mut query = search!(sqlx::Sqlite, filter, before, limit);
+                            Ok(query.build_query_as().fetch_all(read).await?)
+                        }
+                        Pool::Postgres(pool) => {
+                            let mut query = search!(sqlx::Postgres, filter, before, limit);
+                            Ok(query.build_query_as().fetch_all(pool).await?)
+                        }
                     }
-                    Pool::Postgres(pool) => {
-                        let mut query = search!(sqlx::Postgres, filter, before, limit);
-                        Ok(query.build_query_as().fetch_all(pool).await?)
-                    }
-                }
-            })
+                }),
+            )
             .await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }

@@ -3,7 +3,7 @@
 use std::{path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection, PgPool, SqlitePool,
+    PgPool, SqlitePool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -19,6 +19,7 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 const CONNECTIONS: u32 = 10;
+const APPLIED: &str = "SELECT version FROM _sqlx_migrations";
 /// How often migrating SQLite is tried: the loser of a race finds everything done.
 const ATTEMPTS: usize = 5;
 
@@ -137,10 +138,12 @@ async fn open_postgres(options: PgConnectOptions) -> Result<Pool, Failure> {
 }
 
 async fn migrate_sqlite(pool: &SqlitePool) -> Result<Vec<String>, Failure> {
-    let mut connection = pool.acquire().await?;
+    const TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
     for attempt in 1.. {
-        let before = applied_on_sqlite(&mut connection).await?;
-        match SQLITE.run(&mut *connection).await {
+        let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(pool).await?;
+        let before =
+            if tables == 0 { Vec::new() } else { sqlx::query_scalar(APPLIED).fetch_all(pool).await? };
+        match SQLITE.run(pool).await {
             Ok(()) => return Ok(names_but(&SQLITE, &before)),
             // sqlx takes no lock on SQLite: another process may have applied the same file in between.
             Err(_) if attempt < ATTEMPTS => {}
@@ -151,28 +154,17 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<Vec<String>, Failure> {
 }
 
 async fn migrate_postgres(pool: &PgPool) -> Result<Vec<String>, Failure> {
-    // A connection of its own: migrations, and waiting for another replica's, may take long.
-    let mut connection = pool.acquire().await?.detach();
-    sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
-    const APPLIED: &str = "SELECT version FROM _sqlx_migrations";
     const TABLE: &str = "SELECT count(*) FROM pg_tables WHERE tablename = '_sqlx_migrations' \
         AND schemaname = current_schema()";
-    let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&mut connection).await?;
-    let before: Vec<i64> =
-        if tables == 0 { Vec::new() } else { sqlx::query_scalar(APPLIED).fetch_all(&mut connection).await? };
-    POSTGRES.run(&mut connection).await.map_err(|error| Failure::Database(error.into()))?;
-    connection.close().await?;
+    let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(pool).await?;
+    let before = if tables == 0 { Vec::new() } else { sqlx::query_scalar(APPLIED).fetch_all(pool).await? };
+    // A connection of its own: migrations, and waiting for another replica's, may take long.
+    let options = PgConnectOptions::clone(&pool.connect_options()).options([("statement_timeout", "0")]);
+    let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+    let migrated = POSTGRES.run(&patient).await;
+    patient.close().await;
+    migrated.map_err(|error| Failure::Database(error.into()))?;
     Ok(names_but(&POSTGRES, &before))
-}
-
-async fn applied_on_sqlite(connection: &mut sqlx::SqliteConnection) -> Result<Vec<i64>, Failure> {
-    const APPLIED: &str = "SELECT version FROM _sqlx_migrations";
-    const TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-    let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&mut *connection).await?;
-    if tables == 0 {
-        return Ok(Vec::new());
-    }
-    Ok(sqlx::query_scalar(APPLIED).fetch_all(&mut *connection).await?)
 }
 
 fn names_but(migrator: &Migrator, before: &[i64]) -> Vec<String> {

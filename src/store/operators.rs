@@ -73,7 +73,7 @@ impl Store {
     pub async fn add_operator_token(&self, token: &OperatorToken, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO operator_token (id, operator_id, hmac, created_at, expires_at) \
             VALUES ($1, $2, $3, $4, $5)";
-        let taken = || format!("token {}", token.id);
+        let exists = || format!("token {}", token.id);
         let absent = || format!("operator {}", token.operator_id);
         in_change!(self, event, "adding an operator's token", |transaction, version| {
             sqlx::query(ADD)
@@ -84,7 +84,7 @@ impl Store {
                 .bind(token.expires_at)
                 .execute(&mut *transaction)
                 .await
-                .map_err(refusal(taken, absent))?
+                .map_err(refusal(exists, absent))?
         })
     }
 

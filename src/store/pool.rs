@@ -1,6 +1,6 @@
 //! Which database is open, and the two macros that run one text on either.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use sqlx::{PgPool, SqlitePool};
 
@@ -26,12 +26,13 @@ pub(super) const RAISE_VERSION: &str = "UPDATE version SET value = value + 1 WHE
 /// How long an auditor's search and the closing of orphans may take: nobody's request waits for them.
 const LONG: Duration = Duration::from_secs(30);
 
+// Boxed, because a future is several kilobytes and each function that passes it on would hold it twice.
 impl Store {
     /// Runs what a request or a heartbeat waits for: fails when the database does not answer in time.
     pub(super) async fn soon<T>(
         &self,
         doing: &'static str,
-        work: impl Future<Output = Result<T, Failure>>,
+        work: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
     ) -> Result<T, StoreError> {
         within(self.database().patience(), doing, work).await
     }
@@ -40,7 +41,7 @@ impl Store {
     pub(super) async fn eventually<T>(
         &self,
         doing: &'static str,
-        work: impl Future<Output = Result<T, Failure>>,
+        work: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
     ) -> Result<T, StoreError> {
         within(LONG, doing, work).await
     }
@@ -49,7 +50,7 @@ impl Store {
 async fn within<T>(
     patience: Duration,
     doing: &'static str,
-    work: impl Future<Output = Result<T, Failure>>,
+    work: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(patience, work).await {
         Ok(done) => done.map_err(|failure| failure.into_error(doing)),
@@ -61,12 +62,15 @@ async fn within<T>(
 macro_rules! on_pool {
     ($store:expr, $doing:literal, |$pool:ident| $query:expr) => {
         $store
-            .soon($doing, async {
-                match &$store.pool {
-                    $crate::store::pool::Pool::Sqlite { read: $pool, .. } => Ok($query.await?),
-                    $crate::store::pool::Pool::Postgres($pool) => Ok($query.await?),
-                }
-            })
+            .soon(
+                $doing,
+                Box::pin(async {
+                    match &$store.pool {
+                        $crate::store::pool::Pool::Sqlite { read: $pool, .. } => Ok($query.await?),
+                        $crate::store::pool::Pool::Postgres($pool) => Ok($query.await?),
+                    }
+                }),
+            )
             .await
     };
 }
@@ -75,22 +79,27 @@ macro_rules! on_pool {
 macro_rules! in_transaction {
     ($store:expr, $doing:literal, $wait:ident, |$transaction:ident| $work:expr) => {
         $store
-            .$wait($doing, async {
-                match &$store.pool {
-                    $crate::store::pool::Pool::Sqlite { write, .. } => {
-                        let mut $transaction = write.begin_with($crate::store::pool::BEGIN_SQLITE).await?;
-                        let done = $work;
-                        $transaction.commit().await?;
-                        Ok(done)
+            .$wait(
+                $doing,
+                Box::pin(async {
+                    match &$store.pool {
+                        $crate::store::pool::Pool::Sqlite { write, .. } => {
+                            let mut $transaction =
+                                write.begin_with($crate::store::pool::BEGIN_SQLITE).await?;
+                            let done = $work;
+                            $transaction.commit().await?;
+                            Ok(done)
+                        }
+                        $crate::store::pool::Pool::Postgres(pool) => {
+                            let mut $transaction =
+                                pool.begin_with($crate::store::pool::BEGIN_POSTGRES).await?;
+                            let done = $work;
+                            $transaction.commit().await?;
+                            Ok(done)
+                        }
                     }
-                    $crate::store::pool::Pool::Postgres(pool) => {
-                        let mut $transaction = pool.begin_with($crate::store::pool::BEGIN_POSTGRES).await?;
-                        let done = $work;
-                        $transaction.commit().await?;
-                        Ok(done)
-                    }
-                }
-            })
+                }),
+            )
             .await
     };
 }

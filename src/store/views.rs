@@ -57,12 +57,15 @@ impl Store {
 
     /// Reads what changed since `version`, and which version that leads to, in one consistent transaction.
     pub async fn changes_since(&self, version: i64) -> Result<Changes, StoreError> {
-        self.soon("reading what changed", async {
-            match &self.pool {
-                Pool::Sqlite { read, .. } => read_changes!(read, SNAPSHOT_SQLITE, version),
-                Pool::Postgres(pool) => read_changes!(pool, SNAPSHOT_POSTGRES, version),
-            }
-        })
+        self.soon(
+            "reading what changed",
+            Box::pin(async {
+                match &self.pool {
+                    Pool::Sqlite { read, .. } => read_changes!(read, SNAPSHOT_SQLITE, version),
+                    Pool::Postgres(pool) => read_changes!(pool, SNAPSHOT_POSTGRES, version),
+                }
+            }),
+        )
         .await
     }
 }

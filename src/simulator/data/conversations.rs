@@ -149,7 +149,7 @@ impl Draft<'_> {
             "conversationInitiator": if direction == "inbound" { "customer" } else { "agent" },
             "originatingDirection": direction,
             "customerParticipation": true,
-            "mediaStatsMinConversationMos": 3.0 + (self.shape.below(190) as f64) / 100.0,
+            "mediaStatsMinConversationMos": 3.0 + number(self.shape.between(0, 190)) / 100.0,
             "divisionIds": tags,
             "participants": participants,
             "evaluations": self.evaluations(&parties, last_end),

@@ -11,10 +11,11 @@ fn refusal(source: &str) -> PolicyError {
 }
 
 fn message(source: &str) -> String {
-    match refusal(source) {
-        PolicyError::Invalid { message } => message,
-        other => panic!("expected an invalid policy, found {other:?}"),
-    }
+    let error = refusal(source);
+    let PolicyError::Invalid { message } = error else {
+        panic!("expected an invalid policy, found {error:?}")
+    };
+    message
 }
 
 #[test]

@@ -275,6 +275,8 @@ fn the_help_names_every_route_fault_and_division() {
         "POST   /settings",
     ];
     let faults = ["latency", "status", "reset", "truncate", "malformed", "hang", "empty_body", "lie"];
+    let mut command = <Options as clap::Args>::augment_args(clap::Command::new("simulate"));
+    assert!(command.render_long_help().to_string().contains(HELP.trim_end()));
     for route in control {
         assert!(HELP.contains(route), "{route}");
     }

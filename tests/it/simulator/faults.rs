@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use ringfence::simulator::{ALPHA, BETA, CLIENT_ID, CLIENT_SECRET};
+use ringfence::simulator::{ALPHA, BETA, CLIENT_ID, CLIENT_SECRET, Logins};
 use serde_json::{Value, json};
 
 use super::{Sim, ids, of_division, send, token_request};
@@ -154,5 +154,6 @@ async fn the_login_fails_in_the_same_ways() {
     );
     sim.control(Method::PUT, "/faults", rule(json!({"kind": "reset"}))).await;
     assert!(send(log_in()).await.is_err());
+    assert_eq!(sim.simulator.organisation().logins(), Logins { requests: 5, successes: 1 });
     assert_eq!(ids(&sim.get("/api/v2/users?pageSize=1").await["entities"], "id").len(), 1);
 }

@@ -55,7 +55,7 @@ fn blank(value: &mut Value) {
             fields.values_mut().for_each(blank);
         }
         Value::Array(items) => items.iter_mut().for_each(blank),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

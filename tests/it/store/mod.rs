@@ -6,6 +6,7 @@ mod keys;
 mod opening;
 mod operators;
 mod policies;
+mod recovery;
 mod schema_parity;
 mod sealed;
 mod service_accounts;

@@ -23,16 +23,16 @@ fn both_have_migrations_of_the_same_names() {
 
 #[tokio::test]
 async fn both_have_the_same_tables_columns_and_nullability() {
-    let [sqlite, postgres] = TestDatabase::both().await;
-    sqlite.store().await.close().await;
-    postgres.store().await.close().await;
-
     const SQLITE: &str = "SELECT tables.name, columns.name, columns.\"notnull\" = 0 \
         FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns \
         WHERE tables.type = 'table' AND tables.name <> '_sqlx_migrations' AND tables.name NOT LIKE 'sqlite_%'";
     const POSTGRES: &str = "SELECT table_name::text, column_name::text, is_nullable = 'YES' \
         FROM information_schema.columns \
         WHERE table_schema = current_schema() AND table_name <> '_sqlx_migrations'";
+    let [sqlite, postgres] = TestDatabase::both().await;
+    sqlite.store().await.close().await;
+    postgres.store().await.close().await;
+
     let mut connection = SqliteConnection::connect(&sqlite.url()).await.unwrap();
     let sqlite: Vec<Column> = sqlx::query_as(SQLITE).fetch_all(&mut connection).await.unwrap();
     let mut connection = PgConnection::connect(&postgres.url()).await.unwrap();
@@ -47,10 +47,10 @@ async fn both_have_the_same_tables_columns_and_nullability() {
 /// Otherwise the databases would sort and compare differently.
 #[tokio::test]
 async fn text_in_postgres_is_compared_byte_by_byte() {
-    let postgres = TestDatabase::postgres().await;
     const OTHERWISE: &str = "SELECT table_name::text || '.' || column_name::text FROM information_schema.columns \
         WHERE table_schema = current_schema() AND table_name <> '_sqlx_migrations' AND data_type = 'text' \
         AND collation_name IS DISTINCT FROM 'C'";
+    let postgres = TestDatabase::postgres().await;
     let mut connection = PgConnection::connect(&postgres.url()).await.unwrap();
     let otherwise: Vec<String> = sqlx::query_scalar(OTHERWISE).fetch_all(&mut connection).await.unwrap();
     assert!(otherwise.is_empty(), "{otherwise:?}");

@@ -2,7 +2,7 @@
 
 use ringfence::{
     model::Tenant,
-    store::{Store, StoreError},
+    store::{EventFilter, Store, StoreError},
 };
 
 use super::things::{at, change, division, service_account, tenant};
@@ -83,7 +83,7 @@ async fn a_division_belongs_to_one_tenant() {
         // Nothing of a refused change stays: no tenant, no free division taken, no version, no event.
         assert_eq!(store.tenant(&greedy.id).await.unwrap(), None);
         assert_eq!(store.version().await.unwrap(), before);
-        let events = store.list_events(&Default::default(), None, 100).await.unwrap();
+        let events = store.list_events(&EventFilter::default(), None, 100).await.unwrap();
         assert!(events.iter().all(|recorded| recorded.event.id != event.id));
         let modest = Tenant { division_ids: greedy.division_ids[..1].to_vec(), ..greedy };
         store.add_tenant(&modest, &change()).await.unwrap();

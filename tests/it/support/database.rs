@@ -28,12 +28,20 @@ impl TestDatabase {
 
     /// A database in the test server, migrated already.
     pub(crate) async fn postgres() -> Self {
-        let server = variable("RINGFENCE_TEST_POSTGRES")
-            .expect("RINGFENCE_TEST_POSTGRES is not set: `make test` starts a PostgreSQL and sets it");
-        let name = format!("ringfence_test_{}", uuid::Uuid::now_v7().simple());
+        let server = server();
+        let name = new_name();
         let template = template(&server).await;
         let mut admin = PgConnection::connect(&server).await.unwrap();
         run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        Self::Postgres { server, name }
+    }
+
+    /// A database in the test server without a table.
+    pub(crate) async fn empty_postgres() -> Self {
+        let server = server();
+        let name = new_name();
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        run(&mut admin, format!("CREATE DATABASE {name}")).await;
         Self::Postgres { server, name }
     }
 
@@ -57,6 +65,19 @@ impl TestDatabase {
             Self::Sqlite { directory } => format!("sqlite://{}/ringfence.db", directory.display()),
             Self::Postgres { server, name } => database_url(server, name),
         }
+    }
+
+    /// The same, with the server reached at another `HOST:PORT`; SQLite is no server and has no wire to cut.
+    pub(crate) fn url_at(&self, address: &str) -> String {
+        self.url().replacen(&self.address(), address, 1)
+    }
+
+    /// The server's `HOST:PORT`.
+    pub(crate) fn address(&self) -> String {
+        let Self::Postgres { server, .. } = self else { panic!("SQLite has no address") };
+        let (_, rest) = server.split_once("://").unwrap();
+        let authority = rest.split('/').next().unwrap();
+        authority.rsplit('@').next().unwrap().to_owned()
     }
 
     /// Opens and migrates it.
@@ -90,6 +111,16 @@ async fn drop_database(server: &str, name: &str) {
         let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         drop(admin.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statement))).await);
     }
+}
+
+/// The server to make databases in.
+fn server() -> String {
+    variable("RINGFENCE_TEST_POSTGRES")
+        .expect("RINGFENCE_TEST_POSTGRES is not set: `make test` starts a PostgreSQL and sets it")
+}
+
+fn new_name() -> String {
+    format!("ringfence_test_{}", uuid::Uuid::now_v7().simple())
 }
 
 /// The name of a migrated database to copy, made when the server has none of these migrations yet.

@@ -1,0 +1,70 @@
+//! The process's sign of life, and the end of events whose process gave none.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::{
+    sync::watch,
+    time::{Instant, interval},
+};
+use tracing::{info, warn};
+
+use crate::{
+    clock::Clock,
+    model::StreamId,
+    store::{Database, Store, StoreError},
+};
+
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const LOOK_FOR_ORPHANS: Duration = Duration::from_mins(1);
+/// A process that was not heard of for this long is taken for dead: six heartbeats.
+const SILENCE: TimeDelta = TimeDelta::seconds(30);
+
+pub(super) struct Keeper {
+    store: Store,
+    clock: Clock,
+    stream: StreamId,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Keeper {
+    pub(super) fn new(store: Store, clock: Clock, stream: StreamId, stopped: watch::Receiver<bool>) -> Self {
+        Self { store, clock, stream, stopped }
+    }
+
+    /// Until the writer has ended.
+    pub(super) async fn run(mut self) {
+        let mut heartbeat = interval(HEARTBEAT);
+        let mut looked = Instant::now();
+        loop {
+            tokio::select! {
+                // An error means that the writer is gone without a word.
+                _ = self.stopped.changed() => return,
+                _ = heartbeat.tick() => {}
+            }
+            if let Err(error) = self.store.touch_stream(&self.stream, self.clock.now()).await {
+                warn!(error = &error as &dyn std::error::Error, "the stream of events could not be touched");
+            } else if looked.elapsed() >= LOOK_FOR_ORPHANS {
+                looked = Instant::now();
+                if let Err(error) = self.close_orphans().await {
+                    warn!(error = &error as &dyn std::error::Error, "orphaned events could not be closed");
+                }
+            }
+        }
+    }
+
+    /// Gives the outcome `unknown` to what processes left that ended or fell silent.
+    pub(super) async fn close_orphans(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let dead_before = match self.store.database() {
+            // One process at a time serves from a file: whichever was before us is gone.
+            Database::Sqlite => now,
+            Database::Postgres => now - SILENCE,
+        };
+        let closed = self.store.close_orphans(&self.stream, dead_before, now).await?;
+        if closed > 0 {
+            info!(count = closed, "events without an outcome were closed as unknown");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! One request's record: filled by the steps of the path, written whatever becomes of the request.
+
+use std::{mem, net::IpAddr, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
+
+use super::{Audit, NotRecorded, writer::Entry};
+use crate::model::{Actor, Call, Event, EventId, EventKind, Outcome};
+
+const ABORTED: &str = "aborted";
+
+/// One request's record. Ends as `aborted` unless it is ended or refused; `Drop` writes what was not written.
+#[derive(Debug)]
+pub struct Record {
+    /// Who calls, as far as that is established.
+    pub actor: Actor,
+    /// Genesys's id of the operation, once it is resolved.
+    pub operation: Option<Arc<str>>,
+    /// Where the call came from.
+    pub source: Option<IpAddr>,
+    /// What is called, and what was decided. It is part of the intent: later changes are not written.
+    pub call: Call,
+    /// What the outcome says beside code and status.
+    pub ended: Ended,
+    audit: Audit,
+    id: EventId,
+    at: DateTime<Utc>,
+    // Taken when the intent and the outcome are sent.
+    intent: Option<OwnedSemaphorePermit>,
+    outcome: Option<OwnedSemaphorePermit>,
+}
+
+/// What the outcome says; filled as it becomes known.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Ended {
+    /// The status that upstream answered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_status: Option<u16>,
+    /// Upstream's own correlation id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_correlation_id: Option<String>,
+    /// Foreign items that the guard dropped where upstream could not filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
+    /// Foreign items in an answer that upstream was told to filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violations: Option<u64>,
+    /// The length of the answer's body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Microseconds per step of the path.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps_us: Vec<(&'static str, u64)>,
+}
+
+impl Record {
+    pub(super) fn new(audit: Audit, intent: OwnedSemaphorePermit, outcome: OwnedSemaphorePermit) -> Self {
+        let at = audit.inner.clock.now();
+        Self {
+            actor: Actor::default(),
+            operation: None,
+            source: None,
+            call: Call::default(),
+            ended: Ended::default(),
+            audit,
+            id: EventId::from(Uuid::now_v7()),
+            at,
+            intent: Some(intent),
+            outcome: Some(outcome),
+        }
+    }
+
+    /// The event's id, which is also the correlation id.
+    pub fn id(&self) -> &EventId {
+        &self.id
+    }
+
+    /// Sends the intent to the writer; the future resolves when it is committed (await it beside the upstream call).
+    ///
+    /// It owns what it needs, so it may be awaited anywhere; dropping it does not undo the write. A second intent of
+    /// the same record fails.
+    pub fn intend(&mut self) -> impl Future<Output = Result<(), NotRecorded>> + Send + 'static + use<> {
+        let (waiter, committed) = oneshot::channel();
+        if let Some(place) = self.intent.take() {
+            let event = self.event();
+            self.audit.send(Entry::new(Some(event), None, Some(waiter), place));
+        }
+        async move { committed.await.unwrap_or(Err(NotRecorded)) }
+    }
+
+    /// The end of a call whose intent was sent: queues the outcome, does not wait.
+    pub fn end(mut self, code: &'static str, status: u16) {
+        self.finish(code, Some(status), None);
+    }
+
+    /// The end of a call that went no further than us (a refusal): intent and outcome in one commit, waited for.
+    pub async fn refuse(mut self, code: &'static str, status: u16) -> Result<(), NotRecorded> {
+        let (waiter, committed) = oneshot::channel();
+        self.finish(code, Some(status), Some(waiter));
+        // What was sent stays sent: a caller that leaves now is still on record.
+        drop(self);
+        committed.await.unwrap_or(Err(NotRecorded))
+    }
+
+    /// Sends the outcome, and the event with it unless it was sent before.
+    fn finish(
+        &mut self,
+        code: &str,
+        status: Option<u16>,
+        waiter: Option<oneshot::Sender<Result<(), NotRecorded>>>,
+    ) {
+        let Some(place) = self.outcome.take() else { return };
+        let event = self.intent.take().map(|_place| self.event());
+        let outcome = Outcome {
+            event_id: self.id.clone(),
+            at: self.audit.inner.clock.now(),
+            code: code.to_owned(),
+            status,
+            detail: encode(&self.ended),
+        };
+        self.audit.send(Entry::new(event, Some(outcome), waiter, place));
+    }
+
+    fn event(&mut self) -> Event {
+        Event {
+            id: self.id.clone(),
+            at: self.at,
+            stream: self.audit.stream().clone(),
+            kind: EventKind::Call,
+            actor: mem::take(&mut self.actor),
+            operation: self.operation.as_deref().map(str::to_owned),
+            source: self.source,
+            detail: encode(&self.call),
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.finish(ABORTED, None, None);
+    }
+}
+
+/// Encoded once, by whoever filled it, so that the one writer does not have to.
+fn encode(detail: &impl Serialize) -> String {
+    // Strings, numbers and lists always have a form in JSON; the event counts for more than its detail.
+    serde_json::to_string(detail).unwrap_or_else(|_| "{}".to_owned())
+}

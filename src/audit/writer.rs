@@ -1,0 +1,253 @@
+//! The one writer: takes all that is waiting, commits it, tells those who wait.
+
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tracing::{error, info};
+
+use super::NotRecorded;
+use crate::{
+    clock::Clock,
+    model::{Event, Outcome, StreamId},
+    store::{Store, StoreError},
+};
+
+/// Entries in one commit.
+const BATCH: usize = 1_000;
+/// How often the store is asked whether it is back.
+const PROBE_EVERY: Duration = Duration::from_millis(200);
+/// After this long without a commit the store is asked whether it is still there.
+const QUIET: Duration = Duration::from_millis(200);
+/// A commit that fails later than this has run out of the store's patience: waiting for a probe would double it.
+const SLOW: Duration = Duration::from_millis(500);
+/// How often an entry is tried that fails while the store is there.
+const TRIES: u8 = 3;
+
+/// What is written together, and who waits for it.
+pub(super) struct Entry {
+    event: Option<Event>,
+    outcome: Option<Outcome>,
+    waiter: Option<oneshot::Sender<Result<(), NotRecorded>>>,
+    failures: u8,
+    // Given back when the entry is written or given up.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Entry {
+    pub(super) fn new(
+        event: Option<Event>,
+        outcome: Option<Outcome>,
+        waiter: Option<oneshot::Sender<Result<(), NotRecorded>>>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { event, outcome, waiter, failures: 0, _place: place }
+    }
+
+    fn answer(&mut self, answer: Result<(), NotRecorded>) {
+        if let Some(waiter) = self.waiter.take() {
+            // Whoever waited may have left.
+            let _ = waiter.send(answer);
+        }
+    }
+}
+
+pub(super) struct Writer {
+    store: Store,
+    clock: Clock,
+    stream: StreamId,
+    receiver: mpsc::UnboundedReceiver<Entry>,
+    available: Arc<AtomicBool>,
+    // What could not be written yet; nobody waits for it any more.
+    kept: Vec<Entry>,
+    confirmed: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(
+        store: Store,
+        clock: Clock,
+        stream: StreamId,
+        receiver: mpsc::UnboundedReceiver<Entry>,
+        available: Arc<AtomicBool>,
+    ) -> Self {
+        Self { store, clock, stream, receiver, available, kept: Vec::new(), confirmed: Instant::now() }
+    }
+
+    /// Until it is told to stop, or nobody is left who could send.
+    pub(super) async fn run(mut self, stop: Arc<Notify>) {
+        metrics::gauge!("ringfence_audit_available").set(1.0);
+        let mut tick = interval(PROBE_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                received = self.receiver.recv_many(&mut batch, BATCH) => {
+                    if received == 0 {
+                        return self.finish().await;
+                    }
+                    self.write(mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
+                }
+                _ = tick.tick() => self.look_after().await,
+                () = stop.notified() => return self.finish().await,
+            }
+        }
+    }
+
+    /// Notices a loss when nothing is written, and the store's return.
+    async fn look_after(&mut self) {
+        if !self.is_available() {
+            self.probe().await;
+        } else if self.confirmed.elapsed() >= QUIET {
+            match self.store.ping().await {
+                Ok(()) => self.confirm(),
+                Err(error) => self.lose(&error),
+            }
+        }
+        if self.is_available() && !self.kept.is_empty() {
+            let kept = mem::take(&mut self.kept);
+            self.write(kept).await;
+        }
+    }
+
+    /// Writes all of it, in as many commits as it takes; what cannot be written is kept.
+    async fn write(&mut self, mut entries: Vec<Entry>) {
+        let mut todo = Vec::new();
+        while entries.len() > BATCH {
+            todo.push(entries.split_off(entries.len() - BATCH));
+        }
+        todo.push(entries);
+        while let Some(mut batch) = todo.pop() {
+            if !self.is_available() {
+                self.keep(batch, None);
+                continue;
+            }
+            let begun = Instant::now();
+            let Err(error) = self.commit(&mut batch).await else { continue };
+            if begun.elapsed() >= SLOW {
+                self.lose(&error);
+            }
+            self.probe().await;
+            // The store takes writes, so it is something in the batch: no one's event may hold up everyone's.
+            if self.is_available() && batch.len() > 1 {
+                let rest = batch.split_off(batch.len() / 2);
+                todo.push(rest);
+                todo.push(batch);
+            } else {
+                let culprit = self.is_available().then_some(&error);
+                self.keep(batch, culprit);
+            }
+        }
+    }
+
+    async fn commit(&mut self, batch: &mut [Entry]) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (event_owners, events) = take(batch, |entry| &mut entry.event);
+        let (outcome_owners, outcomes) = take(batch, |entry| &mut entry.outcome);
+        let committed = self.store.append_events(&events, &outcomes).await;
+        if committed.is_ok() {
+            self.confirm();
+            metrics::counter!("ringfence_events_written_total").increment(events.len() as u64);
+            #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+            metrics::histogram!("ringfence_event_batch_size").record(batch.len() as f64);
+            for entry in batch {
+                entry.answer(Ok(()));
+            }
+        } else {
+            give_back(batch, |entry| &mut entry.event, event_owners, events);
+            give_back(batch, |entry| &mut entry.outcome, outcome_owners, outcomes);
+        }
+        committed
+    }
+
+    /// Nobody is made to wait for the store's return: what was to be written is, when it comes back. What failed by
+    /// itself (`error`) is tried a few times and then given up.
+    fn keep(&mut self, batch: Vec<Entry>, error: Option<&StoreError>) {
+        for mut entry in batch {
+            entry.answer(Err(NotRecorded));
+            entry.failures += u8::from(error.is_some());
+            let Some(error) = error.filter(|_| entry.failures >= TRIES) else {
+                self.kept.push(entry);
+                continue;
+            };
+            let id = entry.event.as_ref().map(|event| &event.id);
+            let id = id.or(entry.outcome.as_ref().map(|outcome| &outcome.event_id));
+            let error = error as &dyn std::error::Error;
+            error!(error, event.id = ?id, "an event cannot be written and is given up");
+            metrics::counter!("ringfence_events_failed_total").increment(1);
+        }
+    }
+
+    /// Tries a write: a store that only answers questions is no use.
+    async fn probe(&mut self) {
+        match self.store.touch_stream(&self.stream, self.clock.now()).await {
+            Ok(()) => self.confirm(),
+            Err(error) => self.lose(&error),
+        }
+    }
+
+    async fn finish(mut self) {
+        self.receiver.close();
+        let mut batch = Vec::new();
+        while self.receiver.recv_many(&mut batch, BATCH).await > 0 {
+            self.write(mem::take(&mut batch)).await;
+        }
+        self.look_after().await;
+        if !self.kept.is_empty() {
+            metrics::counter!("ringfence_events_failed_total").increment(self.kept.len() as u64);
+            error!(count = self.kept.len(), "events could not be written before the end");
+        }
+        if let Err(error) = self.store.close_stream(&self.stream, self.clock.now()).await {
+            error!(error = %error, "the stream of events could not be closed");
+        }
+    }
+
+    fn is_available(&self) -> bool {
+        self.available.load(Ordering::Acquire)
+    }
+
+    fn confirm(&mut self) {
+        self.confirmed = Instant::now();
+        if !self.available.swap(true, Ordering::AcqRel) {
+            metrics::gauge!("ringfence_audit_available").set(1.0);
+            info!("the record can be written again");
+        }
+    }
+
+    fn lose(&mut self, error: &StoreError) {
+        if self.available.swap(false, Ordering::AcqRel) {
+            metrics::gauge!("ringfence_audit_available").set(0.0);
+            error!(error = error as &dyn std::error::Error, "the record cannot be written");
+        }
+    }
+}
+
+/// Takes one part out of every entry that has it, and notes whose it was.
+fn take<T>(batch: &mut [Entry], part: fn(&mut Entry) -> &mut Option<T>) -> (Vec<usize>, Vec<T>) {
+    batch.iter_mut().enumerate().filter_map(|(owner, entry)| Some((owner, part(entry).take()?))).unzip()
+}
+
+/// Puts what was taken back where it was.
+fn give_back<T>(
+    batch: &mut [Entry],
+    part: fn(&mut Entry) -> &mut Option<T>,
+    owners: Vec<usize>,
+    taken: Vec<T>,
+) {
+    for (owner, value) in owners.into_iter().zip(taken) {
+        if let Some(entry) = batch.get_mut(owner) {
+            *part(entry) = Some(value);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A database that goes away and comes back.
+
+use std::time::{Duration, Instant};
+
+use ringfence::store::{Database, Store, StoreError};
+
+use super::things::{at, change, event, id, operator};
+use crate::support::{
+    database::TestDatabase,
+    proxy::{Proxy, Wire},
+};
+
+// Beside the patience itself: a loaded machine.
+const SLACK: Duration = Duration::from_millis(500);
+const RECOVERED_WITHIN: Duration = Duration::from_secs(10);
+
+async fn fails_soon<T>(doing: impl Future<Output = Result<T, StoreError>>) {
+    let started = Instant::now();
+    assert!(matches!(doing.await, Err(StoreError::Database { .. })));
+    assert!(started.elapsed() < Database::Postgres.patience() + SLACK, "{:?}", started.elapsed());
+}
+
+async fn recovers(store: &Store) {
+    let started = Instant::now();
+    while let Err(error) = store.ping().await {
+        assert!(started.elapsed() < RECOVERED_WITHIN, "{error:?}");
+    }
+}
+
+async fn is_lost_and_found_again(wire: Wire) {
+    let database = TestDatabase::postgres().await;
+    let proxy = Proxy::before(&database.address()).await;
+    let store = Store::open(&database.url_at(proxy.address())).await.unwrap();
+    store.add_operator(&operator("ada@bpo.example"), &change()).await.unwrap();
+
+    let (grace, raised, events) = (operator("grace@bpo.example"), change(), [event(&id())]);
+    proxy.set(wire);
+    tokio::join!(
+        fails_soon(store.ping()),
+        fails_soon(store.version()),
+        fails_soon(store.changes_since(0)),
+        fails_soon(store.append_events(&events, &[])),
+        fails_soon(store.touch_stream(&events[0].stream, at(0))),
+        fails_soon(store.add_operator(&grace, &raised)),
+    );
+
+    proxy.set(Wire::Whole);
+    recovers(&store).await;
+    assert_eq!(store.list_operators().await.unwrap().len(), 1);
+    store.add_operator(&grace, &raised).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stopped_server_is_known_soon_and_found_again_without_help() {
+    is_lost_and_found_again(Wire::Cut).await;
+}
+
+#[tokio::test]
+async fn a_silent_network_is_known_soon_and_the_server_found_again_without_help() {
+    is_lost_and_found_again(Wire::Blocked).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_that_says_what_was_done() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let opened = Store::open(&format!("postgres://user:hunter2@{nobody}/ringfence")).await;
+    let Err(error @ StoreError::Database { doing: "opening the database", .. }) = opened else {
+        panic!("{opened:?}")
+    };
+    assert!(!format!("{error:?} {error}").contains("hunter2"));
+}
+
+/// One process cannot wait for ever for another that holds SQLite's lock.
+#[tokio::test]
+async fn a_locked_file_is_an_error_and_free_again_afterwards() {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let database = TestDatabase::sqlite();
+    let store = database.store().await;
+    let mut other = SqliteConnection::connect(&database.url()).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let refused = store.append_events(&[event(&id())], &[]).await;
+    assert!(matches!(refused, Err(StoreError::Database { doing: "writing events", .. })), "{refused:?}");
+    // Readers are not disturbed.
+    assert_eq!(store.version().await.unwrap(), 0);
+    other.execute("ROLLBACK").await.unwrap();
+    store.append_events(&[event(&id())], &[]).await.unwrap();
+}
