@@ -78,11 +78,6 @@ impl App {
         });
         Ok(Self { config, store, tenancy, audit, gateway, desk })
     }
-
-    /// The store, for tests of what was kept.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
 }
 
 /// Opens the configured store and applies the migrations that it lacks.

@@ -1,0 +1,117 @@
+"""A simulated organisation and Ringfence before it, with two tenants, as an operator would set them up."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+DEADLINE_SECONDS = 60
+DIVISIONS = {"alpha": "Alpha Division", "beta": "Beta Division"}
+
+
+class House:
+    def __init__(self, binary):
+        self.binary = binary
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = Path(self.directory.name)
+        self.processes = []
+
+    def __enter__(self):
+        try:
+            self.simulate()
+            self.serve()
+            self.keys = self.register()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in reversed(self.processes):
+            try:
+                process.wait(25)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self.directory.cleanup()
+
+    def simulate(self):
+        ready = self.path / "simulator.json"
+        self.start("simulator", "simulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
+                   "--ready-file", str(ready))
+        addresses = self.wait_for(ready)
+        self.organisation = addresses["api"]
+        self.facts = json.load(urllib.request.urlopen(addresses["control"] + "/facts"))
+
+    def serve(self):
+        directory, ready = self.path / "ringfence", self.path / "ringfence.json"
+        made = json.loads(subprocess.check_output(
+            [self.binary, "init", "--dir", str(directory), "--json"], env=self.environment()))
+        self.admin_token = made["admin_token"]
+        self.start("ringfence", "serve", "--config", made["config"], "--ready-file", str(ready))
+        addresses = self.wait_for(ready)
+        self.gateway, self.operator = origin(addresses["gateway"]), origin(addresses["operator"])
+
+    def register(self):
+        """Registers one shared service account that sees everything: only Ringfence keeps the tenants apart."""
+        self.admin("service-accounts", {
+            "id": "main", "client_id": "sim-client", "client_secret": "sim-secret", "api_url": self.organisation,
+            "login_url": self.organisation, "shared": True, "description": "one account for both tenants"})
+        self.admin("service-accounts/main/check")
+        keys = {}
+        for tenant, division in DIVISIONS.items():
+            self.admin("tenants", {
+                "id": tenant, "name": tenant.title(), "division_ids": [self.division(tenant)["id"]],
+                "service_account": "main", "policy_template": "supervisor"})
+            keys[tenant] = self.admin(f"tenants/{tenant}/keys", {"name": "sdk"})
+        return keys
+
+    def division(self, tenant):
+        """What the organisation holds in a tenant's division."""
+        return next(one for one in self.facts["divisions"] if one["name"] == DIVISIONS[tenant])
+
+    def admin(self, path, body=None, method="POST"):
+        request = urllib.request.Request(
+            f"{self.operator}/admin/v1/{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.admin_token}", "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+
+    def events(self, correlation_id):
+        query = urllib.parse.urlencode({"correlation_id": correlation_id})
+        return self.admin(f"events?{query}", method="GET")["events"]
+
+    def start(self, name, *arguments):
+        log = open(self.path / f"{name}.log", "wb")
+        self.processes.append(subprocess.Popen(
+            [self.binary, *arguments], stdout=log, stderr=subprocess.STDOUT, env=self.environment()))
+        self.log = self.path / f"{name}.log"
+
+    def environment(self):
+        """Free ports for all three listeners."""
+        listeners = {f"RINGFENCE__{section}__LISTEN": "127.0.0.1:0" for section in ("GATEWAY", "OPERATOR", "TELEMETRY")}
+        return {**os.environ, **listeners}
+
+    def wait_for(self, ready):
+        end = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < end:
+            if ready.exists() and (text := ready.read_text()).endswith("}"):
+                return json.loads(text)
+            if self.processes[-1].poll() is not None:
+                break
+            time.sleep(0.02)
+        raise RuntimeError(f"not ready: {self.log.read_text(errors='replace')[-4000:]}")
+
+
+def origin(address):
+    return address if address.startswith("http") else f"http://{address}"
