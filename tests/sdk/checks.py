@@ -31,7 +31,8 @@ class Check(unittest.TestCase):
     def error_body(self, error):
         """The refusal, as the SDK's own model of it; its correlation id is the header's."""
         client = sdk.api_client.ApiClient(host=self.house.gateway)
-        body = client.deserialize(SimpleNamespace(data=error.body), "ErrorBody")
+        answer = SimpleNamespace(data=error.body, getheader=error.headers.get)
+        body = client.deserialize(answer, "ErrorBody")
         self.assertEqual(body.status, error.status)
         self.assertTrue(body.code)
         self.assertTrue(body.message)
