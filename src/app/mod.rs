@@ -49,9 +49,8 @@ impl App {
         let engine = Arc::new(engine);
         let audit =
             Audit::start(store.clone(), clock.clone()).await.context("the record cannot be opened")?;
-        let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), clock.clone())
-            .await
-            .context("the tenants cannot be read")?;
+        let tenancy =
+            Tenancy::start(store.clone(), Arc::clone(&engine)).await.context("the tenants cannot be read")?;
         let upstream = Upstream::new(upstream_options(&config, &clock), keys.master.clone())?;
         let gateway = Gateway::new(gateway::Parts {
             catalog: Arc::clone(&catalog),
@@ -77,11 +76,6 @@ impl App {
             upstream_defaults: config.upstream.clone(),
         });
         Ok(Self { config, store, tenancy, audit, gateway, desk })
-    }
-
-    /// The store, for tests of what was kept.
-    pub fn store(&self) -> &Store {
-        &self.store
     }
 }
 

@@ -78,6 +78,11 @@ impl Record {
         &self.id
     }
 
+    /// Whether the intent was sent: what is still to come is the outcome alone.
+    pub fn is_intended(&self) -> bool {
+        self.intent.is_none()
+    }
+
     /// Sends the intent to the writer; the future resolves when it is committed (await it beside the upstream call).
     ///
     /// It owns what it needs, so it may be awaited anywhere; dropping it does not undo the write. A second intent of

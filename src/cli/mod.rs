@@ -1,10 +1,12 @@
 //! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 64 wrong configuration.
 
 mod config;
+mod demo;
 mod init;
 mod migrate;
 mod output;
 mod serve;
+mod simulate;
 
 use std::{error::Error, io::Write, process::ExitCode, time::Duration};
 
@@ -37,10 +39,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 64 wrong configuration. RUST_LOG se
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Init(init::Arguments),
     Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     Config(config::Arguments),
+    Simulate(simulate::Arguments),
 }
 
 /// Parses the command line, runs the command, says what went wrong.
@@ -60,10 +64,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match command {
+            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Init(arguments) => init::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
+            Command::Simulate(arguments) => simulate::run(arguments).await,
         }
     });
     runtime.shutdown_timeout(LAST_TASKS);

@@ -44,7 +44,7 @@ impl Problem {
 impl ConfigError {
     /// One problem that was found after loading.
     pub fn one(key: &str, what: impl Into<String>) -> Self {
-        let place = super::variable_of(key);
+        let place = super::variable_of(key).map(|variable| format!("the environment (`{variable}`)"));
         Self::Invalid { problems: vec![Problem { place, ..Problem::new(key, what) }] }
     }
 

@@ -1,32 +1,269 @@
 //! The path of a tenant's request, top to bottom.
 //!
-//! SKELETON: being filled in.
-#![expect(clippy::unimplemented, unused_variables, missing_docs, reason = "skeleton")]
-use crate::{
-    audit::Audit, catalog::Catalog, clock::Clock, secret::Pepper, tenancy::Tenancy, upstream::Upstream,
-};
-use std::sync::Arc;
+//! [`Gateway::pass`] is the product on one screen. Each step takes what the step before it made, and only that step can
+//! make it: a request cannot be forwarded unless it was authenticated, permitted and scoped, and nothing is returned
+//! unless it was guarded.
+//!
+//! | step | makes | means |
+//! |---|---|---|
+//! | [`authenticate`] | `Caller` | this key is real, live, and this tenant's |
+//! | [`authorize`] | `Permit` | a policy allows this caller this operation, in these divisions |
+//! | [`scope`] | `Scoped` | this request cannot reach outside the permit |
+//! | [`forward`] | `Answer` | nobody has looked at this yet; it cannot be returned |
+//! | [`guard`] | `Guarded` | only what is the caller's |
+//!
+//! Beside the path runs the record: the intent is committed before the first byte of an answer leaves, whatever the
+//! answer is; a request that is dropped half-way writes itself down as `aborted`.
 
+mod answer;
+mod asked;
+mod authenticate;
+mod authorize;
+mod body;
+mod denial;
+mod edge;
+mod forward;
+mod guard;
+mod json;
+mod oauth;
+mod own;
+mod path;
+mod query;
+pub mod scope;
+mod token;
+
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, StatusCode, request::Parts as Head};
+use hyper::body::{Body, Incoming};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    answer::Answered, asked::Asked, authenticate::Authenticator, denial::Denial, oauth::LoginDenial,
+    path::CanonicalPath, token::Tokens,
+};
+use crate::{
+    audit::{Audit, Record},
+    catalog::{Catalog, Entry, Narrowing},
+    clock::Clock,
+    config,
+    model::{DivisionId, EventId},
+    secret::{Pepper, hex},
+    tenancy::{Tenancy, Views},
+    upstream::Upstream,
+};
+
+/// The path in an event is cut to this many characters.
+const MAX_RECORDED_PATH: usize = 2_000;
+/// A request for a token is a short form.
+const MAX_LOGIN_BYTES: usize = 8_192;
+
+/// What the gateway is made of.
 pub struct Parts {
+    /// The operations.
     pub catalog: Arc<Catalog>,
+    /// Tenants, keys and policies.
     pub tenancy: Tenancy,
+    /// Genesys.
     pub upstream: Upstream,
+    /// The record.
     pub audit: Audit,
+    /// What keys are hashed under.
     pub pepper: Pepper,
-    /// HS256 key for access tokens, 32 bytes, opened.
+    /// The HS256 key of access tokens: 32 bytes, opened.
     pub signing_key: zeroize::Zeroizing<Vec<u8>>,
+    /// The time.
     pub clock: Clock,
-    pub config: crate::config::Gateway,
-    pub neutral_divisions: Vec<crate::model::DivisionId>,
+    /// The `[gateway]` section.
+    pub config: config::Gateway,
+    /// Divisions that are nobody's secret.
+    pub neutral_divisions: Vec<DivisionId>,
 }
+
+/// The tenants' side of Ringfence. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway {}
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    tokens: Tokens,
+}
+
+/// Why a request was refused, in the shape of the surface that it came to.
+enum Refused {
+    Api(Denial),
+    Login(LoginDenial),
+}
+
+impl<D: Into<Denial>> From<D> for Refused {
+    fn from(denial: D) -> Self {
+        Self::Api(denial.into())
+    }
+}
+
 impl Gateway {
+    /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        unimplemented!()
+        let tokens = Tokens::new(&parts.signing_key);
+        Self(Arc::new(Inner { parts, tokens }))
     }
-    /// Accepts until `drain` is cancelled, then finishes what is in flight (at least 200 ms more of accepting; at most 15 s).
-    pub async fn serve(self, listener: tokio::net::TcpListener, drain: tokio_util::sync::CancellationToken) {
-        unimplemented!()
+
+    /// Accepts until `drain` is cancelled and a moment longer, then finishes what is in flight.
+    pub async fn serve(self, listener: tokio::net::TcpListener, drain: CancellationToken) {
+        edge::serve(self, listener, drain).await;
     }
+
+    fn config(&self) -> &config::Gateway {
+        &self.0.parts.config
+    }
+
+    /// Answers a request, whatever happens, and sees to its record.
+    async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
+        let started = Instant::now();
+        let Ok(mut record) = self.0.parts.audit.open().await else {
+            let id = EventId::from(uuid::Uuid::now_v7());
+            return answer::denied(&Denial::NotRecorded, &id);
+        };
+        let id = record.id().clone();
+        let (head, body) = request.into_parts();
+        record.source = Some(edge::source(peer, &head.headers, &self.config().trusted_proxies));
+        head.method.as_str().clone_into(&mut record.call.method);
+        record.call.path = head.uri.path().chars().take(MAX_RECORDED_PATH).collect();
+        let routed = AssertUnwindSafe(self.route(head, body, &mut record)).catch_unwind().await;
+        // A panic is a defect of ours; its request is answered and recorded like any other.
+        let routed = routed.unwrap_or(Err(Refused::Api(Denial::Internal)));
+        let (code, response) = match routed {
+            Ok(response) => ("ok", response),
+            Err(Refused::Api(denial)) => (denial.code(), answer::denied(&denial, &id)),
+            Err(Refused::Login(denial)) => (denial.code(), answer::login_denied(&denial, &id)),
+        };
+        let operation = record.operation.as_deref().unwrap_or("none").to_owned();
+        metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
+            .increment(1);
+        metrics::histogram!("ringfence_request_duration_seconds").record(started.elapsed().as_secs_f64());
+        self.close(record, code, response).await
+    }
+
+    /// Ends the record; an answer whose intent is not committed yet waits for it.
+    async fn close(&self, mut record: Record, code: &'static str, response: Answered) -> Answered {
+        let id = record.id().clone();
+        let status = response.status();
+        record.ended.bytes = response.body().size_hint().exact();
+        if record.is_intended() {
+            record.end(code, status.as_u16());
+            return response;
+        }
+        match record.refuse(code, status.as_u16()).await {
+            Ok(()) => response,
+            Err(_) => answer::denied(&Denial::NotRecorded, &id),
+        }
+    }
+
+    /// The login, or the API.
+    async fn route(&self, head: Head, body: Incoming, record: &mut Record) -> Result<Answered, Refused> {
+        edge::check(&head).map_err(Denial::from)?;
+        let path = head.uri.path().to_owned();
+        let path = CanonicalPath::read(&path).map_err(Denial::from)?;
+        if path.is_login() {
+            record.operation = Some(Arc::from("token.issue"));
+            return self.login(&head, body, record).await.map_err(Refused::Login);
+        }
+        self.pass(&head, &path, body, record).await
+    }
+
+    /// The path.
+    async fn pass(
+        &self,
+        head: &Head,
+        path: &CanonicalPath<'_>,
+        body: Incoming,
+        record: &mut Record,
+    ) -> Result<Answered, Refused> {
+        let parts = &self.0.parts;
+        let views = self.views()?;
+
+        let caller = self.authenticator(&views, record).request(&head.headers)?;
+        record.actor.tenant_id = Some(caller.key().tenant_id.clone());
+        record.actor.key_id = Some(caller.key().id.clone());
+
+        let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
+        let operation = match found.entry {
+            Entry::Enabled(operation) => operation,
+            Entry::Denied(denied) => {
+                record.operation = Some(Arc::clone(&denied.id));
+                return Err(Denial::OperationDenied(denied.reason.clone()).into());
+            }
+        };
+        record.operation = Some(Arc::clone(&operation.id));
+
+        let parameters = found.parameters.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let bytes =
+            body::read(&head.headers, body, self.config().max_body_bytes).await.map_err(Denial::from)?;
+        let query = head.uri.query().unwrap_or_default();
+        record.call.request_before = Some(digest(query.as_bytes(), &bytes));
+        let asked =
+            Asked::read(&operation, parameters, query, &head.headers, &bytes).map_err(Denial::from)?;
+
+        let attributes = asked.attributes(record.source, parts.clock.now());
+        let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, attributes, record)?;
+        if let Narrowing::Own { answer } = operation.narrowing {
+            let body = own::answer(answer, permit.caller())?;
+            return Ok(answer::json(StatusCode::OK, record.id(), body));
+        }
+
+        let scoped = scope::scope(permit, asked, record)?;
+        if !parts.audit.is_available() {
+            return Err(Denial::NotRecorded.into());
+        }
+        scoped.permit().confirm(&*self.views()?)?;
+        let answer = forward::forward(&parts.upstream, scoped, record).await?;
+        let guarded = guard::guard(&parts.catalog, &parts.neutral_divisions, answer, record)?;
+
+        // What was withdrawn while upstream worked is not released.
+        let (permit, body) = guarded.into_parts();
+        permit.confirm(&*self.views()?)?;
+        let mut response = answer::json(StatusCode::OK, record.id(), body);
+        answer::name_divisions(&mut response, permit.divisions());
+        Ok(response)
+    }
+
+    /// A key for an access token.
+    async fn login(&self, head: &Head, body: Incoming, record: &mut Record) -> Result<Answered, LoginDenial> {
+        if head.method != http::Method::POST {
+            let description = "tokens are issued by POST".to_owned();
+            return Err(LoginDenial::Malformed("invalid_request", description));
+        }
+        let form = body::read(&head.headers, body, MAX_LOGIN_BYTES).await?;
+        let views = self.views().map_err(LoginDenial::Denied)?;
+        let authenticator = self.authenticator(&views, record);
+        let (caller, granted) = oauth::login(&authenticator, &head.headers, &form, &mut record.call)?;
+        record.actor.tenant_id = Some(caller.key().tenant_id.clone());
+        record.actor.key_id = Some(caller.key().id.clone());
+        Ok(answer::value(StatusCode::OK, record.id(), &granted))
+    }
+
+    fn authenticator<'a>(&'a self, views: &'a Views, record: &Record) -> Authenticator<'a> {
+        let parts = &self.0.parts;
+        Authenticator {
+            views,
+            pepper: &parts.pepper,
+            tokens: &self.0.tokens,
+            now: parts.clock.now(),
+            source: record.source,
+        }
+    }
+
+    /// The current views, as long as they are known to be current.
+    fn views(&self) -> Result<Arc<Views>, Denial> {
+        let tenancy = &self.0.parts.tenancy;
+        if tenancy.is_confirmed() { Ok(tenancy.views()) } else { Err(Denial::StateUnconfirmed) }
+    }
+}
+
+/// SHA-256 of a query and a body: what was sent can be proven, without being kept.
+fn digest(query: &[u8], body: &Bytes) -> String {
+    use sha2::{Digest, Sha256};
+    hex(&Sha256::new().chain_update(query).chain_update(b"\n").chain_update(body).finalize())
 }

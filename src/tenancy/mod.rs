@@ -1,28 +1,167 @@
 //! Tenants, keys and policies as immutable views in memory, swapped whole on change.
 //!
-//! SKELETON: being filled in.
-#![expect(clippy::unimplemented, unused_variables, missing_docs, reason = "skeleton")]
+//! The path of a request reads no database: it takes one [`Views`] and works with that. Every change in the store bumps
+//! one version row, which is polled; what changed since is read in one transaction, and a new [`Views`] takes the place
+//! of the old one. A view never changes, so a slow request cannot put an old verdict back.
+
+mod view;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::Mutex, time::Instant};
+
+pub use view::{TenantView, Verdict};
 
 use crate::{
-    clock::Clock,
+    model::{Key, KeyId, PolicyVersion, ServiceAccount, ServiceAccountId, TenantId},
     policy::Engine,
-    store::{Store, StoreError},
+    store::{Changes, Store, StoreError},
 };
-use std::sync::Arc;
 
+/// How often the version row is read.
+const POLL: Duration = Duration::from_millis(250);
+/// How long a state may go unconfirmed before nothing is answered from it any more.
+const CONFIRMED_FOR: Duration = Duration::from_secs(3);
+
+/// The current views, and the task that keeps them current. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Tenancy {}
+pub struct Tenancy(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    engine: Arc<Engine>,
+    views: ArcSwap<Views>,
+    confirmed: ArcSwap<Instant>,
+    // One refresh at a time: an older reading must never replace a newer one.
+    refreshing: Mutex<()>,
+}
+
+/// All tenants and keys at one version of the store.
+#[derive(Debug, Default)]
+pub struct Views {
+    version: i64,
+    tenants: HashMap<TenantId, Arc<TenantView>>,
+    keys: HashMap<KeyId, Arc<Key>>,
+    accounts: HashMap<ServiceAccountId, Arc<ServiceAccount>>,
+    policies: HashMap<TenantId, Arc<PolicyVersion>>,
+}
+
 impl Tenancy {
-    /// Loads everything, then polls the version row every 250 ms in a task that ends when the last handle is dropped.
-    pub async fn start(store: Store, engine: Arc<Engine>, clock: Clock) -> Result<Self, StoreError> {
-        unimplemented!()
+    /// Loads everything, then polls the version row in a task that ends with the last handle.
+    pub async fn start(store: Store, engine: Arc<Engine>) -> Result<Self, StoreError> {
+        let tenancy = Self(Arc::new(Inner {
+            store,
+            engine,
+            views: ArcSwap::from_pointee(Views::default()),
+            confirmed: ArcSwap::from_pointee(Instant::now()),
+            refreshing: Mutex::new(()),
+        }));
+        tenancy.refresh().await?;
+        tokio::spawn(poll(Arc::downgrade(&tenancy.0)));
+        Ok(tenancy)
     }
-    /// Reads changes now: called after a change made through this process.
+
+    /// Reads what changed now: called after a change made through this process.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        unimplemented!()
+        self.0.refresh().await
     }
-    /// Confirmed against the store within the last 3 s.
+
+    /// Whether the views were confirmed against the store within the last three seconds.
     pub fn is_confirmed(&self) -> bool {
-        unimplemented!()
+        self.0.confirmed.load().elapsed() < CONFIRMED_FOR
+    }
+
+    /// The current views.
+    pub fn views(&self) -> Arc<Views> {
+        self.0.views.load_full()
+    }
+}
+
+impl Views {
+    /// A key and its tenant.
+    pub fn key(&self, id: &KeyId) -> Option<(&Arc<Key>, &Arc<TenantView>)> {
+        let key = self.keys.get(id)?;
+        Some((key, self.tenants.get(&key.tenant_id)?))
+    }
+
+    /// The views with some changes; tenants that nothing changed for keep theirs, with what it remembers.
+    fn with(&self, engine: &Arc<Engine>, changes: Changes) -> Self {
+        let mut next = Self {
+            version: changes.version,
+            tenants: self.tenants.clone(),
+            keys: self.keys.clone(),
+            accounts: self.accounts.clone(),
+            policies: self.policies.clone(),
+        };
+        let mut touched: HashMap<TenantId, _> =
+            next.tenants.iter().map(|(id, view)| (id.clone(), view.tenant().clone())).collect();
+        let changed_keys: Vec<_> = changes.keys.iter().map(|key| key.tenant_id.clone()).collect();
+        let changed_policies: Vec<_> =
+            changes.policies.iter().map(|policy| policy.tenant_id.clone()).collect();
+        let changed_accounts: Vec<_> =
+            changes.service_accounts.iter().map(|account| account.id.clone()).collect();
+        next.keys.extend(changes.keys.into_iter().map(|key| (key.id.clone(), Arc::new(key))));
+        next.policies
+            .extend(changes.policies.into_iter().map(|policy| (policy.tenant_id.clone(), Arc::new(policy))));
+        next.accounts.extend(
+            changes.service_accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))),
+        );
+        touched.retain(|id, tenant| {
+            changed_keys.contains(id)
+                || changed_policies.contains(id)
+                || changed_accounts.contains(&tenant.service_account)
+        });
+        touched.extend(changes.tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)));
+        for (id, tenant) in touched {
+            // A tenant without its account cannot be served; the store's foreign key keeps that from happening.
+            if let Some(account) = next.accounts.get(&tenant.service_account) {
+                let own = next.policies.get(&id).map(Arc::clone);
+                let view = TenantView::new(tenant, Arc::clone(account), own, Arc::clone(engine));
+                next.tenants.insert(id, Arc::new(view));
+            }
+        }
+        next
+    }
+}
+
+impl Inner {
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let _one = self.refreshing.lock().await;
+        let asked = Instant::now();
+        let current = self.views.load_full();
+        let changes = self.store.changes_since(current.version).await?;
+        if changes.version != current.version {
+            self.views.store(Arc::new(current.with(&self.engine, changes)));
+        }
+        // As of when it was asked: a slow answer confirms an older state.
+        self.confirmed.store(Arc::new(asked));
+        Ok(())
+    }
+
+    async fn poll(&self) -> Result<(), StoreError> {
+        let asked = Instant::now();
+        if self.store.version().await? == self.views.load().version {
+            self.confirmed.store(Arc::new(asked));
+            return Ok(());
+        }
+        self.refresh().await
+    }
+}
+
+async fn poll(tenancy: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(POLL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(tenancy) = tenancy.upgrade() else { return };
+        if let Err(error) = tenancy.poll().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the state could not be confirmed");
+        }
     }
 }

@@ -7,7 +7,9 @@
     reason = "a test may panic; the switches in clippy.toml spare only functions marked #[test]"
 )]
 
+mod architecture;
 mod audit;
+mod cli;
 mod policy;
 mod simulator;
 mod store;

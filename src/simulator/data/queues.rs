@@ -80,7 +80,7 @@ fn queue(
         "id": id,
         "name": name,
         "division": plan.divisions.get(place).map(Division::reference),
-        "description": format!("Takes {} of its division", name.to_lowercase()),
+        "description": format!("Contacts for {name}"),
         "dateCreated": "2026-01-12T10:00:00.000Z",
         "dateModified": "2026-05-20T15:30:00.000Z",
         "modifiedBy": editor,

@@ -157,7 +157,7 @@ fn groups(plan: &Plan, rosters: &[Roster], seed: &mut Seed) -> Value {
         "id": id, "name": format!("{} Circle", group.pick(names::TOPICS)), "type": "official", "state": "active",
         "memberCount": rosters.iter().map(|roster| roster.users.len()).sum::<usize>() / 6, "version": 1,
         "rulesVisible": true, "visibility": "public",
-        "owners": owner.map(|user| json!({"id": user.id, "selfUri": format!("/api/v2/users/{}", user.id)})),
+        "owners": owner.iter().map(|user| json!({"id": user.id, "selfUri": format!("/api/v2/users/{}", user.id)})).collect::<Vec<_>>(),
         "selfUri": format!("/api/v2/groups/{id}"),
     }])
 }

@@ -149,7 +149,7 @@ async fn desk(store: &Store, clock: &Clock, pepper: Pepper, simulator: &Simulato
     };
     Desk::new(Parts {
         store: store.clone(),
-        tenancy: Tenancy::start(store.clone(), Arc::clone(&engine), clock.clone()).await.unwrap(),
+        tenancy: Tenancy::start(store.clone(), Arc::clone(&engine)).await.unwrap(),
         upstream: Upstream::new(options, master.clone()).unwrap(),
         audit: Audit::start(store.clone(), clock.clone()).await.unwrap(),
         engine,

@@ -1,4 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod app;
+pub(crate) mod command;
 pub(crate) mod database;
 pub(crate) mod proxy;

@@ -1,0 +1,150 @@
+//! The ways in which an answer is checked.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// How an answer is checked; carried out by `gateway::guard`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Guarding {
+    /// An object with a collection of entities.
+    List {
+        /// The collection's field.
+        collection: String,
+        /// The entities' shape.
+        shape: String,
+        /// What a foreign entity means.
+        foreign: Foreign,
+        /// Other fields that stay.
+        #[serde(default)]
+        keep: Vec<String>,
+        /// Counts that upstream narrowed; removed as soon as it proves that it did not.
+        #[serde(default)]
+        totals: Vec<String>,
+        /// Links, which stay relative.
+        #[serde(default)]
+        links: Vec<String>,
+        /// Counts by the values of a dimension.
+        #[serde(default)]
+        facets: Option<Facets>,
+    },
+    /// One entity.
+    Entity {
+        /// Its shape.
+        shape: String,
+    },
+    /// An object without a division, of which the listed fields stay.
+    Fields {
+        /// The fields.
+        keep: Vec<String>,
+    },
+    /// The gateway made it.
+    Own,
+}
+
+/// Counts that a caller may ask for beside a list.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facets {
+    /// The field, in the request and in the answer.
+    pub at: String,
+    /// Dimensions whose values name nothing foreign, even where an entity is shared with other divisions.
+    pub dimensions: Vec<String>,
+}
+
+/// What it means that a list holds a foreign entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Foreign {
+    /// Upstream could not filter: it is dropped.
+    Drop,
+    /// Upstream was told to leave it out: it is dropped, counted and alerted.
+    Violation,
+}
+
+/// What of an entity a tenant is shown; see `policies/operations/shapes.toml`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shape {
+    /// Where the entity's division stands: field names from the outside in.
+    pub division: Vec<String>,
+    /// Fields that say something about this entity alone.
+    pub keep: Vec<String>,
+    /// Places where other entities stand.
+    pub nested: Vec<Nested>,
+    /// The fields that are shown of an entity that belongs to foreign divisions too; without them it is foreign.
+    pub partial: Option<Vec<String>>,
+}
+
+/// A place inside an entity where other entities stand.
+#[derive(Debug, Clone, Serialize)]
+pub struct Nested {
+    /// The field.
+    pub at: String,
+    /// How they stand there.
+    pub holds: Holds,
+    /// Their shape.
+    #[serde(skip)]
+    pub shape: Arc<Shape>,
+}
+
+/// How nested entities stand in their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// One object.
+    One,
+    /// An array of objects.
+    List,
+    /// An object whose values are entities.
+    Map,
+}
+
+/// A shape as it is written, its nested shapes still names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShapeSource {
+    division: String,
+    keep: Vec<String>,
+    #[serde(default)]
+    nested: Vec<NestedSource>,
+    #[serde(default)]
+    partial: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NestedSource {
+    at: String,
+    holds: Holds,
+    shape: String,
+}
+
+// Shapes refer to one another; a circle would never end.
+const MAX_DEPTH: usize = 8;
+
+/// Puts the shapes that `name` refers to in their places.
+pub(super) fn resolve(
+    name: &str,
+    sources: &HashMap<String, ShapeSource>,
+    depth: usize,
+) -> Result<Arc<Shape>, String> {
+    let source = sources.get(name).ok_or_else(|| format!("there is no shape `{name}`"))?;
+    if depth > MAX_DEPTH {
+        return Err(format!("shape `{name}` contains itself"));
+    }
+    let nested = source
+        .nested
+        .iter()
+        .map(|nested| {
+            let shape = resolve(&nested.shape, sources, depth + 1)?;
+            Ok(Nested { at: nested.at.clone(), holds: nested.holds, shape })
+        })
+        .collect::<Result<_, String>>()?;
+    Ok(Arc::new(Shape {
+        division: source.division.split('.').map(str::to_owned).collect(),
+        keep: source.keep.clone(),
+        nested,
+        partial: source.partial.clone(),
+    }))
+}

@@ -1,0 +1,169 @@
+//! Reads the catalog's files, and refuses what cannot be vouched for.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use include_dir::{Dir, include_dir};
+use serde::Deserialize;
+
+use super::{
+    Catalog, Entry, Guarding, Narrowing,
+    guarding::{self, ShapeSource},
+    operation::{Denied, Operation},
+};
+
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies/operations");
+
+/// Why a catalog does not load.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The file is not what a catalog file looks like.
+    #[error("catalog file `{file}` cannot be read: {why}")]
+    Unreadable {
+        /// The file's name.
+        file: String,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// An entry contradicts itself or another one.
+    #[error("catalog entry `{operation}` does not load: {why}")]
+    Refused {
+        /// The operation's id.
+        operation: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    operation: Vec<Operation>,
+    #[serde(default)]
+    denied: Vec<Denied>,
+    #[serde(default)]
+    shape: HashMap<String, ShapeSource>,
+}
+
+pub(super) fn embedded() -> Result<Catalog, CatalogError> {
+    let mut files: Vec<(&str, &str)> = FILES
+        .files()
+        .filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
+        .filter(|(name, _)| name.ends_with(".toml"))
+        .collect();
+    files.sort_unstable();
+    load(&files)
+}
+
+pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
+    let mut operations = Vec::new();
+    let mut denied = Vec::new();
+    let mut sources = HashMap::new();
+    for (name, text) in files {
+        let file: File = toml::from_str(text)
+            .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
+        operations.extend(file.operation.into_iter().map(Arc::new));
+        denied.extend(file.denied.into_iter().map(Arc::new));
+        sources.extend(file.shape);
+    }
+    let mut shapes = HashMap::new();
+    for name in sources.keys() {
+        let shape = guarding::resolve(name, &sources, 0).map_err(|why| refused(name, why))?;
+        shapes.insert(name.clone(), shape);
+    }
+    for operation in &operations {
+        check(operation, &shapes).map_err(|why| refused(&operation.id, why))?;
+    }
+    let routes = routes(&operations, &denied)?;
+    Ok(Catalog { operations, denied, shapes, routes })
+}
+
+fn refused(operation: &str, why: String) -> CatalogError {
+    CatalogError::Refused { operation: operation.to_owned(), why }
+}
+
+/// The table of methods and paths; nothing may stand in it twice.
+fn routes(
+    operations: &[Arc<Operation>],
+    denied: &[Arc<Denied>],
+) -> Result<matchit::Router<HashMap<String, Entry>>, CatalogError> {
+    let enabled = operations.iter().map(|operation| {
+        (&operation.id, &operation.method, &operation.path, Entry::Enabled(Arc::clone(operation)))
+    });
+    let denied =
+        denied.iter().map(|entry| (&entry.id, &entry.method, &entry.path, Entry::Denied(Arc::clone(entry))));
+    let mut ids = HashSet::new();
+    let mut paths: HashMap<&str, HashMap<String, Entry>> = HashMap::new();
+    for (id, method, path, entry) in enabled.chain(denied) {
+        if !ids.insert(id) {
+            return Err(refused(id, "its id stands in the catalog twice".to_owned()));
+        }
+        if !path.starts_with("/api/v2/") {
+            return Err(refused(id, format!("its path `{path}` is not below /api/v2/")));
+        }
+        if !matches!(method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE") {
+            return Err(refused(id, format!("its method `{method}` is none of Genesys's")));
+        }
+        if paths.entry(path).or_default().insert(method.clone(), entry).is_some() {
+            return Err(refused(id, format!("`{method} {path}` stands in the catalog twice")));
+        }
+    }
+    let mut routes = matchit::Router::new();
+    for (path, methods) in paths {
+        routes.insert(path, methods).map_err(|error| refused(path, error.to_string()))?;
+    }
+    Ok(routes)
+}
+
+/// An entry whose halves do not fit together could let an answer through unchecked.
+fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> Result<(), String> {
+    if operation.why.trim().is_empty() {
+        return Err("it does not say why".to_owned());
+    }
+    let sorts = ["reads", "writes"].iter().filter(|sort| operation.groups.iter().any(|group| group == *sort));
+    if sorts.count() != 1 {
+        return Err("its groups must hold exactly one of `reads` and `writes`".to_owned());
+    }
+    check_halves(operation)?;
+    match &operation.guard {
+        Guarding::List { shape, .. } | Guarding::Entity { shape } if !shapes.contains_key(shape) => {
+            return Err(format!("its guard names the unknown shape `{shape}`"));
+        }
+        Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => {}
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {
+        return Err(format!("its query parameter `{}` stands there twice", twice.name));
+    }
+    Ok(())
+}
+
+fn check_halves(operation: &Operation) -> Result<(), String> {
+    match (&operation.narrowing, &operation.guard) {
+        (Narrowing::DivisionQuery { parameter }, Guarding::List { .. }) => {
+            if operation.query.iter().any(|other| &other.name == parameter) {
+                return Err(format!("its division parameter `{parameter}` also passes as it is"));
+            }
+        }
+        (Narrowing::DivisionPredicate { .. }, Guarding::List { .. }) => {
+            if operation.body.is_none() {
+                return Err("a predicate needs the body's model".to_owned());
+            }
+        }
+        (Narrowing::Translate { .. }, Guarding::List { .. })
+        | (Narrowing::Open { .. }, Guarding::Fields { .. })
+        | (Narrowing::Own { .. }, Guarding::Own) => {}
+        (Narrowing::Owned { name, .. }, Guarding::Entity { .. }) => {
+            if !operation.path.contains(&format!("{{{name}}}")) {
+                return Err(format!("its path has no parameter `{name}`"));
+            }
+        }
+        (narrowing, guard) => {
+            return Err(format!("the guard {guard:?} does not check what {narrowing:?} asks for"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! One operation of the Genesys API, as the catalog tells it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{guarding::Guarding, narrowing::Narrowing};
+use crate::policy::ResourceKind;
+
+/// An operation that tenants may be permitted: how its request is narrowed *and* how its answer is guarded.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Genesys's `operation_id`, such as `getUsers`: its name in policies, events and metrics.
+    pub id: Arc<str>,
+    /// The HTTP method, in capitals.
+    pub method: String,
+    /// The path template, such as `/api/v2/users/{userId}`.
+    pub path: String,
+    /// Groups that policies may name; exactly one of `reads` and `writes` among them.
+    pub groups: Vec<String>,
+    /// Why it is narrowed as it is.
+    pub why: String,
+    /// How the request is narrowed to divisions.
+    pub narrowing: Narrowing,
+    /// How the answer is checked.
+    pub guard: Guarding,
+    /// The query parameters that pass; all others are refused.
+    #[serde(default)]
+    pub query: Vec<Parameter>,
+    /// The model that a body is parsed as; without one, a body is refused.
+    #[serde(default)]
+    pub body: Option<BodyModel>,
+}
+
+/// An operation that is refused to every tenant, with the reason that a tenant reads.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Denied {
+    /// Genesys's `operation_id`.
+    pub id: Arc<str>,
+    /// The HTTP method, in capitals.
+    pub method: String,
+    /// The path template.
+    pub path: String,
+    /// Why, for the tenant to read.
+    pub reason: String,
+}
+
+/// A query parameter that passes.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct Parameter {
+    /// Its exact name.
+    pub name: String,
+    /// What it holds.
+    #[serde(flatten)]
+    pub is: ParameterKind,
+}
+
+/// What a query parameter holds.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// A whole number in a range.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// Free text.
+    Text {
+        /// The greatest number of characters.
+        max: usize,
+    },
+    /// One of the listed words.
+    OneOf {
+        /// The words.
+        values: Vec<String>,
+    },
+    /// Ids, comma-joined or repeated.
+    List {
+        /// The greatest number of values.
+        max: usize,
+    },
+    /// Parts to be added to the answer: only those listed bring nothing foreign.
+    Expand {
+        /// The words.
+        values: Vec<String>,
+    },
+}
+
+/// The models that bodies are parsed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub enum BodyModel {
+    /// Of the conversation details query.
+    ConversationQuery,
+    /// Of the user search.
+    UserSearchRequest,
+}
+
+impl Operation {
+    /// Whether policies judge it per division or for the tenant as a whole.
+    pub fn resource(&self) -> ResourceKind {
+        match &self.narrowing {
+            Narrowing::DivisionQuery { .. }
+            | Narrowing::DivisionPredicate { .. }
+            | Narrowing::Owned { .. }
+            | Narrowing::Translate { .. } => ResourceKind::Division,
+            Narrowing::Open { .. } | Narrowing::Own { .. } => ResourceKind::Tenant,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests to what the demo has started, over HTTP as anyone would send them.
+
+use anyhow::{Context, ensure};
+use reqwest::{Method, header};
+use serde_json::Value;
+
+/// A client for JSON over HTTP.
+#[derive(Debug, Clone)]
+pub(super) struct Remote {
+    client: reqwest::Client,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) correlation_id: Option<String>,
+    pub(super) body: Value,
+}
+
+impl Remote {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .context("no HTTP client")?;
+        Ok(Self { client })
+    }
+
+    /// Sends a request with a bearer token and reads the answer's JSON.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        bearer: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Reply> {
+        let mut request = self.client.request(method, url);
+        if !bearer.is_empty() {
+            request = request.bearer_auth(bearer);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        send(request).await.with_context(|| format!("no answer from {url}"))
+    }
+
+    /// As [`Remote::call`], for what must succeed.
+    pub(super) async fn expect(
+        &self,
+        method: Method,
+        url: &str,
+        bearer: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let reply = self.call(method, url, bearer, body).await?;
+        ensure!((200..300).contains(&reply.status), "{url} answered {}: {}", reply.status, reply.body);
+        Ok(reply.body)
+    }
+
+    /// Logs in as a Genesys SDK does: client credentials in the Basic header.
+    pub(super) async fn log_in(&self, gateway: &str, id: &str, secret: &str) -> anyhow::Result<String> {
+        let url = format!("{gateway}/oauth/token");
+        let request = self
+            .client
+            .post(&url)
+            .basic_auth(id, Some(secret))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        let reply = send(request).await.with_context(|| format!("no answer from {url}"))?;
+        let token = reply.body.get("access_token").and_then(Value::as_str);
+        let token = token.with_context(|| format!("{url} answered {}: {}", reply.status, reply.body))?;
+        Ok(token.to_owned())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line's own way to the network")]
+async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<Reply> {
+    let response = request.send().await?;
+    let correlation_id = response.headers().get("inin-correlation-id");
+    let correlation_id = correlation_id.and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let status = response.status().as_u16();
+    let body = response.bytes().await?;
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };
+    Ok(Reply { status, correlation_id, body })
+}

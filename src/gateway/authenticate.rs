@@ -1,0 +1,118 @@
+//! Step one: whose request is it? A key or an access token becomes a [`Caller`], or nothing goes on.
+
+use std::{net::IpAddr, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, header};
+use secrecy::ExposeSecret;
+
+use super::{
+    denial::{Denial, Unproven},
+    token::Tokens,
+};
+use crate::{
+    model::{ApiKey, Key},
+    secret::Pepper,
+    tenancy::{TenantView, Views},
+};
+
+/// Where a key stands that is not sent as a bearer token.
+const API_KEY_HEADER: &str = "x-api-key";
+
+/// A live key of a tenant that is not suspended, used from an address that it may be used from.
+///
+/// It has no empty value: there is no caller whom nothing proved.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    key: Arc<Key>,
+    tenant: Arc<TenantView>,
+}
+
+impl Caller {
+    pub(super) fn key(&self) -> &Arc<Key> {
+        &self.key
+    }
+
+    pub(super) fn tenant(&self) -> &Arc<TenantView> {
+        &self.tenant
+    }
+}
+
+/// What a credential is checked against.
+pub(super) struct Authenticator<'a> {
+    pub(super) views: &'a Views,
+    pub(super) pepper: &'a Pepper,
+    pub(super) tokens: &'a Tokens,
+    pub(super) now: DateTime<Utc>,
+    pub(super) source: Option<IpAddr>,
+}
+
+impl Authenticator<'_> {
+    /// The caller of a request to the API.
+    pub(super) fn request(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+        let credential = credential(headers)?;
+        if credential.starts_with("rf_") {
+            let key = credential.parse().map_err(|_| Denial::BadCredentials(Unproven::Malformed))?;
+            return self.key(&key);
+        }
+        let claims = self.tokens.verify(credential).map_err(Denial::BadCredentials)?;
+        let (key, tenant) =
+            self.views.key(&claims.sub).ok_or(Denial::BadCredentials(Unproven::UnknownKey))?;
+        if key.tenant_id != claims.tenant {
+            return Err(Denial::BadCredentials(Unproven::ForeignToken));
+        }
+        if claims.exp <= self.now.timestamp() {
+            return Err(Denial::TokenExpired);
+        }
+        // A key that changed since ends its tokens; so does revoking, which says so.
+        let caller = self.live(key, tenant)?;
+        if key.generation == claims.generation { Ok(caller) } else { Err(Denial::TokenExpired) }
+    }
+
+    /// The caller that a key in the clear belongs to.
+    pub(super) fn key(&self, credential: &ApiKey) -> Result<Caller, Denial> {
+        let (key, tenant) =
+            self.views.key(credential.id()).ok_or(Denial::BadCredentials(Unproven::UnknownKey))?;
+        if !self.pepper.verify(credential.whole().expose_secret(), &key.hmac) {
+            return Err(Denial::BadCredentials(Unproven::WrongSecret));
+        }
+        self.live(key, tenant)
+    }
+
+    /// From here on the secret has proved right, so its holder is told what is wrong.
+    fn live(&self, key: &Arc<Key>, tenant: &Arc<TenantView>) -> Result<Caller, Denial> {
+        if key.revoked_at.is_some() {
+            return Err(Denial::KeyRevoked);
+        }
+        if key.expires_at.is_some_and(|end| end <= self.now) {
+            return Err(Denial::KeyExpired);
+        }
+        if tenant.tenant().suspended {
+            return Err(Denial::TenantSuspended);
+        }
+        let allowed = key.allowed_cidrs.is_empty()
+            || self.source.is_some_and(|source| key.allowed_cidrs.iter().any(|range| range.contains(source)));
+        if !allowed {
+            return Err(Denial::AddressNotAllowed);
+        }
+        Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant) })
+    }
+}
+
+/// The one credential of a request.
+fn credential(headers: &HeaderMap) -> Result<&str, Denial> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter().chain(headers.get_all(API_KEY_HEADER));
+    let first = sent.next().ok_or(Denial::NoCredentials)?;
+    if sent.next().is_some() {
+        return Err(Denial::AmbiguousCredentials);
+    }
+    let malformed = Denial::BadCredentials(Unproven::Malformed);
+    let Ok(text) = first.to_str() else { return Err(malformed) };
+    if headers.contains_key(API_KEY_HEADER) {
+        return if text.starts_with("rf_") { Ok(text) } else { Err(malformed) };
+    }
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_start_matches(' ')),
+        Some(_) | None => Err(malformed),
+    }
+}

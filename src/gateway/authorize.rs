@@ -1,0 +1,103 @@
+//! Step two: may this caller do this, and in which divisions? The policy decides what is forced.
+
+use std::sync::Arc;
+
+use super::{asked::Asked, authenticate::Caller, denial::Denial};
+use crate::{
+    audit::Record,
+    catalog::Operation,
+    model::DivisionId,
+    policy::{Attributes, ResourceKind},
+    tenancy::{Verdict, Views},
+};
+
+/// A policy permits this caller this operation in these divisions. Made here alone.
+#[derive(Debug)]
+pub(super) struct Permit {
+    caller: Caller,
+    operation: Arc<Operation>,
+    // Not empty, unless the operation has no divisions.
+    divisions: Vec<DivisionId>,
+    verdict: Arc<Verdict>,
+    attributes: Attributes,
+}
+
+impl Permit {
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub(super) fn operation(&self) -> &Arc<Operation> {
+        &self.operation
+    }
+
+    /// What the request is narrowed to.
+    pub(super) fn divisions(&self) -> &[DivisionId] {
+        &self.divisions
+    }
+
+    /// All divisions that the policy grants for this operation, also those that the request did not ask for.
+    pub(super) fn granted(&self) -> &[DivisionId] {
+        &self.verdict.divisions
+    }
+
+    /// Whether it still holds: asked before anything is sent and before anything is answered.
+    pub(super) fn confirm(&self, views: &Views) -> Result<(), Denial> {
+        let key = self.caller.key();
+        let (now, tenant) = views.key(&key.id).ok_or(Denial::KeyRevoked)?;
+        if Arc::ptr_eq(now, key) && Arc::ptr_eq(tenant, self.caller.tenant()) {
+            return Ok(());
+        }
+        if now.revoked_at.is_some() {
+            return Err(Denial::KeyRevoked);
+        }
+        if tenant.tenant().suspended {
+            return Err(Denial::TenantSuspended);
+        }
+        let verdict = tenant.decide(now, &self.operation.id, &self.attributes);
+        let holds = |division| verdict.divisions.contains(division);
+        let granted = !verdict.divisions.is_empty() && self.verdict.divisions.iter().all(holds);
+        if granted { Ok(()) } else { Err(Denial::PermitWithdrawn) }
+    }
+}
+
+/// Asks the tenant's policies, and notes what they say.
+pub(super) fn authorize(
+    caller: Caller,
+    operation: Arc<Operation>,
+    asked: &Asked,
+    attributes: Attributes,
+    record: &mut Record,
+) -> Result<Permit, Denial> {
+    let verdict = caller.tenant().decide(caller.key(), &operation.id, &attributes);
+    record.call.policies.clone_from(&verdict.policies);
+    let permitted = narrow(&operation, asked, &verdict, record);
+    record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });
+    let divisions = permitted?;
+    record.call.divisions.clone_from(&divisions);
+    Ok(Permit { caller, operation, divisions, verdict, attributes })
+}
+
+/// The granted divisions that the request asks for.
+fn narrow(
+    operation: &Operation,
+    asked: &Asked,
+    verdict: &Verdict,
+    record: &mut Record,
+) -> Result<Vec<DivisionId>, Denial> {
+    if !verdict.errors.is_empty() {
+        tracing::error!(operation = %operation.id, errors = ?verdict.errors, "a policy could not be evaluated");
+        return Err(Denial::PolicyFailed);
+    }
+    if verdict.divisions.is_empty() {
+        return Err(Denial::NotPermitted);
+    }
+    if operation.resource() == ResourceKind::Tenant {
+        return Ok(Vec::new());
+    }
+    let Some(named) = asked.divisions(operation) else { return Ok(verdict.divisions.to_vec()) };
+    record.call.divisions_asked = named.iter().filter_map(|id| id.parse().ok()).collect();
+    let divisions: Vec<_> =
+        verdict.divisions.iter().filter(|division| named.contains(&division.as_str())).cloned().collect();
+    if divisions.is_empty() { Err(Denial::DivisionNotPermitted) } else { Ok(divisions) }
+}

@@ -1,0 +1,64 @@
+//! The body: read after authentication, bounded, and parsed once, whole, as the operation's model.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use serde::de::DeserializeOwned;
+
+use super::{denial::Invalid, json};
+
+/// How long a caller may take to send its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads the body whole. Compressed, oversized, late and broken-off ones are refused.
+pub(super) async fn read(headers: &HeaderMap, body: Incoming, max_bytes: usize) -> Result<Bytes, Invalid> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Invalid {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "ringfence.body_compressed",
+            message: "Compressed bodies are not accepted; send it without `Content-Encoding`.".to_owned(),
+        });
+    }
+    let too_large = || Invalid {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: "request.entity.too.large",
+        message: format!("The body is larger than {max_bytes} bytes."),
+    };
+    // Before the first byte is read, where the length is told.
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(too_large());
+    }
+    let collected = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Invalid::new("ringfence.body_broken_off", "The body ended before it was whole.")),
+        Err(_) => Err(Invalid {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "ringfence.body_timed_out",
+            message: format!("The body was not whole after {} s.", READ_TIMEOUT.as_secs()),
+        }),
+    }
+}
+
+/// Parses a JSON body as a model. What does not fit is looked at again, to say what is wrong and where.
+pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Invalid> {
+    let json_type = headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        value.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
+    });
+    if !json_type {
+        return Err(Invalid {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "ringfence.media_type_unsupported",
+            message: "The body must be `application/json`.".to_owned(),
+        });
+    }
+    if bytes.is_empty() {
+        return Err(Invalid::new("ringfence.body_missing", "This operation needs a JSON body."));
+    }
+    serde_json::from_slice(bytes).map_err(|_| json::diagnose::<T>(bytes))
+}

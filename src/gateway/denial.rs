@@ -1,0 +1,261 @@
+//! Why a request went no further: its code, its status, its words.
+//!
+//! The list is closed on purpose: a new reason breaks every `match` that must know it. The same code goes to the caller,
+//! into the event and into the metric, with one exception: until a secret has proved right, every failure to
+//! authenticate is the same `bad.credentials` to the caller, and only the event says which it was.
+
+use http::StatusCode;
+
+use super::guard::UpstreamRefusal;
+
+/// Why a tenant's request stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// No credential was sent.
+    NoCredentials,
+    /// A credential that proves nothing; why is for the event alone.
+    BadCredentials(Unproven),
+    /// Two credentials, or one twice.
+    AmbiguousCredentials,
+    /// The key proved right, and its time is over.
+    KeyExpired,
+    /// The key proved right, and was revoked.
+    KeyRevoked,
+    /// The access token proved right, and its time is over.
+    TokenExpired,
+    /// The key proved right, and its tenant is suspended.
+    TenantSuspended,
+    /// The key proved right, but may not be used from there.
+    AddressNotAllowed,
+    /// The method and path are not in the catalog.
+    OperationUnknown,
+    /// The catalog denies the operation to everyone.
+    OperationDenied(String),
+    /// The request cannot be understood, or asks for what no tenant may.
+    Invalid(Invalid),
+    /// The policy permits the operation in none of the tenant's divisions.
+    NotPermitted,
+    /// The request names divisions, none of which is permitted.
+    DivisionNotPermitted,
+    /// A policy could not be evaluated.
+    PolicyFailed,
+    /// What was permitted when the request came is permitted no longer.
+    PermitWithdrawn,
+    /// Another tenant's, or nobody's: the two look the same.
+    NotFound,
+    /// Genesys refused the request for a reason that the caller can mend.
+    UpstreamRefused(UpstreamRefusal),
+    /// Genesys has had enough requests for now.
+    UpstreamLimited,
+    /// Genesys cannot be reached, failed, or refuses the service account.
+    UpstreamFailed,
+    /// Genesys's login gives no token.
+    UpstreamLoginFailed,
+    /// Genesys did not answer in time.
+    UpstreamTimedOut,
+    /// The answer is larger than is read.
+    AnswerTooLarge,
+    /// The answer does not have the promised shape.
+    AnswerRefused(String),
+    /// The record cannot be written.
+    NotRecorded,
+    /// The state could not be confirmed against the store for too long.
+    StateUnconfirmed,
+    /// A defect of ours.
+    Internal,
+}
+
+/// Why a credential proved nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unproven {
+    /// It does not have the form of a key or of an access token.
+    Malformed,
+    /// There is no such key.
+    UnknownKey,
+    /// The secret is not the key's.
+    WrongSecret,
+    /// The access token was not signed by this gateway.
+    ForeignToken,
+}
+
+/// A request that cannot be understood, or asks for what no tenant may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Invalid {
+    /// 400, 408, 413 or 415.
+    pub(super) status: StatusCode,
+    /// Stable.
+    pub(super) code: &'static str,
+    /// What to change.
+    pub(super) message: String,
+}
+
+impl Invalid {
+    /// A 400.
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    }
+}
+
+impl From<Invalid> for Denial {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl Denial {
+    /// The code that the event carries.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::BadCredentials(Unproven::Malformed) => "ringfence.credentials_malformed",
+            Self::BadCredentials(Unproven::UnknownKey) => "ringfence.key_unknown",
+            Self::BadCredentials(Unproven::WrongSecret) => "ringfence.secret_wrong",
+            Self::BadCredentials(Unproven::ForeignToken) => "ringfence.token_foreign",
+            Self::NoCredentials
+            | Self::AmbiguousCredentials
+            | Self::KeyExpired
+            | Self::KeyRevoked
+            | Self::TokenExpired
+            | Self::TenantSuspended
+            | Self::AddressNotAllowed
+            | Self::OperationUnknown
+            | Self::OperationDenied(_)
+            | Self::Invalid(_)
+            | Self::NotPermitted
+            | Self::DivisionNotPermitted
+            | Self::PolicyFailed
+            | Self::PermitWithdrawn
+            | Self::NotFound
+            | Self::UpstreamRefused(_)
+            | Self::UpstreamLimited
+            | Self::UpstreamFailed
+            | Self::UpstreamLoginFailed
+            | Self::UpstreamTimedOut
+            | Self::AnswerTooLarge
+            | Self::AnswerRefused(_)
+            | Self::NotRecorded
+            | Self::StateUnconfirmed
+            | Self::Internal => self.shown().1,
+        }
+    }
+
+    /// Status, code and message, as the caller is shown them.
+    pub(super) fn shown(&self) -> (StatusCode, &'static str, &str) {
+        use StatusCode as S;
+        match self {
+            Self::NoCredentials => (
+                S::UNAUTHORIZED,
+                "authentication.required",
+                "No authentication bearer token specified in authorization header.",
+            ),
+            Self::BadCredentials(_) => (S::UNAUTHORIZED, "bad.credentials", "Invalid login credentials."),
+            Self::AmbiguousCredentials => (
+                S::BAD_REQUEST,
+                "ringfence.credentials_ambiguous",
+                "Send one credential, once: either `Authorization: Bearer …` or `X-Api-Key`.",
+            ),
+            Self::KeyExpired => (
+                S::UNAUTHORIZED,
+                "ringfence.key_expired",
+                "This key has expired. Ask your operator for a new one.",
+            ),
+            Self::KeyRevoked => (
+                S::UNAUTHORIZED,
+                "ringfence.key_revoked",
+                "This key was revoked. Ask your operator for a new one.",
+            ),
+            Self::TokenExpired => {
+                (S::UNAUTHORIZED, "ringfence.token_expired", "This access token has expired. Log in again.")
+            }
+            Self::TenantSuspended => {
+                (S::FORBIDDEN, "ringfence.tenant_suspended", "Access is suspended. Ask your operator.")
+            }
+            Self::AddressNotAllowed => (
+                S::FORBIDDEN,
+                "ringfence.address_not_allowed",
+                "This key may not be used from this network address.",
+            ),
+            Self::OperationUnknown => {
+                (S::NOT_FOUND, "ringfence.operation_unknown", "There is no such operation here.")
+            }
+            Self::OperationDenied(reason) => (S::FORBIDDEN, "ringfence.operation_denied", reason),
+            Self::Invalid(invalid) => (invalid.status, invalid.code, &invalid.message),
+            Self::NotPermitted => (
+                S::FORBIDDEN,
+                "ringfence.not_permitted",
+                "Your policy does not permit this operation. Ask your operator.",
+            ),
+            Self::DivisionNotPermitted => (
+                S::FORBIDDEN,
+                "ringfence.division_not_permitted",
+                "None of the divisions that the request names is permitted. Leave them out, or name your own.",
+            ),
+            Self::PolicyFailed => (
+                S::FORBIDDEN,
+                "ringfence.policy_failed",
+                "Your policy could not be evaluated, so nothing is permitted. Ask your operator.",
+            ),
+            Self::PermitWithdrawn => (
+                S::FORBIDDEN,
+                "ringfence.permit_withdrawn",
+                "What was permitted when the request arrived is permitted no longer.",
+            ),
+            Self::NotFound => (S::NOT_FOUND, "not.found", "The requested resource was not found."),
+            Self::UpstreamRefused(refusal) => (refusal.status(), refusal.code(), refusal.message()),
+            Self::UpstreamLimited
+            | Self::UpstreamFailed
+            | Self::UpstreamLoginFailed
+            | Self::UpstreamTimedOut
+            | Self::AnswerTooLarge
+            | Self::AnswerRefused(_)
+            | Self::NotRecorded
+            | Self::StateUnconfirmed
+            | Self::Internal => self.shown_failure(),
+        }
+    }
+
+    /// What is not the caller's doing. None of these carries a `Retry-After`: an SDK would repeat even a write by itself.
+    fn shown_failure(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::UpstreamLimited => (
+                S::TOO_MANY_REQUESTS,
+                "ringfence.upstream_limited",
+                "Genesys Cloud accepts no more requests for now. Try again in a minute.",
+            ),
+            Self::UpstreamLoginFailed => (
+                S::BAD_GATEWAY,
+                "ringfence.upstream_login_failed",
+                "Genesys Cloud's login gives the gateway no token. Your operator can see why.",
+            ),
+            Self::UpstreamTimedOut => {
+                (S::GATEWAY_TIMEOUT, "ringfence.upstream_timed_out", "Genesys Cloud did not answer in time.")
+            }
+            Self::AnswerTooLarge => (
+                S::BAD_GATEWAY,
+                "ringfence.answer_too_large",
+                "The answer is too large. Ask for smaller pages or a shorter interval.",
+            ),
+            Self::AnswerRefused(_) => (
+                S::BAD_GATEWAY,
+                "ringfence.answer_refused",
+                "The answer does not have the promised shape, so it was not passed on.",
+            ),
+            Self::NotRecorded => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.not_recorded",
+                "The call cannot be recorded, so it is not answered.",
+            ),
+            Self::StateUnconfirmed => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.state_unconfirmed",
+                "The gateway cannot confirm what is permitted, so nothing is answered.",
+            ),
+            Self::UpstreamFailed => {
+                (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
+            }
+            _ => {
+                (S::INTERNAL_SERVER_ERROR, "ringfence.internal", "The gateway failed; nothing was passed on.")
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Step four: the scoped request goes to Genesys while its record is committed.
+
+use super::{
+    authorize::Permit,
+    denial::Denial,
+    scope::{Form, Scoped},
+};
+use crate::{
+    audit::Record,
+    upstream::{Upstream, UpstreamAnswer, UpstreamError},
+};
+
+/// An answer that nobody has looked at yet; it cannot be returned. Made here alone.
+#[derive(Debug)]
+pub(super) struct Answer {
+    permit: Permit,
+    form: Form,
+    answer: UpstreamAnswer,
+}
+
+impl Answer {
+    pub(super) fn into_parts(self) -> (Permit, Form, UpstreamAnswer) {
+        (self.permit, self.form, self.answer)
+    }
+}
+
+/// Sends a read. The record is committed beside it: whichever takes longer hides the other.
+pub(super) async fn forward(
+    upstream: &Upstream,
+    scoped: Scoped,
+    record: &mut Record,
+) -> Result<Answer, Denial> {
+    let (permit, request, form) = scoped.into_parts();
+    let committed = record.intend();
+    let sent = upstream.send(permit.caller().tenant().account(), request);
+    let (committed, answer) = tokio::join!(committed, sent);
+    // Without its record there is no answer, whatever came back.
+    committed.map_err(|_| Denial::NotRecorded)?;
+    let answer = answer.map_err(|error| denial(&error))?;
+    record.ended.upstream_status = Some(answer.status.as_u16());
+    record.ended.upstream_correlation_id = answer
+        .headers
+        .get("inin-correlation-id")
+        .and_then(|id| id.to_str().ok())
+        .map(|id| id.chars().take(64).collect());
+    Ok(Answer { permit, form, answer })
+}
+
+fn denial(error: &UpstreamError) -> Denial {
+    tracing::warn!(error = error as &dyn std::error::Error, "no answer from Genesys");
+    match error {
+        UpstreamError::NoToken { .. } => Denial::UpstreamLoginFailed,
+        UpstreamError::TimedOut => Denial::UpstreamTimedOut,
+        UpstreamError::TooLarge { .. } => Denial::AnswerTooLarge,
+        UpstreamError::Malformed { why } => Denial::AnswerRefused(why.clone()),
+        UpstreamError::Unreachable { .. }
+        | UpstreamError::Broken { .. }
+        | UpstreamError::Unauthorized { .. } => Denial::UpstreamFailed,
+    }
+}

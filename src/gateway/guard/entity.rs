@@ -1,0 +1,147 @@
+//! Judges one entity of an answer by the division that it shows, and takes from it what is not the tenant's to see.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::object::{Object, Writer};
+use crate::{
+    catalog::{Holds, Nested, Shape},
+    model::DivisionId,
+};
+
+/// The divisions that decide.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Divisions<'p> {
+    /// What the request was narrowed to.
+    pub(super) narrowed: &'p [DivisionId],
+    /// All that the policy grants for this operation.
+    pub(super) granted: &'p [DivisionId],
+    /// The operator's list of divisions that are nobody's secret.
+    pub(super) neutral: &'p [DivisionId],
+}
+
+/// What an entity is to the tenant.
+#[derive(Debug)]
+pub(super) enum Judged<'a> {
+    /// Its own, as much of it as is shown.
+    Own(Cow<'a, str>),
+    /// Another's.
+    Foreign,
+    /// Not of the promised shape.
+    Malformed,
+}
+
+/// Where the division ids stand: one, or a list.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Ids<'a> {
+    #[serde(borrow)]
+    One(Cow<'a, str>),
+    #[serde(borrow)]
+    Several(Vec<Cow<'a, str>>),
+}
+
+/// How much of an entity is the tenant's.
+enum Share {
+    All,
+    Part,
+    None,
+}
+
+/// Judges an entity.
+pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) -> Judged<'a> {
+    let Some(object) = Object::read(json) else { return Judged::Malformed };
+    // An entity that does not say its division is nobody's; it must not pass for want of a fence.
+    let Some(ids) = division_ids(&object, &shape.division) else { return Judged::Malformed };
+    match share(&ids, divisions) {
+        Share::None => Judged::Foreign,
+        Share::All => Judged::Own(keep(json, &object, shape, divisions)),
+        Share::Part => match &shape.partial {
+            Some(fields) => Judged::Own(Cow::Owned(part(&object, fields))),
+            None => Judged::Foreign,
+        },
+    }
+}
+
+fn division_ids<'a>(object: &Object<'a>, place: &[String]) -> Option<Ids<'a>> {
+    let (name, inner) = place.split_first()?;
+    let value = object.get(name)?;
+    if inner.is_empty() {
+        return serde_json::from_str(value.get()).ok();
+    }
+    division_ids(&Object::read(value.get())?, inner)
+}
+
+fn share(ids: &Ids<'_>, divisions: Divisions<'_>) -> Share {
+    let is_in = |list: &[DivisionId], id: &str| list.iter().any(|division| division.as_str() == id);
+    let ids = match ids {
+        Ids::One(id) => return if is_in(divisions.narrowed, id) { Share::All } else { Share::None },
+        Ids::Several(ids) => ids,
+    };
+    if !ids.iter().any(|id| is_in(divisions.narrowed, id)) {
+        return Share::None;
+    }
+    let known = |id: &Cow<'_, str>| is_in(divisions.granted, id) || is_in(divisions.neutral, id);
+    if ids.iter().all(known) { Share::All } else { Share::Part }
+}
+
+/// What the shape keeps. An entity from which nothing is taken keeps its bytes.
+fn keep<'a>(json: &'a str, object: &Object<'a>, shape: &Shape, divisions: Divisions<'_>) -> Cow<'a, str> {
+    let is_kept = |name: &str| shape.keep.iter().any(|kept| kept == name);
+    if object.0.iter().all(|(name, _)| is_kept(name)) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = Writer::with_capacity(json.len());
+    for (name, value) in &object.0 {
+        if is_kept(name) {
+            out.field(name, value.get());
+        } else if let Some(nested) = shape.nested.iter().find(|nested| nested.at == *name) {
+            if let Some(inner) = own_inside(value, nested, divisions) {
+                out.field(name, &inner);
+            }
+        }
+    }
+    Cow::Owned(out.finish())
+}
+
+/// The tenant's own among nested entities; `None` where nothing of the place stays.
+fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
+    let own = |json: &str| match judge(json, &nested.shape, divisions) {
+        Judged::Own(json) => Some(json.into_owned()),
+        Judged::Foreign | Judged::Malformed => None,
+    };
+    match nested.holds {
+        Holds::One => own(value.get()),
+        Holds::List => {
+            let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+            let kept: Vec<_> = items.iter().filter_map(|item| own(item.get())).collect();
+            Some(format!("[{}]", kept.join(",")))
+        }
+        Holds::Map => {
+            let mut out = Writer::with_capacity(value.get().len());
+            for (name, item) in &Object::read(value.get())?.0 {
+                if let Some(kept) = own(item.get()) {
+                    out.field(name, &kept);
+                }
+            }
+            Some(out.finish())
+        }
+    }
+}
+
+/// The few fields of an entity that other divisions share.
+fn part(object: &Object<'_>, fields: &[String]) -> String {
+    let mut out = Writer::with_capacity(160);
+    for name in fields {
+        if let Some(value) = object.get(name) {
+            out.field(name, value.get());
+        }
+    }
+    out.finish()
+}
+
+/// The listed fields of an object without a division.
+pub(super) fn fields(json: &str, kept: &[String]) -> Option<String> {
+    Some(part(&Object::read(json)?, kept))
+}

@@ -1,0 +1,160 @@
+//! Checks a list: each entity by its own division, and what is told beside them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    entity::{Divisions, Judged, judge},
+    object::{Object, Writer, quoted},
+};
+use crate::{
+    catalog::{Facets, Foreign, Shape},
+    gateway::{denial::Denial, scope::UsersPage},
+};
+
+/// What a list's guard declares, put together.
+pub(super) struct Rules<'r> {
+    pub(super) collection: &'r str,
+    pub(super) shape: &'r Shape,
+    pub(super) foreign: Foreign,
+    pub(super) keep: &'r [String],
+    pub(super) totals: &'r [String],
+    pub(super) links: &'r [String],
+    pub(super) facets: Option<&'r Facets>,
+    pub(super) divisions: Divisions<'r>,
+}
+
+/// A list of which every entity is the tenant's own.
+pub(super) struct Checked<'a> {
+    object: Object<'a>,
+    items: Vec<Cow<'a, str>>,
+    /// Entities that were not the tenant's.
+    pub(super) dropped: u64,
+    /// Those of them that upstream had been told to leave out.
+    pub(super) violations: u64,
+}
+
+/// A facet's answer, as Genesys gives it (model `AggregationResult`).
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Facet<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    r#type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dimension: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metric: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<i64>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    results: Option<&'a RawValue>,
+}
+
+/// Judges every entity of the collection.
+pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>, Denial> {
+    let refused = |what: &str| Denial::AnswerRefused(format!("{what} in `{}`", rules.collection));
+    let object = Object::read(json).ok_or_else(|| refused("no object"))?;
+    // Genesys leaves an empty collection out.
+    let raw: Vec<&RawValue> = match object.get(rules.collection) {
+        Some(list) => serde_json::from_str(list.get()).map_err(|_| refused("no list"))?,
+        None => Vec::new(),
+    };
+    let mut checked = Checked { object, items: Vec::with_capacity(raw.len()), dropped: 0, violations: 0 };
+    for item in raw {
+        match judge(item.get(), rules.shape, rules.divisions) {
+            Judged::Own(json) => checked.items.push(json),
+            Judged::Foreign => {
+                checked.dropped += 1;
+                checked.violations += u64::from(rules.foreign == Foreign::Violation);
+            }
+            Judged::Malformed => return Err(refused("an entity without its division")),
+        }
+    }
+    Ok(checked)
+}
+
+impl Checked<'_> {
+    /// The answer in upstream's own form.
+    pub(super) fn write(&self, json: &str, rules: &Rules<'_>) -> Result<String, Denial> {
+        let items = self.items.iter().map(AsRef::as_ref);
+        let mut out = Writer::with_capacity(json.len());
+        let is_in = |list: &[String], name: &str| list.iter().any(|other| other == name);
+        for (name, value) in &self.object.0 {
+            if name == rules.collection {
+                out.list(name, items.clone());
+            } else if is_in(rules.keep, name) {
+                out.field(name, value.get());
+            } else if is_in(rules.totals, name) {
+                if let Some(total) = self.total(name) {
+                    out.field(name, &total.to_string());
+                }
+            } else if is_in(rules.links, name) {
+                if let Some(link) = relative(value) {
+                    out.field(name, &link);
+                }
+            } else if rules.facets.is_some_and(|facets| facets.at == *name) {
+                self.write_facets(&mut out, value, rules)?;
+            }
+        }
+        if self.object.get(rules.collection).is_none() {
+            out.list(rules.collection, items);
+        }
+        Ok(out.finish())
+    }
+
+    /// The answer in the form of `GET /api/v2/users` (model `UserEntityListing`).
+    pub(super) fn write_users(&self, page: &UsersPage) -> String {
+        let mut out = Writer::with_capacity(512);
+        out.list("entities", self.items.iter().map(AsRef::as_ref));
+        out.field("pageSize", &page.size.to_string());
+        out.field("pageNumber", &page.number.to_string());
+        let mut link = |name: &str, number: i64| out.field(name, &quoted(&page.link(number)));
+        link("selfUri", page.number);
+        link("firstUri", 1);
+        if page.number > 1 {
+            link("previousUri", page.number - 1);
+        }
+        if let Some(total) = self.total("total") {
+            // Counted again from the total: the search's own page size is the same.
+            let pages = (total + page.size - 1) / page.size;
+            if page.number < pages {
+                link("nextUri", page.number + 1);
+            }
+            link("lastUri", pages.max(1));
+            out.field("total", &total.to_string());
+            out.field("pageCount", &pages.to_string());
+        }
+        out.finish()
+    }
+
+    /// A count that upstream narrowed; none once it has proved that it did not narrow.
+    fn total(&self, name: &str) -> Option<i64> {
+        let told = self.object.get(name)?;
+        if self.dropped > 0 { None } else { told.get().parse().ok() }
+    }
+
+    fn write_facets(&self, out: &mut Writer, value: &RawValue, rules: &Rules<'_>) -> Result<(), Denial> {
+        let Some(facets) = rules.facets.filter(|_| self.dropped == 0) else { return Ok(()) };
+        let refused = || Denial::AnswerRefused(format!("no facets in `{}`", facets.at));
+        let told: Vec<Facet<'_>> = serde_json::from_str(value.get()).map_err(|_| refused())?;
+        let kept = told
+            .iter()
+            .filter(|facet| facet.dimension.as_ref().is_none_or(|name| facets.dimensions.contains(name)))
+            .map(|facet| serde_json::to_string(facet).map_err(|_| refused()))
+            .collect::<Result<Vec<_>, _>>()?;
+        out.list(&facets.at, kept.iter().map(String::as_str));
+        Ok(())
+    }
+}
+
+/// A link below the API, without a host; none where it leads elsewhere.
+fn relative(value: &RawValue) -> Option<String> {
+    let link: String = serde_json::from_str(value.get()).ok()?;
+    let path = match link.split_once("://") {
+        Some((_, rest)) => rest.get(rest.find('/')?..)?,
+        None => link.as_str(),
+    };
+    path.starts_with("/api/v2/").then(|| quoted(path))
+}

@@ -1,0 +1,63 @@
+//! Genesys's own refusals, rebuilt: a code that is known, with our words for it, and nothing else of its text.
+
+use http::StatusCode;
+use serde::Deserialize;
+
+/// A refusal for a reason that the caller can mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gateway) struct UpstreamRefusal(&'static Known);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+}
+
+const fn bad(code: &'static str, message: &'static str) -> Known {
+    Known { status: StatusCode::BAD_REQUEST, code, message }
+}
+
+/// Codes that say nothing about anyone's data (facts: errors); the first stands for all others.
+static KNOWN: &[Known] = &[
+    bad("bad.request", "Genesys Cloud does not accept the request as it is."),
+    bad("invalid.property", "A field of the request is not a property that Genesys Cloud knows."),
+    bad("invalid.value", "A value of the request is not one that Genesys Cloud accepts."),
+    bad("constraint.validation", "A value of the request is outside what Genesys Cloud accepts."),
+    bad(
+        "response.entity.too.large",
+        "The answer would be too large. Ask for smaller pages or a shorter interval.",
+    ),
+    bad("too.many.search.criteria", "The search has too many conditions."),
+    bad("search.criteria.values.exceed.limit", "A condition of the search has too many values."),
+    bad(
+        "too.many.requested.results",
+        "The search reaches past the last result that Genesys Cloud gives out.",
+    ),
+];
+
+#[derive(Deserialize)]
+struct Body {
+    code: Option<String>,
+}
+
+impl UpstreamRefusal {
+    /// Rebuilds a 400's body.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let code = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.code);
+        let known = KNOWN.iter().find(|known| code.as_deref() == Some(known.code));
+        known.or(KNOWN.first()).map(Self)
+    }
+
+    pub(in crate::gateway) fn status(self) -> StatusCode {
+        self.0.status
+    }
+
+    pub(in crate::gateway) fn code(self) -> &'static str {
+        self.0.code
+    }
+
+    pub(in crate::gateway) fn message(self) -> &'static str {
+        self.0.message
+    }
+}

@@ -1,0 +1,172 @@
+//! Says what is wrong with a JSON body: only asked once a body did not parse.
+
+use std::{collections::HashSet, fmt};
+
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::denial::Invalid;
+
+/// Nothing that Genesys takes is nested deeper.
+const MAX_DEPTH: usize = 64;
+
+// How the walk below tells its own findings from syntax errors.
+const TWICE: &str = "duplicate key ";
+const DEEP: &str = "too deep";
+
+/// The fault of a body that did not parse as `T`.
+pub(super) fn diagnose<T: DeserializeOwned>(bytes: &[u8]) -> Invalid {
+    if std::str::from_utf8(bytes).is_err() {
+        return Invalid::new("ringfence.body_not_utf8", "The body is not valid UTF-8.");
+    }
+    let mut walk = serde_json::Deserializer::from_slice(bytes);
+    // The walk counts for itself; the parser's own limit is for stacks.
+    if let Err(error) = (Walk { depth: 0 }).deserialize(&mut walk).and_then(|()| walk.end()) {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let text = error.to_string();
+        return if let Some(rest) = text.strip_prefix(TWICE) {
+            let key: String = rest.chars().take(80).collect();
+            let key = key.split(" at line").next().unwrap_or_default().to_owned();
+            let message = format!("The key {key} stands twice in one object ({place}); send it once.");
+            Invalid::new("ringfence.body_duplicate_key", message)
+        } else if text.starts_with(DEEP) || text.starts_with("recursion limit") {
+            let message = format!("The body is nested deeper than {MAX_DEPTH} levels ({place}).");
+            Invalid::new("ringfence.body_too_deep", message)
+        } else if text.starts_with("number out of range") {
+            Invalid::new("ringfence.body_number_out_of_range", format!("A number is out of range ({place})."))
+        } else {
+            Invalid::new(
+                "ringfence.body_not_json",
+                format!("The body is not valid JSON ({place}): {}.", plain(&text)),
+            )
+        };
+    }
+    let mut typed = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut typed) {
+        Ok(_) => Invalid::new(
+            "ringfence.body_invalid",
+            "The body does not have the form of this operation's model.",
+        ),
+        Err(error) => {
+            let place = error.path().to_string();
+            let text = plain(&error.inner().to_string());
+            let code = if text.starts_with("unknown field") {
+                "ringfence.body_unknown_field"
+            } else {
+                "ringfence.body_invalid"
+            };
+            let place = if place == "." { "the body".to_owned() } else { format!("`{place}`") };
+            Invalid::new(code, format!("In {place}: {text}."))
+        }
+    }
+}
+
+/// The parser's words, without its line and without the names of our types.
+fn plain(text: &str) -> String {
+    let text = text.split(" at line").next().unwrap_or_default();
+    let text: String = text.chars().take(600).collect();
+    text.replace("i64", "a whole number")
+        .replace("struct ConversationQuery", "an object")
+        .replace("struct UserSearchRequest", "an object")
+        .replace("struct ", "an object: ")
+        .replace("a sequence", "a list")
+}
+
+/// Walks through any JSON, and stops at a key that stands twice in its object or at too many levels.
+#[derive(Clone, Copy)]
+struct Walk {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Walk {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.depth > MAX_DEPTH {
+            return Err(de::Error::custom(DEEP));
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inner = Self { depth: self.depth + 1 };
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let inner = Self { depth: self.depth + 1 };
+        let mut keys = HashSet::new();
+        while let Some(key) = fields.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(de::Error::custom(format!("{TWICE}`{key}`")));
+            }
+            keys.insert(key);
+            fields.next_value_seed(inner)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::ConversationQuery;
+
+    fn code(body: &[u8]) -> &'static str {
+        diagnose::<ConversationQuery>(body).code
+    }
+
+    #[test]
+    fn each_fault_has_its_own_code() {
+        assert_eq!(code(b"{"), "ringfence.body_not_json");
+        assert_eq!(code(b"{} {}"), "ringfence.body_not_json");
+        assert_eq!(code(b"\xff"), "ringfence.body_not_utf8");
+        assert_eq!(code(br#"{"interval":"a","interval":"b"}"#), "ringfence.body_duplicate_key");
+        assert_eq!(code(br#"{"interval":"a","int\u0065rval":"b"}"#), "ringfence.body_duplicate_key");
+        assert_eq!(code(br#"{"x":[{"y":1,"y":2}]}"#), "ringfence.body_duplicate_key");
+        assert_eq!(code(br#"{"x":1}"#), "ringfence.body_unknown_field");
+        assert_eq!(code(br#"{"interval":1}"#), "ringfence.body_invalid");
+        assert_eq!(code(br#"{"size":1e999}"#), "ringfence.body_number_out_of_range");
+        assert_eq!(code(br#"{"interval":NaN}"#), "ringfence.body_not_json");
+        assert_eq!(code(br#"{"interval":"\ud800"}"#), "ringfence.body_not_json");
+        assert_eq!(code("[".repeat(10_000).as_bytes()), "ringfence.body_too_deep");
+    }
+
+    #[test]
+    fn the_place_is_named() {
+        let fault = diagnose::<ConversationQuery>(br#"{"paging":{"pageSize":"x","pageNumber":1}}"#);
+        assert!(fault.message.contains("`paging.pageSize`"), "{}", fault.message);
+    }
+}

@@ -1,0 +1,153 @@
+//! The conversation details query: its filters get one more element, its old-fashioned forms are translated.
+
+use super::{Denial, Invalid, bounded, filter};
+use crate::{
+    audit::Record,
+    catalog::{ConversationQuery, Guarding, Paging, Predicate},
+    gateway::{
+        asked::{filters, interval_seconds, predicates},
+        authorize::Permit,
+    },
+    model::DivisionId,
+};
+
+/// Genesys's own bound of a details query that has a filter, as every narrowed one has (facts: analytics limits).
+const MAX_INTERVAL_SECONDS: i64 = 31 * 24 * 3_600;
+const MAX_PAGE_SIZE: i64 = 100;
+const MAX_PAGE_NUMBER: i64 = 1_000_000;
+const MAX_FACETS: usize = 20;
+/// A division that does not exist: what a predicate over another's division matches, which is nothing.
+const NO_DIVISION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Narrows a query to a permit.
+pub(super) fn narrow(
+    mut query: ConversationQuery,
+    permit: &Permit,
+    record: &mut Record,
+) -> Result<ConversationQuery, Denial> {
+    translate(&mut query, record)?;
+    check(&query, permit)?;
+    hide_foreign(&mut query, permit.granted())?;
+    let narrowed = filter::narrow_list(query.conversation_filters.take(), permit.divisions());
+    query.conversation_filters = Some(narrowed.map_err(unnarrowable)?);
+    Ok(query)
+}
+
+/// The forms that tutorials teach, put into Genesys's own.
+fn translate(query: &mut ConversationQuery, record: &mut Record) -> Result<(), Invalid> {
+    let mut note = |old: &str, new: &str| record.call.notes.push(format!("`{old}` is deprecated: use {new}"));
+    if query.division_ids.take().is_some() {
+        note("divisionIds", "a predicate over `divisionId` in `conversationFilters`");
+    }
+    match (query.date_from.take(), query.date_to.take()) {
+        (Some(from), Some(to)) if query.interval.is_none() => {
+            query.interval = Some(format!("{from}/{to}"));
+            note("date_from", "`interval`");
+        }
+        (None, None) => {}
+        _ => {
+            let message = "Send `interval` as `start/end`; the deprecated `date_from` and `date_to` go together, without it.";
+            return Err(Invalid::new("ringfence.body_invalid", message));
+        }
+    }
+    if let Some(page_size) = query.size.take() {
+        if query.paging.is_some() {
+            return Err(Invalid::new(
+                "ringfence.body_invalid",
+                "Send `paging` or the deprecated `size`, not both.",
+            ));
+        }
+        query.paging = Some(Paging { page_size, page_number: 1 });
+        note("size", "`paging`");
+    }
+    if query.view.take().is_some() {
+        note("view", "no view: it means nothing here");
+    }
+    Ok(())
+}
+
+/// What Genesys bounds, and what would show other divisions' part of a shared conversation.
+fn check(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
+    let invalid = |message: &str| Err(Invalid::new("ringfence.body_invalid", message));
+    match query.interval.as_deref().map(interval_seconds) {
+        None => return invalid("`interval` is missing: send it as `start/end`, both ISO-8601."),
+        Some(Some(1..=MAX_INTERVAL_SECONDS)) => {}
+        Some(_) => {
+            return invalid("`interval` must be `start/end`, both ISO-8601, and at most 31 days long.");
+        }
+    }
+    if let Some(paging) = &query.paging {
+        bounded("paging.pageSize", Some(paging.page_size), MAX_PAGE_SIZE)?;
+        bounded("paging.pageNumber", Some(paging.page_number), MAX_PAGE_NUMBER)?;
+    }
+    if !matches!(query.order.as_deref(), None | Some("asc" | "desc" | "unordered")) {
+        return invalid("`order` must be `asc`, `desc` or `unordered`.");
+    }
+    // By segments, a shared conversation would be sorted by other divisions' segments.
+    if !matches!(query.order_by.as_deref(), None | Some("conversationStart" | "conversationEnd")) {
+        return invalid("`orderBy` must be `conversationStart` or `conversationEnd`.");
+    }
+    for filter in filters(query) {
+        filter::check(filter).map_err(unnarrowable)?;
+    }
+    let total: usize = filters(query).map(|filter| predicates(filter).count()).sum();
+    if total > filter::MAX_PREDICATES {
+        return Err(unnarrowable(filter::Unnarrowable::TooLarge));
+    }
+    check_facets(query, permit)
+}
+
+fn check_facets(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
+    let asked = query.aggregations.as_deref().unwrap_or_default();
+    let allowed = match &permit.operation().guard {
+        Guarding::List { facets: Some(facets), .. } => facets.dimensions.as_slice(),
+        Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => &[],
+    };
+    let refused = asked
+        .iter()
+        .any(|facet| facet.dimension.as_ref().is_some_and(|dimension| !allowed.contains(dimension)));
+    if refused || asked.len() > MAX_FACETS {
+        let message = format!(
+            "`aggregations` may count by {} (at most {MAX_FACETS} of them); others would show values of other divisions.",
+            allowed.join(", ")
+        );
+        return Err(Invalid::new("ringfence.aggregation_refused", message));
+    }
+    Ok(())
+}
+
+/// A predicate that names a division not granted matches nothing, as one that names a missing division does; else it
+/// would tell which of the tenant's conversations another division shares.
+fn hide_foreign(query: &mut ConversationQuery, granted: &[DivisionId]) -> Result<(), Denial> {
+    let is_granted = |value: &str| granted.iter().any(|division| division.as_str() == value);
+    let named: Vec<_> = filters(query).flat_map(predicates).filter(|one| names_division(one)).collect();
+    let values = || named.iter().filter_map(|predicate| predicate.value.as_deref());
+    if values().next().is_some() && !values().any(is_granted) {
+        return Err(Denial::DivisionNotPermitted);
+    }
+    if named.iter().any(|predicate| predicate.range.is_some()) {
+        return Err(Invalid::new(
+            "ringfence.body_invalid",
+            "A predicate over `divisionId` takes a value, no range.",
+        )
+        .into());
+    }
+    for filter in query.conversation_filters.iter_mut().flatten() {
+        let inner = filter.clauses.iter_mut().flatten().flat_map(|clause| &mut clause.predicates);
+        for predicate in filter.predicates.iter_mut().flatten().chain(inner) {
+            if names_division(predicate) && predicate.value.as_deref().is_some_and(|value| !is_granted(value))
+            {
+                predicate.value = Some(NO_DIVISION.to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn names_division(predicate: &Predicate) -> bool {
+    predicate.dimension.as_deref() == Some(filter::DIVISION)
+}
+
+fn unnarrowable(why: filter::Unnarrowable) -> Invalid {
+    Invalid::new("ringfence.filter_refused", format!("The query holds {why}."))
+}

@@ -1,0 +1,78 @@
+//! The user search: the caller's conditions become one group, beside which the division condition stands.
+
+use super::{Invalid, bounded};
+use crate::{
+    catalog::{SearchOperator, UserSearchCriteria, UserSearchRequest},
+    model::DivisionId,
+};
+
+/// Genesys's name of the field.
+const DIVISION: &str = "divisionId";
+const MAX_PAGE_SIZE: i64 = 100;
+const MAX_PAGE_NUMBER: i64 = 1_000_000;
+const MAX_CRITERIA: usize = 200;
+const MAX_DEPTH: usize = 8;
+/// What may be added to each user: the rest would bring foreign objects.
+const EXPAND: [&str; 13] = [
+    "routingStatus",
+    "presence",
+    "integrationPresence",
+    "profileSkills",
+    "certifications",
+    "skills",
+    "languages",
+    "languagePreference",
+    "employerInfo",
+    "biography",
+    "dateLastLogin",
+    "dateWelcomeSent",
+    "team",
+];
+
+/// Narrows a search to some divisions.
+pub(super) fn narrow(
+    mut search: UserSearchRequest,
+    divisions: &[DivisionId],
+) -> Result<UserSearchRequest, Invalid> {
+    bounded("pageSize", search.page_size, MAX_PAGE_SIZE)?;
+    bounded("pageNumber", search.page_number, MAX_PAGE_NUMBER)?;
+    if let Some(refused) = search.expand.iter().flatten().find(|part| !EXPAND.contains(&part.as_str())) {
+        let part: String = refused.chars().take(80).collect();
+        let message =
+            format!("`expand` may add {}; `{part}` would bring foreign objects.", EXPAND.join(", "));
+        return Err(Invalid::new("ringfence.expand_refused", message));
+    }
+    let theirs = search.query.take().unwrap_or_default();
+    let mut count = 0;
+    check(&theirs, 0, &mut count)?;
+    let mut criteria = vec![UserSearchCriteria {
+        r#type: "TERMS".to_owned(),
+        fields: Some(vec![DIVISION.to_owned()]),
+        values: Some(divisions.iter().map(ToString::to_string).collect()),
+        operator: Some(SearchOperator::And),
+        ..UserSearchCriteria::default()
+    }];
+    if !theirs.is_empty() {
+        criteria.push(UserSearchCriteria {
+            r#type: "EXACT".to_owned(),
+            group: Some(theirs),
+            operator: Some(SearchOperator::And),
+            ..UserSearchCriteria::default()
+        });
+    }
+    search.query = Some(criteria);
+    Ok(search)
+}
+
+fn check(criteria: &[UserSearchCriteria], depth: usize, count: &mut usize) -> Result<(), Invalid> {
+    *count += criteria.len();
+    if depth > MAX_DEPTH || *count > MAX_CRITERIA {
+        let message =
+            format!("The search has more than {MAX_CRITERIA} conditions, or groups deeper than {MAX_DEPTH}.");
+        return Err(Invalid::new("ringfence.filter_refused", message));
+    }
+    criteria
+        .iter()
+        .filter_map(|one| one.group.as_deref())
+        .try_for_each(|group| check(group, depth + 1, count))
+}

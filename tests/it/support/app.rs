@@ -1,0 +1,329 @@
+//! The whole of Ringfence on free ports, before a simulated organisation: as `serve` runs it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use ringfence::{
+    app::{self, Addresses, App, Keys},
+    clock::Clock,
+    config::Config,
+    model::{EventKind, RecordedEvent},
+    operator::operators,
+    secret::MasterKey,
+    simulator::{CLIENT_ID, CLIENT_SECRET, Options, Simulator},
+    store::{EventFilter, Store},
+};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::database::TestDatabase;
+
+/// A running Ringfence with a database and a simulated organisation of its own. End the test with [`TestApp::finish`].
+pub(crate) struct TestApp {
+    pub(crate) simulator: Simulator,
+    pub(crate) clock: Clock,
+    pub(crate) addresses: Addresses,
+    pub(crate) client: reqwest::Client,
+    admin_token: String,
+    drain: CancellationToken,
+    serving: Option<JoinHandle<anyhow::Result<()>>>,
+    ledger: Arc<Ledger>,
+    files: PathBuf,
+    database: TestDatabase,
+}
+
+/// What the test sent to the gateway: each must leave one event.
+#[derive(Debug, Default)]
+struct Ledger {
+    sent: AtomicUsize,
+    answered: Mutex<Vec<String>>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+/// An operator, through the admin API.
+pub(crate) struct Admin<'a> {
+    app: &'a TestApp,
+}
+
+/// A tenant's program: logged in with its key.
+#[derive(Clone)]
+pub(crate) struct TenantClient {
+    pub(crate) id: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    pub(crate) api_key: String,
+    pub(crate) access_token: String,
+    gateway: String,
+    client: reqwest::Client,
+    ledger: Arc<Ledger>,
+}
+
+impl TestApp {
+    /// Starts everything with the defaults.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts everything; `configure` may change what `serve` would have read.
+    pub(crate) async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
+        let database = TestDatabase::chosen().await;
+        let simulator = Simulator::start(Options::default()).await.unwrap();
+        let files = std::env::temp_dir().join(format!("ringfence-app-{}", uuid::Uuid::now_v7().simple()));
+        fs::create_dir(&files).unwrap();
+        fs::write(files.join("master.key"), MasterKey::generate().unwrap().to_hex().as_str()).unwrap();
+        let mut config = Config::standalone(&files);
+        config.store.url = database.url().into();
+        configure(&mut config);
+        let clock = Clock::default();
+        let admin_token = first_admin(&config, &clock).await;
+        let bound = App::build(config, clock.clone()).await.unwrap().bind().await.unwrap();
+        let addresses = bound.addresses();
+        let drain = CancellationToken::new();
+        let serving = Some(tokio::spawn(bound.serve(drain.clone())));
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let ledger = Arc::new(Ledger::default());
+        Self { simulator, clock, addresses, client, admin_token, drain, serving, ledger, files, database }
+    }
+
+    /// Where tenants are served.
+    pub(crate) fn gateway(&self) -> String {
+        format!("http://{}", self.addresses.gateway)
+    }
+
+    /// The first admin.
+    pub(crate) fn admin(&self) -> Admin<'_> {
+        Admin { app: self }
+    }
+
+    /// Registers the simulated organisation's all-seeing client as a shared service account, once.
+    pub(crate) async fn account(&self) -> &'static str {
+        let known = self.admin().get("/service-accounts/everything").await;
+        if known.status == 404 || known.status == 405 {
+            let account = json!({
+                "id": "everything", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "shared": true,
+                "api_url": self.simulator.url(), "login_url": self.simulator.url(),
+                "description": "sees every division, so that nothing but the gateway keeps tenants apart",
+            });
+            let added = self.admin().post("/service-accounts", &account).await;
+            assert!(added.status == 201 || added.status == 409, "{added:?}");
+        }
+        "everything"
+    }
+
+    /// Registers a tenant with full access to its divisions, gives it a key and logs in with it.
+    pub(crate) async fn tenant(&self, id: &str, divisions: &[&str]) -> TenantClient {
+        self.tenant_with(id, divisions, json!({})).await
+    }
+
+    /// As [`TestApp::tenant`], with further fields of the tenant (`policy_template`, `cross_division`, …).
+    pub(crate) async fn tenant_with(&self, id: &str, divisions: &[&str], fields: Value) -> TenantClient {
+        let account = self.account().await;
+        let mut tenant = json!({
+            "id": id, "name": id, "division_ids": divisions, "service_account": account,
+            "policy_template": "full-access",
+        });
+        let fields = fields.as_object().unwrap().clone();
+        tenant.as_object_mut().unwrap().extend(fields);
+        self.admin().post("/tenants", &tenant).await.expect(201);
+        self.key(id, json!({ "name": "test" })).await
+    }
+
+    /// Gives a tenant another key and logs in with it.
+    pub(crate) async fn key(&self, tenant: &str, fields: Value) -> TenantClient {
+        let key = self.admin().post(&format!("/tenants/{tenant}/keys"), &fields).await.expect(201);
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        let mut client = TenantClient {
+            id: tenant.to_owned(),
+            client_id: text("client_id"),
+            client_secret: text("client_secret"),
+            api_key: text("api_key"),
+            access_token: String::new(),
+            gateway: self.gateway(),
+            client: self.client.clone(),
+            ledger: Arc::clone(&self.ledger),
+        };
+        let login = client.log_in().await;
+        assert_eq!(login.status, 200, "{login:?}");
+        client.access_token = login.body["access_token"].as_str().unwrap().to_owned();
+        client
+    }
+
+    /// A request to the gateway as the test likes it; counted, like those of tenants.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        self.ledger.send(request).await
+    }
+
+    /// All events, newest first, with their outcomes as far as they are known.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        self.find_events("").await
+    }
+
+    /// The events that a query (`tenant=alpha&operation=getUsers`) finds, newest first.
+    pub(crate) async fn find_events(&self, query: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.admin().get(&format!("/events?limit=500&{query}{cursor}")).await.expect(200);
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return events,
+            }
+        }
+    }
+
+    /// The store, opened beside the app.
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(&self.database.url()).await.unwrap()
+    }
+
+    /// Drains, and checks what must always hold: every request left exactly one event, and each event its outcome.
+    pub(crate) async fn finish(mut self) {
+        self.drain.cancel();
+        self.serving.take().unwrap().await.unwrap().unwrap();
+        let store = self.store().await;
+        let recorded = recorded_calls(&store).await;
+        store.close().await;
+        let open: Vec<_> = recorded.values().filter(|event| event.outcome.is_none()).collect();
+        assert!(open.is_empty(), "calls without an outcome: {open:#?}");
+        for id in self.ledger.answered.lock().unwrap().iter() {
+            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
+        }
+        assert_eq!(recorded.len(), self.ledger.sent.load(Ordering::SeqCst), "one event for each request");
+    }
+}
+
+async fn first_admin(config: &Config, clock: &Clock) -> String {
+    let store = app::open_store(config).await.unwrap();
+    let keys = Keys::load(&config.secrets, &store, clock).await.unwrap();
+    let issued = operators::bootstrap(&store, &keys.pepper, clock, "ana@example.com").await.unwrap();
+    store.close().await;
+    issued.token.expose_secret().to_owned()
+}
+
+async fn recorded_calls(store: &Store) -> BTreeMap<String, RecordedEvent> {
+    let mut calls = BTreeMap::new();
+    let mut before = None;
+    loop {
+        let page = store.list_events(&EventFilter::default(), before.as_ref(), 500).await.unwrap();
+        let Some(last) = page.last() else { return calls };
+        before = Some(last.event.id.clone());
+        let page = page.into_iter().filter(|recorded| recorded.event.kind == EventKind::Call);
+        calls.extend(page.map(|recorded| (recorded.event.id.to_string(), recorded)));
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.files));
+        let checked = self.serving.is_none() || std::thread::panicking();
+        assert!(checked, "end the test with `app.finish().await`: it checks the record");
+    }
+}
+
+impl Ledger {
+    async fn send(&self, request: RequestBuilder) -> Answer {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        let answer = read(request).await;
+        let id = answer.headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
+        self.answered.lock().unwrap().push(id.expect("every answer carries `ININ-Correlation-Id`"));
+        answer
+    }
+}
+
+impl Admin<'_> {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let url = format!("http://{}/admin/v1{path}", self.app.addresses.operator);
+        let request = self.app.client.request(method, url).bearer_auth(&self.app.admin_token);
+        read(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+}
+
+impl TenantClient {
+    /// A request with the access token, to be changed before it is sent.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.gateway)).bearer_auth(&self.access_token)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        self.ledger.send(request).await
+    }
+
+    /// Asks for an access token as an SDK does.
+    pub(crate) async fn log_in(&self) -> Answer {
+        let request = self
+            .client
+            .post(format!("{}/oauth/token", self.gateway))
+            .basic_auth(&self.client_id, Some(&self.client_secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        self.send(request).await
+    }
+}
+
+impl Answer {
+    /// The body of an answer that must have this status.
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+}
+
+/// Sends a request and reads the answer; the body must be JSON, or empty.
+#[expect(clippy::disallowed_methods, reason = "tests are clients")]
+pub(crate) async fn read(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = response.bytes().await.unwrap();
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+    Answer { status, headers, body }
+}
