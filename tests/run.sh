@@ -1,0 +1,51 @@
+#!/bin/bash
+# Everything that has to hold: form, lints, documentation, every test on both databases, the official SDK, the demo.
+# A part that is missing is an error, never a skip. The first failure ends the run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
+# A changed snapshot is a failure, not a new file.
+export INSTA_UPDATE=no
+binary=${CARGO_TARGET_DIR:-target}/debug/ringfence
+summary=()
+name=start
+
+# Runs one step and notes how long it took.
+step() {
+    name=$1
+    local started=$SECONDS
+    echo "=== $name"
+    "${@:2}"
+    summary+=("$(printf '%5d s  %s' $((SECONDS - started)) "$name")")
+}
+
+report() {
+    local status=$?
+    echo
+    [ "${#summary[@]}" -eq 0 ] || printf '%s\n' "${summary[@]}"
+    if [ "$status" -eq 0 ]; then
+        echo "all of it holds: ${#summary[@]} steps in $SECONDS s"
+    else
+        echo "FAILED at: $name, after $SECONDS s"
+    fi
+}
+trap report EXIT
+
+on_sqlite() {
+    RINGFENCE_TEST_STORE=sqlite tests/postgres.sh cargo test --locked
+}
+
+on_postgres() {
+    RINGFENCE_TEST_STORE=postgres tests/postgres.sh cargo test --locked --test it
+}
+
+step "setup: what is missing is installed" tests/setup.sh
+step "cargo fmt" cargo fmt --check
+step "cargo clippy" cargo clippy --all-targets --locked -- -D warnings
+step "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+step "cargo build" cargo build --locked
+step "cargo test, SQLite" on_sqlite
+step "cargo test, PostgreSQL" on_postgres
+step "official Python SDK" tests/sdk/run.sh "$binary"
+step "demo" "$binary" demo --once
