@@ -1,6 +1,6 @@
 //! One request's record: filled by the steps of the path, written whatever becomes of the request.
 
-use std::{mem, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -129,13 +129,13 @@ impl Record {
         self.audit.send(Entry::new(event, Some(outcome), waiter, place));
     }
 
-    fn event(&mut self) -> Event {
+    fn event(&self) -> Event {
         Event {
             id: self.id.clone(),
             at: self.at,
             stream: self.audit.stream().clone(),
             kind: EventKind::Call,
-            actor: mem::take(&mut self.actor),
+            actor: self.actor.clone(),
             operation: self.operation.as_deref().map(str::to_owned),
             source: self.source,
             detail: encode(&self.call),

@@ -166,9 +166,11 @@ async fn keep(
 ) -> Result<Tenant, Refusal> {
     let event = desk.event(author, EventKind::Change, action, &Subject::tenant(&tenant.id), detail);
     tenant.version = match desk.store.update_tenant(&tenant, &event).await {
-        // The divisions were looked at a moment ago, so it is the version that another replica has raised.
+        // The divisions were looked at a moment ago, so it is the version that somebody else has raised.
         Err(StoreError::Conflict { .. }) => {
-            return Err(Refusal::Changed { what: format!("tenant `{}`", tenant.id) });
+            let why =
+                format!("tenant `{}` has just been changed by somebody else; repeat the change", tenant.id);
+            return Err(Refusal::Conflict { code: "changed_meanwhile", why });
         }
         kept => desk.settle(kept).await?,
     };

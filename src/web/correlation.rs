@@ -29,14 +29,10 @@ async fn correlate(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let whole = problem.answer(&id);
-        // What a refusal says in headers of its own (`Allow`) stands.
-        if let Some(allow) = response.headers().get(header::ALLOW).cloned() {
-            response = whole;
-            response.headers_mut().insert(header::ALLOW, allow);
-        } else {
-            response = whole;
-        }
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = problem.answer(&id);
+        // What a refused method's answer says in a header of its own stands.
+        allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -55,4 +51,32 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     tracing::error!(panic = message.as_deref().unwrap_or("unknown"), "a handler panicked");
     let detail = "something went wrong here; the log has it under this correlation id";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        routing::get,
+    };
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_whole_problem_that_tells_nothing() {
+        async fn broken() -> &'static str {
+            panic!("the inside of things")
+        }
+        let router = correlated(Router::new().route("/", get(broken)));
+        let response = router.oneshot(Request::<Body>::default()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let id = response.headers()[CORRELATION_ID].to_str().unwrap().to_owned();
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "internal_error");
+        assert_eq!(problem["correlation_id"], id.as_str());
+        assert!(!problem.to_string().contains("inside"));
+    }
 }

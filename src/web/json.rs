@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::LengthLimitError;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Problem;
 
@@ -65,6 +65,7 @@ fn unread(error: &axum::Error) -> Problem {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    check_object(bytes)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -72,6 +73,15 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     reader.end().map_err(|error| refused(".", &error))?;
     Ok(value)
+}
+
+/// A struct would also be read from an array, its fields by position.
+fn check_object(bytes: &[u8]) -> Result<(), Problem> {
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        return Ok(());
+    }
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| refused(".", &error))?;
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "send one JSON object"))
 }
 
 fn refused(path: &str, error: &serde_json::Error) -> Problem {

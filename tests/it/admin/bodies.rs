@@ -37,11 +37,13 @@ async fn what_is_not_one_json_object_of_the_right_form_is_refused() {
         ("{\"email\": \"a@b\", \"role\": \"admin\"} {}", "400 malformed_json -"),
         ("{\"email\": \"\\ud800\", \"role\": \"admin\"}", "400 malformed_json -"),
         ("null", "422 invalid_body -"),
-        ("[]", "422 invalid_field email"),
+        ("[]", "422 invalid_body -"),
+        ("[\"a@b\", \"admin\"]", "422 invalid_body -"),
         ("7", "422 invalid_body -"),
+        ("7 7", "400 malformed_json -"),
         ("{}", "422 invalid_field email"),
         ("{\"email\": 7, \"role\": \"admin\"}", "422 invalid_field email"),
-        ("{\"email\": \"a@b\", \"role\": {\"admin\": null}}", "422 invalid_field role"),
+        ("{\"email\": \"a@b\", \"role\": [\"admin\"]}", "422 invalid_field role"),
         ("{\"email\": \"a@b\", \"role\": \"admin\", \"email\": \"c@d\"}", "422 invalid_field email"),
         ("{\"email\": \"a@b\", \"role\": \"admin\", \"\\u0065mail\": \"c@d\"}", "422 invalid_field email"),
         ("{\"email\": \"a@b\", \"role\": \"admin\", \"Role\": \"auditor\"}", "422 invalid_field Role"),
@@ -92,4 +94,15 @@ async fn every_answer_has_its_own_correlation_id() {
     let other = send(request.header("inin-correlation-id", &one.correlation_id)).await;
     assert_ne!(one.correlation_id, other.correlation_id);
     assert_eq!(one.correlation_id.as_bytes()[14], b'7', "a UUID of version 7");
+}
+
+#[tokio::test]
+async fn a_lost_store_is_said_and_nothing_internal_with_it() {
+    let office = Office::open().await;
+    office.store.close().await;
+    let lost = office.admin().get("/tenants").await;
+    assert_eq!(lost.refusal(), "503 store_unavailable -");
+    assert!(!lost.headers.contains_key("retry-after"));
+    let detail = lost.body["detail"].as_str().unwrap();
+    assert_eq!(detail, "the store cannot be reached or failed; try again");
 }

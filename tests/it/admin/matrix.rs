@@ -1,5 +1,7 @@
 //! Who may do what: every operation, tried by everyone.
 
+use std::fmt::Write;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -44,7 +46,7 @@ async fn each_role_does_what_is_its_own_and_no_more() {
     for operation in OPERATIONS {
         let mut row = format!("{operation:<36}");
         for (who, persona) in personas {
-            row += &format!("{:>9}", attempt(&office, persona, who, operation).await);
+            write!(row, "{:>9}", attempt(&office, persona, who, operation).await).unwrap();
         }
         table += row.trim_end();
         table += "\n";

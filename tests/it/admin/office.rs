@@ -218,7 +218,7 @@ impl Persona<'_> {
     /// A request outside `/admin/v1`.
     pub(super) fn outside(self, path: &str) -> RequestBuilder {
         let request = self.office.client.get(format!("{}{path}", self.office.url));
-        self.token.iter().fold(request, |request, token| request.bearer_auth(token))
+        self.token.iter().fold(request, RequestBuilder::bearer_auth)
     }
 }
 

@@ -4,17 +4,18 @@ use serde_json::{Value, json};
 
 use super::office::{ALPHA, CLIENT_ID, CLIENT_SECRET, Office};
 
-fn account(more: Value) -> Value {
+fn account(more: &Value) -> Value {
     let mut account = json!({ "id": "north", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET });
     account.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     account
 }
 
+const SECRET: &str = "Zs3cretOfTheNorth-0123456789";
+
 #[tokio::test]
 async fn an_account_is_registered_and_its_secret_is_nowhere_to_be_seen() {
     let office = Office::open().await;
-    const SECRET: &str = "Zs3cretOfTheNorth-0123456789";
-    let new = account(json!({
+    let new = account(&json!({
         "client_secret": SECRET, "region": "eu-central-1", "description": "the north's own", "shared": true,
     }));
     let added = office.admin().post("/service-accounts", &new).await;
@@ -38,7 +39,7 @@ async fn an_account_is_registered_and_its_secret_is_nowhere_to_be_seen() {
 #[tokio::test]
 async fn what_an_account_does_not_say_is_configured() {
     let office = Office::open().await;
-    let shown = office.admin().post("/service-accounts", &account(json!({}))).await.expect(201);
+    let shown = office.admin().post("/service-accounts", &account(&json!({}))).await.expect(201);
     // The configuration names a login URL and, by default, a region.
     assert_eq!(shown["api_url"], "https://api.mypurecloud.com");
     assert_eq!(shown["login_url"], office.simulator.url());
@@ -48,14 +49,14 @@ async fn what_an_account_does_not_say_is_configured() {
 async fn an_id_has_one_account() {
     let office = Office::open().await;
     office.account("north", false).await;
-    let again = office.admin().post("/service-accounts", &account(json!({}))).await;
+    let again = office.admin().post("/service-accounts", &account(&json!({}))).await;
     assert_eq!(again.refusal(), "409 service_account_exists -");
 }
 
 #[tokio::test]
 async fn what_cannot_be_an_account_is_refused_by_name() {
     let office = Office::open().await;
-    for (more, refusal) in [
+    for (more, refusal) in &[
         (json!({ "id": "North" }), "422 invalid_field id"),
         (json!({ "id": "" }), "422 invalid_field id"),
         (json!({ "id": 7 }), "422 invalid_field id"),
@@ -74,8 +75,8 @@ async fn what_cannot_be_an_account_is_refused_by_name() {
         (json!({ "description": "x".repeat(501) }), "422 invalid_field description"),
         (json!({ "tenant": "north" }), "422 invalid_field tenant"),
     ] {
-        let refused = office.admin().post("/service-accounts", &account(more.clone())).await;
-        assert_eq!(refused.refusal(), refusal, "{more}: {}", refused.body);
+        let refused = office.admin().post("/service-accounts", &account(more)).await;
+        assert_eq!(&refused.refusal(), refusal, "{more}: {}", refused.body);
         assert!(!refused.body.to_string().contains(CLIENT_SECRET));
     }
     assert_eq!(office.store.list_service_accounts().await.unwrap(), []);
