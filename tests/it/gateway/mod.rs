@@ -1,3 +1,4 @@
 //! The path of a tenant's request.
 
 mod filters;
+mod noninterference;
