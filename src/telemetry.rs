@@ -11,7 +11,13 @@ use opentelemetry_sdk::{
     runtime::Tokio,
     trace::{Sampler, SdkTracerProvider, span_processor_with_async_runtime::BatchSpanProcessor},
 };
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::Metadata;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::config::{LogFormat, Telemetry};
 
@@ -33,6 +39,8 @@ pub fn start(config: &Telemetry, default_filter: &str) -> anyhow::Result<Spans> 
     let filter = crate::config::log_filter(default_filter);
     let filter =
         EnvFilter::try_new(&filter).with_context(|| format!("`RUST_LOG={filter}` is not a log filter"))?;
+    // Lines say themselves what they are about: a span that nobody is sent costs nothing.
+    let filter = filter.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event()));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.log_format {
         LogFormat::Text => lines.with_filter(filter).boxed(),
@@ -98,5 +106,6 @@ fn install_recorder() -> PrometheusHandle {
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("metrics are recorded elsewhere; /metrics stays empty");
     }
+    metrics::gauge!("ringfence_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     handle
 }

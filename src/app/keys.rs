@@ -1,6 +1,6 @@
 //! The keys of an installation: the master key, and what is kept sealed under it.
 
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::Context;
 use zeroize::Zeroizing;
@@ -39,6 +39,7 @@ impl Keys {
 async fn master_key(secrets: &Secrets, store: &Store, clock: &Clock) -> anyhow::Result<MasterKey> {
     match secrets.master_key().context("no master key is configured")? {
         MasterKeySource::KeyFile(file) => {
+            warn_if_others_may_read(file);
             let text = read(file)?;
             MasterKey::from_hex(&text)
                 .with_context(|| format!("`{}` does not hold a master key", file.display()))
@@ -71,6 +72,13 @@ async fn sealed(
     master.open(purpose, &kept).with_context(|| {
         format!("the store's {purpose} was sealed under another master key: check `[secrets]` and `[store]`")
     })
+}
+
+fn warn_if_others_may_read(file: &Path) {
+    let mode = file.metadata().map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::warn!(file = %file.display(), "others may read the master key: chmod 600");
+    }
 }
 
 fn read(file: &Path) -> anyhow::Result<Zeroizing<String>> {

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::ErrorKind,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -65,7 +66,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 // The configuration file and the first admin's token.
 async fn install(directory: &Path, email: &str) -> anyhow::Result<(PathBuf, IssuedToken)> {
-    fs::create_dir_all(directory).with_context(|| format!("`{}` cannot be made", directory.display()))?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.with_context(|| format!("`{}` cannot be made", directory.display()))?;
     let directory = fs::canonicalize(directory)?;
     let file = config::file_in(&directory);
     let text = config::new_file();

@@ -7,10 +7,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::output;
-use crate::{app::App, clock::Clock, config::Config, telemetry};
+use crate::{
+    app::{App, Bound},
+    clock::Clock,
+    config::Config,
+    telemetry,
+};
 
 // As shells report a process that a signal has ended.
-const KILLED: u8 = 130;
+pub(super) const KILLED: u8 = 130;
 
 /// Serve tenants and operators.
 ///
@@ -42,6 +47,21 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config, ready_file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
+    let bound = tokio::select! {
+        bound = start(config, ready_file) => bound?,
+        () = signals.drain.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    let served = bound.serve(signals.drain.clone());
+    tokio::select! {
+        outcome = served => outcome.map(|()| ExitCode::SUCCESS),
+        () = signals.kill.cancelled() => {
+            tracing::warn!("stopped at once; calls in flight are recorded as unknown at the next start");
+            Ok(ExitCode::from(KILLED))
+        }
+    }
+}
+
+async fn start(config: Config, ready_file: Option<PathBuf>) -> anyhow::Result<Bound> {
     let bound = App::build(config, Clock::default()).await?.bind().await?;
     let addresses = bound.addresses();
     if let Some(file) = ready_file {
@@ -54,14 +74,7 @@ async fn serve(config: Config, ready_file: Option<PathBuf>) -> anyhow::Result<Ex
         telemetry = %addresses.telemetry,
         "serving"
     );
-    let served = bound.serve(signals.drain.clone());
-    tokio::select! {
-        outcome = served => outcome.map(|()| ExitCode::SUCCESS),
-        () = signals.kill.cancelled() => {
-            tracing::warn!("stopped at once; calls in flight are recorded as unknown at the next start");
-            Ok(ExitCode::from(KILLED))
-        }
-    }
+    Ok(bound)
 }
 
 /// The process's signals as what they ask for: the first to drain, the second to stop at once.

@@ -10,7 +10,9 @@
 mod architecture;
 mod audit;
 mod cli;
+mod demo;
 mod policy;
+mod serving;
 mod simulator;
 mod store;
 mod support;

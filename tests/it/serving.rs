@@ -130,10 +130,7 @@ async fn probes_and_metrics_answer_while_it_serves() {
     let ready = read(app.client.get(url("/ready"))).await;
     assert_eq!((ready.status, &ready.body), (StatusCode::OK, &json!({ "status": "ready" })));
     let metrics = metrics(&app).await;
-    assert!(
-        metrics.lines().all(|line| line.starts_with('#') || line.contains(' ') || line.is_empty()),
-        "{metrics}"
-    );
+    assert!(metrics.contains("ringfence_build_info{version="), "{metrics}");
     app.finish().await;
 }
 

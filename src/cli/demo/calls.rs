@@ -86,7 +86,7 @@ async fn conversations(stage: &Stage, tenant: &Tenant) -> anyhow::Result<Result>
 async fn users(stage: &Stage, tenant: &Tenant) -> anyhow::Result<Result> {
     let mut pages = Pages::default();
     for page in 1.. {
-        let path = format!("/api/v2/users?pageSize={PAGE_SIZE}&pageNumber={page}");
+        let path = format!("/api/v2/users?state=any&pageSize={PAGE_SIZE}&pageNumber={page}");
         let reply = call(stage, tenant, Method::GET, &path, None).await?;
         if !pages.add(reply, "entities", "id", "total") {
             break;

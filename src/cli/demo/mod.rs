@@ -13,7 +13,10 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use self::{calls::Result as CallResult, stage::Stage};
-use super::{output, serve::Signals};
+use super::{
+    output,
+    serve::{KILLED, Signals},
+};
 use crate::{config::Telemetry, telemetry};
 
 /// See it work: two tenants of one simulated organisation, each with its own view.
@@ -41,10 +44,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
     // The table is what is to be read; RUST_LOG brings the log back.
     let spans = telemetry::start(&Telemetry::default(), "error")?;
-    let stage = Stage::set().await?;
-    let outcome = show(&arguments, &stage, &signals).await;
-    stage.clear().await?;
+    let outcome = tokio::select! {
+        outcome = perform(&arguments, &signals) => outcome,
+        () = signals.kill.cancelled() => Ok(ExitCode::from(KILLED)),
+    };
     spans.flush().await;
+    outcome
+}
+
+async fn perform(arguments: &Arguments, signals: &Signals) -> anyhow::Result<ExitCode> {
+    let stage = Stage::set().await?;
+    let outcome = show(arguments, &stage, signals).await;
+    stage.clear().await?;
     outcome
 }
 
