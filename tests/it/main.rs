@@ -12,6 +12,7 @@ mod architecture;
 mod audit;
 mod cli;
 mod demo;
+mod gateway;
 mod policy;
 mod serving;
 mod simulator;
