@@ -1,0 +1,3 @@
+//! The path of a tenant's request.
+
+mod filters;
