@@ -267,14 +267,6 @@ impl Admin<'_> {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.call(Method::PATCH, path, Some(body)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
-        self.call(Method::PUT, path, Some(body)).await
-    }
-
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let url = format!("http://{}/admin/v1{path}", self.app.addresses.operator);
         let request = self.app.client.request(method, url).bearer_auth(&self.app.admin_token);
