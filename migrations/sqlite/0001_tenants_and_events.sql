@@ -118,7 +118,7 @@ CREATE TABLE event (
     operation TEXT,
     source TEXT,
     detail TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX event_by_tenant ON event (tenant_id, id);
 CREATE INDEX event_by_key ON event (key_id, id);
@@ -133,7 +133,7 @@ CREATE TABLE event_outcome (
     code TEXT NOT NULL,
     status INTEGER,
     detail TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX event_outcome_by_code ON event_outcome (code, event_id);
 

@@ -24,6 +24,10 @@ use crate::{
 
 /// Entries in one commit.
 const BATCH: usize = 1_000;
+/// A writer that had this many to commit is busy: it lets more gather before the next commit.
+const BUSY: usize = 8;
+/// For how long. A commit costs a fixed part, whatever is in it; Genesys takes longer to answer than this.
+const GATHER: Duration = Duration::from_millis(2);
 /// How often the store is asked whether it is back.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 /// After this long without a commit the store is asked whether it is still there.
@@ -89,17 +93,31 @@ impl Writer {
         let mut tick = interval(PROBE_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
+        let mut busy = false;
         loop {
             tokio::select! {
                 received = self.receiver.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
                         return self.finish().await;
                     }
+                    if busy {
+                        self.gather(&mut batch).await;
+                    }
+                    busy = batch.len() >= BUSY;
                     self.write(mem::replace(&mut batch, Vec::with_capacity(BATCH))).await;
                 }
                 _ = tick.tick() => self.look_after().await,
                 () = stop.notified() => return self.finish().await,
             }
+        }
+    }
+
+    /// Lets more come in: fewer commits carry the same load.
+    async fn gather(&mut self, batch: &mut Vec<Entry>) {
+        tokio::time::sleep(GATHER).await;
+        while batch.len() < BATCH {
+            let Ok(entry) = self.receiver.try_recv() else { break };
+            batch.push(entry);
         }
     }
 

@@ -39,7 +39,7 @@ impl Append for SqliteConnection {
         const APPEND: &str = "INSERT INTO event \
             (id, at, stream, kind, tenant_id, key_id, operator_id, operation, source, detail) \
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
-            value ->> 7, value ->> 8, value ->> 9 FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING";
+            value ->> 7, value ->> 8, value ->> 9 FROM jsonb_each($1) WHERE true ON CONFLICT (id) DO NOTHING";
         let rows: Vec<_> = events
             .iter()
             .map(|event| {
@@ -55,7 +55,7 @@ impl Append for SqliteConnection {
     async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure> {
         const APPEND: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-            FROM json_each($1) WHERE true ON CONFLICT (event_id) DO NOTHING";
+            FROM jsonb_each($1) WHERE true ON CONFLICT (event_id) DO NOTHING";
         let rows: Vec<_> = outcomes
             .iter()
             .map(|Outcome { event_id, at, code, status, detail }| (event_id, text(*at), code, status, detail))

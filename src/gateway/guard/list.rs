@@ -59,12 +59,8 @@ struct Facet<'a> {
 pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>, Denial> {
     let refused =
         |what: &str| Denial::Failed(Failure::AnswerRefused(format!("{what} in `{}`", rules.collection)));
-    let object = Object::read(json).ok_or_else(|| refused("no object"))?;
-    // Genesys leaves an empty collection out.
-    let raw: Vec<&RawValue> = match object.get(rules.collection) {
-        Some(list) => serde_json::from_str(list.get()).map_err(|_| refused("no list"))?,
-        None => Vec::new(),
-    };
+    let (object, raw) =
+        Object::read_list(json, rules.collection).ok_or_else(|| refused("no object with a list"))?;
     let mut checked = Checked { object, items: Vec::with_capacity(raw.len()), dropped: 0, violations: 0 };
     for item in raw {
         match judge(item.get(), rules.shape, rules.divisions) {
@@ -82,13 +78,11 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>,
 impl Checked<'_> {
     /// The answer in upstream's own form.
     pub(super) fn write(&self, json: &str, rules: &Rules<'_>) -> Result<String, Denial> {
-        let items = self.items.iter().map(AsRef::as_ref);
         let mut out = Writer::with_capacity(json.len());
+        out.list(rules.collection, self.items.iter().map(AsRef::as_ref));
         let is_in = |list: &[String], name: &str| list.iter().any(|other| other == name);
         for (name, value) in &self.object.0 {
-            if name == rules.collection {
-                out.list(name, items.clone());
-            } else if is_in(rules.keep, name) {
+            if is_in(rules.keep, name) {
                 out.field(name, value.get());
             } else if is_in(rules.totals, name) {
                 if let Some(total) = self.total(name) {
@@ -101,9 +95,6 @@ impl Checked<'_> {
             } else if rules.facets.is_some_and(|facets| facets.at == *name) {
                 self.write_facets(&mut out, value, rules)?;
             }
-        }
-        if self.object.get(rules.collection).is_none() {
-            out.list(rules.collection, items);
         }
         Ok(out.finish())
     }

@@ -18,6 +18,17 @@ impl<'a> Object<'a> {
         serde_json::from_str(json).ok()
     }
 
+    /// Reads an object and the list that one of its fields holds, in one go; the field itself is taken out.
+    pub(super) fn read_list(json: &'a str, name: &str) -> Option<(Self, Vec<&'a RawValue>)> {
+        let mut items = None;
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let fields = Fields { list: Some((name, &mut items)) };
+        let object = deserializer.deserialize_map(fields).ok()?;
+        deserializer.end().ok()?;
+        // Genesys leaves an empty collection out.
+        Some((object, items.unwrap_or_default()))
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
     }
@@ -61,7 +72,14 @@ impl Writer {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        self.0.push_str(&quoted(name));
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if plain {
+            self.0.push('"');
+            self.0.push_str(name);
+            self.0.push('"');
+        } else {
+            self.0.push_str(&quoted(name));
+        }
         self.0.push(':');
     }
 }
@@ -77,25 +95,37 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Object<'de>;
+        deserializer.deserialize_map(Fields { list: None })
+    }
+}
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
+/// Reads an object's fields; a list among them, if asked to, into its items.
+struct Fields<'l, 'de> {
+    list: Option<(&'l str, &'l mut Option<Vec<&'de RawValue>>)>,
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut object = Object::default();
-                while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    if object.get(&name).is_some() {
-                        return Err(de::Error::custom("a field stands twice"));
-                    }
-                    object.0.push((name, value));
+impl<'de> Visitor<'de> for Fields<'_, 'de> {
+    type Value = Object<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Object<'de>, A::Error> {
+        let mut object = Object(Vec::with_capacity(16));
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+            let listed = self.list.as_mut().filter(|(list, _)| *list == name).map(|(_, items)| items);
+            let twice = || de::Error::custom("a field stands twice");
+            if let Some(items) = listed {
+                if items.replace(map.next_value()?).is_some() {
+                    return Err(twice());
                 }
-                Ok(object)
+            } else if object.get(&name).is_some() {
+                return Err(twice());
+            } else {
+                object.0.push((name, map.next_value()?));
             }
         }
-        deserializer.deserialize_map(Fields)
+        Ok(object)
     }
 }
