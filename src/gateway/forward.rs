@@ -3,6 +3,7 @@
 use super::{
     authorize::Permit,
     denial::Denial,
+    digest,
     scope::{Form, Scoped},
 };
 use crate::{
@@ -31,6 +32,8 @@ pub(super) async fn forward(
     record: &mut Record,
 ) -> Result<Answer, Denial> {
     let (permit, request, form) = scoped.into_parts();
+    let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
+    record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
     let sent = upstream.send(permit.caller().tenant().account(), request);
     let (committed, answer) = tokio::join!(committed, sent);

@@ -12,6 +12,7 @@ mod audit;
 mod cli;
 mod demo;
 mod gateway;
+mod kill;
 mod policy;
 mod serving;
 mod simulator;

@@ -46,7 +46,7 @@ pub(crate) struct TestApp {
 #[derive(Debug, Default)]
 struct Ledger {
     sent: AtomicUsize,
-    answered: Mutex<Vec<String>>,
+    answered: Mutex<Vec<(String, StatusCode)>>,
 }
 
 /// An answer, read whole.
@@ -55,6 +55,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
 }
 
 /// An operator, through the admin API.
@@ -83,7 +85,11 @@ impl TestApp {
 
     /// Starts everything; `configure` may change what `serve` would have read.
     pub(crate) async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
-        let database = TestDatabase::chosen().await;
+        Self::start_on(TestDatabase::chosen().await, configure).await
+    }
+
+    /// As [`TestApp::start_with`], on a database of the test's choice.
+    pub(crate) async fn start_on(database: TestDatabase, configure: impl FnOnce(&mut Config)) -> Self {
         let simulator = Simulator::start(Options::default()).await.unwrap();
         let files = std::env::temp_dir().join(format!("ringfence-app-{}", uuid::Uuid::now_v7().simple()));
         fs::create_dir(&files).unwrap();
@@ -165,6 +171,8 @@ impl TestApp {
         };
         let login = client.log_in().await;
         assert_eq!(login.status, 200, "{login:?}");
+        // What registering asked upstream is not the tenant's doing.
+        self.simulator.organisation().clear_calls();
         client.access_token = login.body["access_token"].as_str().unwrap().to_owned();
         client
     }
@@ -199,18 +207,32 @@ impl TestApp {
     }
 
     /// Drains, and checks what must always hold: every request left exactly one event, and each event its outcome.
-    pub(crate) async fn finish(mut self) {
+    pub(crate) async fn finish(self) {
+        let (ledger, recorded) = self.end().await;
+        let open: Vec<_> = recorded.values().filter(|event| event.outcome.is_none()).collect();
+        assert!(open.is_empty(), "calls without an outcome: {open:#?}");
+        for (id, _) in ledger.answered.lock().unwrap().iter() {
+            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
+        }
+        assert_eq!(recorded.len(), ledger.sent.load(Ordering::SeqCst), "one event for each request");
+    }
+
+    /// As [`TestApp::finish`], after a loss of the store: refusals may be unrecorded then, data never.
+    pub(crate) async fn finish_after_loss(self) {
+        let (ledger, recorded) = self.end().await;
+        let answered = ledger.answered.lock().unwrap();
+        for (id, _) in answered.iter().filter(|(_, status)| *status != StatusCode::SERVICE_UNAVAILABLE) {
+            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
+        }
+    }
+
+    async fn end(mut self) -> (Arc<Ledger>, BTreeMap<String, RecordedEvent>) {
         self.drain.cancel();
         self.serving.take().unwrap().await.unwrap().unwrap();
         let store = self.store().await;
         let recorded = recorded_calls(&store).await;
         store.close().await;
-        let open: Vec<_> = recorded.values().filter(|event| event.outcome.is_none()).collect();
-        assert!(open.is_empty(), "calls without an outcome: {open:#?}");
-        for id in self.ledger.answered.lock().unwrap().iter() {
-            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
-        }
-        assert_eq!(recorded.len(), self.ledger.sent.load(Ordering::SeqCst), "one event for each request");
+        (Arc::clone(&self.ledger), recorded)
     }
 }
 
@@ -247,7 +269,8 @@ impl Ledger {
         self.sent.fetch_add(1, Ordering::SeqCst);
         let answer = read(request).await;
         let id = answer.headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
-        self.answered.lock().unwrap().push(id.expect("every answer carries `ININ-Correlation-Id`"));
+        let id = id.expect("every answer carries `ININ-Correlation-Id`");
+        self.answered.lock().unwrap().push((id, answer.status));
         answer
     }
 }
@@ -325,5 +348,6 @@ pub(crate) async fn read(request: RequestBuilder) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
     let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-    Answer { status, headers, body }
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    Answer { status, headers, body, text }
 }
