@@ -11,6 +11,7 @@ mod architecture;
 mod audit;
 mod cli;
 mod demo;
+mod gateway;
 mod policy;
 mod serving;
 mod simulator;

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::database::TestDatabase;
+use super::{database::TestDatabase, socket::Socket};
 
 /// A running Ringfence with a database and a simulated organisation of its own. End the test with [`TestApp::finish`].
 pub(crate) struct TestApp {
@@ -174,6 +174,28 @@ impl TestApp {
         self.ledger.send(request).await
     }
 
+    /// A request that the test sends by means of its own; counted, like the others.
+    pub(crate) async fn counted(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.ledger.count(answer).await
+    }
+
+    /// A request byte for byte, on a connection of its own; counted, like the others.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Answer {
+        let mut socket = self.socket().await;
+        socket.write(request).await;
+        self.counted(socket.answer()).await
+    }
+
+    /// A connection to the gateway.
+    pub(crate) async fn socket(&self) -> Socket {
+        Socket::to(self.addresses.gateway).await
+    }
+
+    /// Begins to drain, as a signal does.
+    pub(crate) fn drain(&self) {
+        self.drain.cancel();
+    }
+
     /// All events, newest first, with their outcomes as far as they are known.
     pub(crate) async fn events(&self) -> Vec<Value> {
         self.find_events("").await
@@ -244,8 +266,12 @@ impl Drop for TestApp {
 
 impl Ledger {
     async fn send(&self, request: RequestBuilder) -> Answer {
+        self.count(read(request)).await
+    }
+
+    async fn count(&self, answer: impl Future<Output = Answer>) -> Answer {
         self.sent.fetch_add(1, Ordering::SeqCst);
-        let answer = read(request).await;
+        let answer = answer.await;
         let id = answer.headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
         self.answered.lock().unwrap().push(id.expect("every answer carries `ININ-Correlation-Id`"));
         answer

@@ -1,0 +1,6 @@
+//! The tenants' side.
+
+mod authentication;
+mod bad_input;
+mod edge;
+mod refused;
