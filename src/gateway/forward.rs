@@ -1,5 +1,7 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
+use tracing::Instrument;
+
 use super::{
     authorize::Permit,
     denial::Denial,
@@ -33,6 +35,7 @@ pub(super) async fn forward(
     let (permit, request, form) = scoped.into_parts();
     let committed = record.intend();
     let sent = upstream.send(permit.caller().tenant().account(), request);
+    let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));
     let (committed, answer) = tokio::join!(committed, sent);
     // Without its record there is no answer, whatever came back.
     committed.map_err(|_| Denial::NotRecorded)?;

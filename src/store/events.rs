@@ -35,6 +35,13 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
+    /// The column to page by. The two are equal; each belongs to the index that the search can walk in order.
+    fn id_column(&self) -> &'static str {
+        let Self { tenant_id, key_id, operation, outcome, id, since: _, until: _ } = self;
+        let of_few = tenant_id.is_some() || key_id.is_some() || operation.is_some() || id.is_some();
+        if outcome.is_some() && !of_few { "outcome.event_id" } else { "event.id" }
+    }
+
     /// Text with a NUL stands in no row, and PostgreSQL refuses to compare with it.
     fn matches_nothing(&self) -> bool {
         [&self.operation, &self.outcome].into_iter().flatten().any(|text| text.contains('\0'))
@@ -108,9 +115,9 @@ macro_rules! search {
             query.push(" AND event.at < ").push_bind(until);
         }
         if let Some(before) = $before {
-            query.push(" AND event.id < ").push_bind(before.as_str());
+            query.push(" AND ").push($filter.id_column()).push(" < ").push_bind(before.as_str());
         }
-        query.push(" ORDER BY event.id DESC LIMIT ").push_bind(i64::from($limit));
+        query.push(" ORDER BY ").push($filter.id_column()).push(" DESC LIMIT ").push_bind(i64::from($limit));
         query
     }};
 }

@@ -1,6 +1,8 @@
-//! The tenants' side.
+//! The path of a tenant's request.
 
 mod authentication;
 mod bad_input;
 mod edge;
+mod filters;
+mod noninterference;
 mod refused;

@@ -103,6 +103,23 @@ async fn pages_follow_each_other_without_gap_or_overlap() {
 }
 
 #[tokio::test]
+async fn pages_of_one_outcome_follow_each_other_too() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = id();
+        let events: Vec<Event> = (0..9).map(|_| event(&stream)).collect();
+        let codes = ["ok", "aborted", "ok"].into_iter().cycle();
+        let outcomes: Vec<_> = events.iter().zip(codes).map(|(event, code)| outcome(event, code)).collect();
+        store.append_events(&events, &outcomes).await.unwrap();
+        let ok = EventFilter { outcome: Some("ok".to_owned()), ..EventFilter::default() };
+        let first = store.list_events(&ok, None, 4).await.unwrap();
+        let second = store.list_events(&ok, Some(&first[3].event.id), 4).await.unwrap();
+        let read: Vec<_> = first.iter().chain(&second).map(|recorded| &recorded.event.id).collect();
+        assert_eq!(read, [8, 6, 5, 3, 2, 0].map(|place: usize| &events[place].id));
+    }
+}
+
+#[tokio::test]
 async fn each_filter_narrows_and_all_narrow_together() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
