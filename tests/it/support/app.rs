@@ -165,7 +165,7 @@ impl TestApp {
         };
         let login = client.log_in().await;
         assert_eq!(login.status, 200, "{login:?}");
-        client.access_token = login.body["access_token"].as_str().unwrap().to_owned();
+        login.body["access_token"].as_str().unwrap().clone_into(&mut client.access_token);
         client
     }
 
