@@ -140,10 +140,10 @@ pub(super) fn check(parts: &Parts) -> Result<(), Invalid> {
     if more_than_one(header::HOST) {
         return Err(Invalid::new("ringfence.host_twice", "The request has two `Host` headers; send one."));
     }
-    let lengths = parts.headers.contains_key(header::CONTENT_LENGTH)
-        && parts.headers.contains_key(header::TRANSFER_ENCODING);
-    if lengths || more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
-        let message = "The request tells its body's length in two ways; send `Content-Length` or `Transfer-Encoding`, once.";
+    // Of chunks beside a length hyper keeps the chunks, and closes the connection behind them (RFC 9112, 6.3).
+    if more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
+        let message =
+            "The request tells its body's length twice; send `Content-Length` or `Transfer-Encoding`, once.";
         return Err(Invalid::new("ringfence.length_ambiguous", message));
     }
     if parts.uri.scheme().is_some() && parts.version < Version::HTTP_2 {
