@@ -41,8 +41,15 @@ async fn refuse_queries(cases: &[(&str, &str, &str)]) {
     app.finish().await;
 }
 
+/// A conversation query that is right, but for one field.
+fn with_interval(name: &str, value: Value) -> Vec<u8> {
+    let mut query = json!({ "interval": INTERVAL });
+    query[name] = value;
+    query.to_string().into_bytes()
+}
+
 #[tokio::test]
-async fn a_body_that_is_no_json_or_has_two_readings_is_refused() {
+async fn a_body_that_is_no_json_is_refused() {
     let groups = |depth: usize| {
         let open = r#"{"type":"EXACT","group":["#.repeat(depth);
         format!(r#"{{"query":[{open}{}]}}"#, "]}".repeat(depth)).into_bytes()
@@ -74,6 +81,13 @@ async fn a_body_that_is_no_json_or_has_two_readings_is_refused() {
         ("deep groups", groups(10_000), "ringfence.body_too_deep"),
         ("deep and whole", groups(70), "ringfence.body_too_deep"),
         ("deeper than Genesys takes", groups(12), "ringfence.filter_refused"),
+    ];
+    refuse_bodies(SEARCH, cases).await;
+}
+
+#[tokio::test]
+async fn a_body_has_each_field_once_and_no_other() {
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("a key twice", br#"{"pageSize":1,"pageSize":2}"#.into(), "ringfence.body_duplicate_key"),
         ("a key twice, alike", br#"{"pageSize":1,"pageSize":1}"#.into(), "ringfence.body_duplicate_key"),
         ("an escaped key", br#"{"query":[],"qu\u0065ry":[]}"#.into(), "ringfence.body_duplicate_key"),
@@ -92,6 +106,13 @@ async fn a_body_that_is_no_json_or_has_two_readings_is_refused() {
             br#"{"query":[{"type":"EXACT","x":1}]}"#.into(),
             "ringfence.body_unknown_field",
         ),
+    ];
+    refuse_bodies(SEARCH, cases).await;
+}
+
+#[tokio::test]
+async fn a_body_has_the_form_of_its_model_and_asks_for_no_more_than_may_be() {
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("a list", b"[]".into(), "ringfence.body_invalid"),
         ("a list of values", br#"["ASC","name",25,1]"#.into(), "ringfence.body_invalid"),
         ("a string", br#""{}""#.into(), "ringfence.body_invalid"),
@@ -119,18 +140,10 @@ async fn a_body_that_is_no_json_or_has_two_readings_is_refused() {
 }
 
 #[tokio::test]
-async fn a_conversation_query_that_cannot_be_narrowed_is_refused() {
-    let predicate = json!({ "dimension": "mediaType", "value": "voice" });
-    let with = |name: &str, value: Value| {
-        let mut query = json!({ "interval": INTERVAL });
-        query[name] = value;
-        query.to_string().into_bytes()
-    };
-    let filters = |filter: Value| with("conversationFilters", json!([filter]));
+async fn a_conversation_query_has_an_interval_and_pages_that_genesys_takes() {
+    let with = with_interval;
     let interval = |interval: &str| with("interval", json!(interval));
-    let many = |count: usize| json!({ "type": "or", "predicates": vec![predicate.clone(); count] });
-    let range = json!({ "dimension": "divisionId", "range": { "gt": 1 } });
-    let (invalid, filter) = ("ringfence.body_invalid", "ringfence.filter_refused");
+    let invalid = "ringfence.body_invalid";
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("no interval", b"{}".into(), invalid),
         ("null", br#"{"interval":null}"#.into(), invalid),
@@ -155,6 +168,19 @@ async fn a_conversation_query_that_cannot_be_narrowed_is_refused() {
         ("a page of none", with("size", json!(0)), invalid),
         ("another order", with("order", json!("sideways")), invalid),
         ("by segments", with("orderBy", json!("segmentStart")), invalid),
+    ];
+    refuse_bodies(CONVERSATIONS, cases).await;
+}
+
+#[tokio::test]
+async fn a_conversation_query_that_cannot_be_narrowed_is_refused() {
+    let with = with_interval;
+    let predicate = json!({ "dimension": "mediaType", "value": "voice" });
+    let filters = |filter: Value| with("conversationFilters", json!([filter]));
+    let many = |count: usize| json!({ "type": "or", "predicates": vec![predicate.clone(); count] });
+    let range = json!({ "dimension": "divisionId", "range": { "gt": 1 } });
+    let (invalid, filter) = ("ringfence.body_invalid", "ringfence.filter_refused");
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("no divisions", with("divisionIds", json!([])), "ringfence.division_parameter_empty"),
         ("divisions twice", br#"{"divisionIds":["x"],"division_ids":["y"]}"#.into(), invalid),
         ("another case", with("DivisionIds", json!(["x"])), "ringfence.body_unknown_field"),
@@ -227,12 +253,9 @@ async fn the_body_has_its_type_and_its_place() {
 }
 
 #[tokio::test]
-async fn a_query_holds_declared_parameters_each_once_and_in_range() {
-    let (unknown, invalid) = ("ringfence.parameter_unknown", "ringfence.parameter_invalid");
-    let (twice, malformed) = ("ringfence.parameter_twice", "ringfence.query_malformed");
-    let long = format!("name={}", "x".repeat(257));
-    let ids = format!("id={}", "x,".repeat(101));
-    let huge = format!("id={}", "x".repeat(4_097));
+async fn a_query_holds_declared_parameters_once_and_is_well_encoded() {
+    let (unknown, twice) = ("ringfence.parameter_unknown", "ringfence.parameter_twice");
+    let (malformed, expand) = ("ringfence.query_malformed", "ringfence.expand_refused");
     let pairs = "divisionId=x&".repeat(201);
     let cases = [
         (USERS, "x=1", unknown),
@@ -251,6 +274,32 @@ async fn a_query_holds_declared_parameters_each_once_and_in_range() {
         (USERS, "pageSize=5&page%53ize=5", twice),
         (USERS, "pageNumber=1&pageSize=5&pageNumber=1", twice),
         (QUEUES, "name=a&name=b", twice),
+        (QUEUES, pairs.as_str(), "ringfence.query_too_long"),
+        (USERS, "pageSize=%", malformed),
+        (USERS, "pageSize=%5", malformed),
+        (USERS, "pageSize=%zz", malformed),
+        (USERS, "%=5", malformed),
+        (QUEUES, "name=%ff", malformed),
+        (QUEUES, "name=%c0%ae", malformed),
+        (QUEUES, "name=%ed%a0%80", malformed),
+        (QUEUES, "name=%00", malformed),
+        (QUEUES, "name=a%0d%0aX-Api-Key:b", malformed),
+        (USERS, "expand=manager", expand),
+        (USERS, "expand=team,groups", expand),
+        (USERS, "expand=team&expand=station", expand),
+        (USER, "expand=authorization", expand),
+        (USER, "expand=TEAM", expand),
+    ];
+    refuse_queries(&cases).await;
+}
+
+#[tokio::test]
+async fn a_parameter_is_in_range() {
+    let invalid = "ringfence.parameter_invalid";
+    let long = format!("name={}", "x".repeat(257));
+    let ids = format!("id={}", "x,".repeat(101));
+    let huge = format!("id={}", "x".repeat(4_097));
+    let cases = [
         (USERS, "pageSize=0", invalid),
         (USERS, "pageSize=101", invalid),
         (USERS, "pageSize=-1", invalid),
@@ -272,21 +321,6 @@ async fn a_query_holds_declared_parameters_each_once_and_in_range() {
         (QUEUES, "name=", invalid),
         (QUEUES, long.as_str(), invalid),
         (DIVISIONS, "objectCount=yes", invalid),
-        (QUEUES, pairs.as_str(), "ringfence.query_too_long"),
-        (USERS, "pageSize=%", malformed),
-        (USERS, "pageSize=%5", malformed),
-        (USERS, "pageSize=%zz", malformed),
-        (USERS, "%=5", malformed),
-        (QUEUES, "name=%ff", malformed),
-        (QUEUES, "name=%c0%ae", malformed),
-        (QUEUES, "name=%ed%a0%80", malformed),
-        (QUEUES, "name=%00", malformed),
-        (QUEUES, "name=a%0d%0aX-Api-Key:b", malformed),
-        (USERS, "expand=manager", "ringfence.expand_refused"),
-        (USERS, "expand=team,groups", "ringfence.expand_refused"),
-        (USERS, "expand=team&expand=station", "ringfence.expand_refused"),
-        (USER, "expand=authorization", "ringfence.expand_refused"),
-        (USER, "expand=TEAM", "ringfence.expand_refused"),
     ];
     refuse_queries(&cases).await;
 }
@@ -317,14 +351,16 @@ async fn a_division_stands_in_the_one_parameter_that_narrows() {
         (DIVISIONS, "id=", invalid),
     ];
     refuse_queries(&cases).await;
+}
 
-    // Nor may the query of a request that is narrowed in its body name one.
+#[tokio::test]
+async fn divisions_of_others_are_not_asked_for() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     for path in [SEARCH, CONVERSATIONS] {
         let answer =
             alpha.post(&format!("{path}?divisionId={ALPHA}"), &json!({ "interval": INTERVAL })).await;
-        assert_refused(&app, path, &answer, 400, misplaced).await;
+        assert_refused(&app, path, &answer, 400, "ringfence.division_parameter_misplaced").await;
     }
     let foreign = json!({ "interval": INTERVAL, "divisionIds": ["x", BETA] });
     let answer = alpha.post(CONVERSATIONS, &foreign).await;

@@ -67,11 +67,37 @@ async fn chunks_outweigh_a_length_and_what_follows_them_is_not_read() {
 }
 
 #[tokio::test]
+async fn requests_in_a_row_are_answered_and_recorded_one_by_one() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let mut socket = app.socket().await;
+    let row =
+        [("GET", ME, 200), ("DELETE", ME, 403), ("GET", USERS, 200), ("GET", "/api/v2/x/../users", 400)];
+    let bytes: Vec<_> = row.iter().map(|(method, path, _)| request(&alpha, method, path, "")).collect();
+    socket.write(bytes.concat().as_bytes()).await;
+    for (_, _, status) in row {
+        app.counted(socket.answer()).await.expect(status);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_to_head_is_a_head() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    for (path, status) in [(ME, 200), (USERS, 404), ("/api/v2/users/", 400)] {
+        let answer = app.send(alpha.request(Method::HEAD, path)).await;
+        assert_eq!(answer.expect(status), Value::Null, "{path}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_refused_and_cut() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let before = recorded_calls(&app).await;
-    let many: String = (0..120).map(|number| format!("X-Filler-{number}: x\r\n")).collect();
+    let many = "X-Filler: x\r\n".repeat(120);
     let cases = [
         request(&alpha, "POST", SEARCH, "Content-Length: 2\r\nContent-Length: 3\r\n"),
         request(&alpha, "POST", SEARCH, "Content-Length: +2\r\n"),
@@ -199,12 +225,14 @@ async fn who_sends_no_whole_head_in_time_is_cut() {
         assert_eq!(socket.end().await, "", "{bytes:?}");
     }
     // Also on a connection that has served before.
-    let mut socket = app.socket().await;
-    socket.write(request(&alpha, "GET", ME, "").as_bytes()).await;
-    app.counted(socket.answer()).await.expect(200);
-    socket.write(half.as_bytes()).await;
-    assert_eq!(socket.end().await, "");
-    assert_eq!(recorded_calls(&app).await, before + 1);
+    for bytes in ["", &half] {
+        let mut socket = app.socket().await;
+        socket.write(request(&alpha, "GET", ME, "").as_bytes()).await;
+        app.counted(socket.answer()).await.expect(200);
+        socket.write(bytes.as_bytes()).await;
+        assert_eq!(socket.end().await, "");
+    }
+    assert_eq!(recorded_calls(&app).await, before + 2);
     app.finish().await;
 }
 
@@ -261,9 +289,19 @@ async fn http_2_is_spoken_with_prior_knowledge() {
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
-    for (path, status) in [(USERS, 200), (ME, 200), ("/api/v2/users/../oauth/clients", 400)] {
-        let request = Request::get(format!("{}{path}", app.gateway())).version(Version::HTTP_2);
-        let request = request.header("x-api-key", &alpha.api_key).body(Full::<Bytes>::default()).unwrap();
+    let get =
+        |path: &str| Request::get(format!("{}{path}", app.gateway())).header("x-api-key", &alpha.api_key);
+    let twice = Request::post(format!("{}{SEARCH}", app.gateway())).header("x-api-key", &alpha.api_key);
+    let twice = twice.header("content-length", "0").header("content-length", "0");
+    let requests = [
+        (get(USERS), 200, Value::Null),
+        (get(ME), 200, Value::Null),
+        (get("/api/v2/users/../oauth/clients"), 400, json!("ringfence.path_not_canonical")),
+        (get(USERS).header("host", "a").header("host", "b"), 400, json!("ringfence.host_twice")),
+        (twice, 400, json!("ringfence.length_ambiguous")),
+    ];
+    for (request, status, code) in requests {
+        let request = request.version(Version::HTTP_2).body(Full::<Bytes>::default()).unwrap();
         let exchange = async {
             let (head, body) = sender.send_request(request).await.unwrap().into_parts();
             let body = body.collect().await.unwrap().to_bytes();
@@ -273,7 +311,7 @@ async fn http_2_is_spoken_with_prior_knowledge() {
                 body: serde_json::from_slice(&body).unwrap(),
             }
         };
-        app.counted(exchange).await.expect(status);
+        assert_eq!(app.counted(exchange).await.expect(status)["code"], code);
     }
     drop(sender);
     connection.await.unwrap().unwrap();

@@ -4,5 +4,6 @@ mod authentication;
 mod bad_input;
 mod edge;
 mod filters;
+mod login;
 mod noninterference;
 mod refused;
