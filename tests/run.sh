@@ -43,7 +43,7 @@ on_postgres() {
 step "setup: what is missing is installed" tests/setup.sh
 step "cargo fmt" cargo fmt --check
 step "cargo clippy" cargo clippy --all-targets --locked -- -D warnings
-step "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+step "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 step "cargo build" cargo build --locked
 step "cargo test, SQLite" on_sqlite
 step "cargo test, PostgreSQL" on_postgres

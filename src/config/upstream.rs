@@ -59,10 +59,11 @@ impl Upstream {
         // On the text, because a parsed URI has dropped its fragment without a word.
         let bare =
             value.split_once("://").is_some_and(|(_, host)| !host.contains(['/', '?', '#', '@', '\\']));
-        if !bare || value.ends_with(':') {
+        let port = uri.port_u16().is_some() || uri.authority().is_some_and(|all| all.as_str() == all.host());
+        if !bare || !port {
             let shown = url::redact(value);
             return Err(format!(
-                "`{shown}` is more than a scheme and a host: leave out user, path, query and fragment"
+                "`{shown}` is not just a scheme and a host (with a port): leave out user, path, query and fragment"
             ));
         }
         if uri.scheme_str() == Some("http") && !self.allow_insecure && !url::is_loopback(&uri) {

@@ -39,10 +39,16 @@ use futures_util::FutureExt;
 use http::{Request, StatusCode, request::Parts as Head};
 use hyper::body::{Body, Incoming};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field::Empty, info_span};
 
 use self::{
-    answer::Answered, asked::Asked, authenticate::Authenticator, denial::Denial, oauth::LoginDenial,
-    path::CanonicalPath, token::Tokens,
+    answer::Answered,
+    asked::Asked,
+    authenticate::Authenticator,
+    denial::{Denial, Failure},
+    oauth::LoginDenial,
+    path::CanonicalPath,
+    token::Tokens,
 };
 use crate::{
     audit::{Audit, Record},
@@ -124,22 +130,26 @@ impl Gateway {
         let started = Instant::now();
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::from(uuid::Uuid::now_v7());
-            return answer::denied(&Denial::NotRecorded, &id);
+            return answer::denied(&Denial::Failed(Failure::NotRecorded), &id);
         };
         let id = record.id().clone();
         let (head, body) = request.into_parts();
         record.source = Some(edge::source(peer, &head.headers, &self.config().trusted_proxies));
         head.method.as_str().clone_into(&mut record.call.method);
         record.call.path = head.uri.path().chars().take(MAX_RECORDED_PATH).collect();
-        let routed = AssertUnwindSafe(self.route(head, body, &mut record)).catch_unwind().await;
+        let span = request_span(&head, &id);
+        let route = self.route(head, body, &mut record).instrument(span.clone());
+        let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
-        let routed = routed.unwrap_or(Err(Refused::Api(Denial::Internal)));
+        let routed = routed.unwrap_or(Err(Refused::Api(Denial::Failed(Failure::Internal))));
         let (code, response) = match routed {
             Ok(response) => ("ok", response),
             Err(Refused::Api(denial)) => (denial.code(), answer::denied(&denial, &id)),
             Err(Refused::Login(denial)) => (denial.code(), answer::login_denied(&denial, &id)),
         };
         let operation = record.operation.as_deref().unwrap_or("none").to_owned();
+        span.record("operation.name", operation.as_str()).record("outcome.code", code);
+        span.record("http.response.status_code", response.status().as_u16());
         metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
             .increment(1);
         metrics::histogram!("ringfence_request_duration_seconds").record(started.elapsed().as_secs_f64());
@@ -157,7 +167,7 @@ impl Gateway {
         }
         match record.refuse(code, status.as_u16()).await {
             Ok(()) => response,
-            Err(_) => answer::denied(&Denial::NotRecorded, &id),
+            Err(_) => answer::denied(&Denial::Failed(Failure::NotRecorded), &id),
         }
     }
 
@@ -215,7 +225,7 @@ impl Gateway {
 
         let scoped = scope::scope(permit, asked, record)?;
         if !parts.audit.is_available() {
-            return Err(Denial::NotRecorded.into());
+            return Err(Denial::Failed(Failure::NotRecorded).into());
         }
         scoped.permit().confirm(&*self.views()?)?;
         let answer = forward::forward(&parts.upstream, scoped, record).await?;
@@ -258,7 +268,11 @@ impl Gateway {
     /// The current views, as long as they are known to be current.
     fn views(&self) -> Result<Arc<Views>, Denial> {
         let tenancy = &self.0.parts.tenancy;
-        if tenancy.is_confirmed() { Ok(tenancy.views()) } else { Err(Denial::StateUnconfirmed) }
+        if tenancy.is_confirmed() {
+            Ok(tenancy.views())
+        } else {
+            Err(Denial::Failed(Failure::StateUnconfirmed))
+        }
     }
 }
 
@@ -266,4 +280,17 @@ impl Gateway {
 fn digest(query: &[u8], body: &Bytes) -> String {
     use sha2::{Digest, Sha256};
     hex(&Sha256::new().chain_update(query).chain_update(b"\n").chain_update(body).finalize())
+}
+
+// Made only where spans are sent; labelled by the catalog's words, never by the path or the tenant.
+fn request_span(head: &Head, id: &EventId) -> Span {
+    info_span!(
+        "request",
+        otel.kind = "server",
+        correlation.id = %id,
+        http.request.method = %head.method,
+        http.response.status_code = Empty,
+        operation.name = Empty,
+        outcome.code = Empty,
+    )
 }

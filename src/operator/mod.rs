@@ -19,6 +19,7 @@ use std::{net::IpAddr, sync::Arc};
 
 pub use desk::Desk;
 pub use refusal::Refusal;
+use serde::{Deserialize, Deserializer, de::IntoDeserializer};
 
 use crate::{
     audit::Audit,
@@ -66,6 +67,20 @@ pub struct Author {
     pub source: Option<IpAddr>,
     /// The request's correlation id, and the id of its event.
     pub event_id: EventId,
+}
+
+/// For `deserialize_with`: one of several words. An enum by itself would also be read from an object, and anything else
+/// be called malformed JSON.
+fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(deserializer)?.into_deserializer())
+}
+
+/// As [`word`], or nothing.
+fn word_if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| T::deserialize(text.into_deserializer())).transpose()
 }
 
 const LONGEST_NAME: usize = 100;

@@ -27,6 +27,7 @@ pub struct NewOperator {
     /// Unique; kept in lower case.
     pub email: String,
     /// What they may do.
+    #[serde(deserialize_with = "super::word")]
     pub role: Role,
 }
 

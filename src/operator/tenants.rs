@@ -32,7 +32,7 @@ pub struct NewTenant {
     /// The name of a template in `policies/templates`.
     pub policy_template: String,
     /// How a conversation that other divisions took part in is shown.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::word")]
     pub cross_division: CrossDivision,
     /// The tenant's agents serve no other client.
     #[serde(default)]
@@ -52,6 +52,7 @@ pub struct TenantChange {
     /// As [`NewTenant::policy_template`].
     pub policy_template: Option<String>,
     /// As [`NewTenant::cross_division`].
+    #[serde(default, deserialize_with = "super::word_if_any")]
     pub cross_division: Option<CrossDivision>,
     /// As [`NewTenant::dedicated_agents`].
     pub dedicated_agents: Option<bool>,

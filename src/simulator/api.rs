@@ -34,12 +34,20 @@ pub(super) struct Exchange {
     pub(super) query: Query,
     pub(super) client: Arc<Client>,
     pub(super) world: Arc<World>,
-    /// Whether the answer is to hold foreign entities.
+    /// Whether the answer is to hold entities that were not asked for.
     pub(super) lie: bool,
+    /// Those of which division alone.
+    lie_from: Option<String>,
     body: Bytes,
 }
 
 impl Exchange {
+    /// Whether an entity of a division is one that a lie may use.
+    pub(super) fn lies_with(&self, division: usize) -> bool {
+        let from = self.lie_from.as_deref();
+        self.lie && from.is_none_or(|from| from == self.world.division_id(division))
+    }
+
     /// The body as what the operation takes; whatever else it holds is refused.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
@@ -83,13 +91,13 @@ pub(super) async fn serve(
     } else {
         organisation.note(call(&parts, &body, client.as_deref().ok()));
     }
-    let (mut lie, mut truncate) = (false, false);
+    let (mut lie, mut lie_from, mut truncate) = (false, None, false);
     for fault in organisation.faults(parts.method.as_str(), parts.uri.path()) {
         match fault {
             Fault::Latency { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Fault::Hang => std::future::pending().await,
             Fault::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
-            Fault::Lie => lie = true,
+            Fault::Lie { division } => (lie, lie_from) = (true, division),
             Fault::Truncate => truncate = true,
             Fault::EmptyBody => return Ok(answer::response(Ok(Answer::ok("")), &correlation, rate)),
             Fault::Malformed => return Ok(answer::response(Ok(Answer::ok(MALFORMED)), &correlation, rate)),
@@ -103,7 +111,7 @@ pub(super) async fn serve(
     } else {
         client.and_then(|client| {
             let query = Query::read(parts.uri.query());
-            dispatch(&parts, &Exchange { query, client, world: organisation.world(), lie, body })
+            dispatch(&parts, &Exchange { query, client, world: organisation.world(), lie, lie_from, body })
         })
     };
     let response = answer::response(outcome, &correlation, rate);

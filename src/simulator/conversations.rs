@@ -119,7 +119,9 @@ pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
     let mut shown: Vec<&Conversation> = found.into_iter().skip(page.before()).take(page.size).collect();
     if exchange.lie {
         total += LIES;
-        slip(&mut shown, world.conversations.iter().filter(|one| !wanted(one)));
+        let slipped =
+            |one: &&Conversation| exchange.lies_with(one.owner) && one.partner.is_none() && !wanted(one);
+        slip(&mut shown, world.conversations.iter().filter(slipped));
     }
     let mut text = String::with_capacity(shown.len() * 3_000 + 64);
     text.push_str("{\"conversations\":[");

@@ -32,8 +32,12 @@ pub enum Fault {
     Hang,
     /// Answers 200 with no body at all.
     EmptyBody,
-    /// Slips entities of other divisions into the answer, and counts them.
-    Lie,
+    /// Slips entities that were not asked for into the answer, and counts them.
+    Lie {
+        /// Of this division alone; without it, of any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        division: Option<String>,
+    },
 }
 
 /// Which requests a fault is for. What is left out matches all.

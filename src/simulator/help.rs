@@ -96,8 +96,9 @@ FAULTS
   {\"kind\": \"malformed\"}                                   200, not JSON
   {\"kind\": \"hang\"}                                        never an answer
   {\"kind\": \"empty_body\"}                                  200, no body
-  {\"kind\": \"lie\"}                                         entities of other divisions in the answer, and in its
-                                                          totals; for a read by id, another division's entity
+  {\"kind\": \"lie\", \"division\"?: ID}                      entities that were not asked for (of that division alone)
+                                                          in the answer and its totals; for a read by id, another
+                                                          division's entity
   For the login, match path_prefix /oauth.
 
 READY FILE

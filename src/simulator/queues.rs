@@ -36,7 +36,8 @@ pub(super) fn list(exchange: &Exchange) -> Outcome {
     let mut shown: Vec<&Queue> = found.into_iter().skip(page.before()).take(page.size).collect();
     if exchange.lie {
         total += LIES;
-        slip(&mut shown, exchange.world.queues.iter().filter(|queue| !wanted(queue)));
+        let slipped = |queue: &&Queue| exchange.lies_with(queue.division) && !wanted(queue);
+        slip(&mut shown, exchange.world.queues.iter().filter(slipped));
     }
     let mut text = String::with_capacity(shown.len() * 1536);
     for (number, queue) in shown.iter().enumerate() {
@@ -58,7 +59,11 @@ pub(super) fn get(exchange: &Exchange, id: &str) -> Outcome {
     {
         return Err(Failure::foreign("queue", id, &found.name, division.name, "routing:queue:view"));
     }
-    let other = exchange.world.queues.iter().find(|queue| exchange.lie && queue.division != found.division);
+    let other = exchange
+        .world
+        .queues
+        .iter()
+        .find(|queue| exchange.lies_with(queue.division) && queue.division != found.division);
     let mut text = String::new();
     other.unwrap_or(found).write(&mut text, &expand);
     Ok(Answer::ok(text))

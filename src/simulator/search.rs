@@ -131,7 +131,8 @@ fn run(exchange: &Exchange, search: &Search) -> Outcome {
     let mut shown: Vec<&User> = found.into_iter().skip(page.before()).take(page.size).collect();
     if exchange.lie {
         total += LIES;
-        slip(&mut shown, world.users.iter().filter(|user| !wanted(user)));
+        let slipped = |user: &&User| exchange.lies_with(user.division) && !wanted(user);
+        slip(&mut shown, world.users.iter().filter(slipped));
     }
     let count = total.div_ceil(page.size);
     let mut body = json!({

@@ -43,7 +43,8 @@ pub(super) fn list(exchange: &Exchange) -> Outcome {
     let mut shown: Vec<&User> = found.into_iter().skip(page.before()).take(page.size).collect();
     if exchange.lie {
         total += LIES;
-        slip(&mut shown, exchange.world.users.iter().filter(|user| !wanted(user)));
+        let slipped = |user: &&User| exchange.lies_with(user.division) && !wanted(user);
+        slip(&mut shown, exchange.world.users.iter().filter(slipped));
     }
     Ok(Answer::ok(listing(&write(&shown, &expand), total, page, "/api/v2/users", query)))
 }
@@ -57,7 +58,11 @@ pub(super) fn get(exchange: &Exchange, id: &str) -> Outcome {
     if exchange.query.one("state")?.is_some() && state.is_some_and(|state| found.state != state) {
         return Err(Failure::missing("user", id));
     }
-    let other = exchange.world.users.iter().find(|user| exchange.lie && user.division != found.division);
+    let other = exchange
+        .world
+        .users
+        .iter()
+        .find(|user| exchange.lies_with(user.division) && user.division != found.division);
     Ok(Answer::ok(write(&[other.unwrap_or(found)], &expand)))
 }
 

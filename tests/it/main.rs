@@ -7,6 +7,7 @@
     reason = "a test may panic; the switches in clippy.toml spare only functions marked #[test]"
 )]
 
+mod admin;
 mod architecture;
 mod audit;
 mod cli;

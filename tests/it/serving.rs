@@ -1,11 +1,17 @@
 //! A process's life: ready, serving, draining, gone.
 
-use std::time::Duration;
+use std::{
+    fs::File,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use ringfence::{
     config::Config,
-    simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Fault, Match, Options, Rule, Simulator},
+    simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Fault, INTERVAL, Match, Options, Rule, Simulator},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
@@ -34,6 +40,11 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts it; `configure` may set further variables and where it logs.
+    async fn start_with(configure: impl FnOnce(&mut Command)) -> Self {
         let database = TestDatabase::chosen().await;
         let directory = Directory::new();
         let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
@@ -46,6 +57,8 @@ impl Server {
         for section in ["GATEWAY", "OPERATOR", "TELEMETRY"] {
             serve.env(format!("RINGFENCE__{section}__LISTEN"), "127.0.0.1:0");
         }
+        serve.env("RUST_LOG", "error");
+        configure(&mut serve);
         let process = Process::start(serve);
         let addresses = ready_file(&ready).await;
         let url = |name: &str| format!("http://{}", addresses[name].as_str().unwrap());
@@ -78,7 +91,7 @@ impl Server {
         });
         self.admin("/tenants", &tenant).await.expect(201);
         let key = self.admin("/tenants/alpha/keys", &json!({ "name": "first" })).await.expect(201);
-        self.api_key = key["api_key"].as_str().unwrap().to_owned();
+        key["api_key"].as_str().unwrap().clone_into(&mut self.api_key);
     }
 
     async fn admin(&self, path: &str, body: &Value) -> Answer {
@@ -162,6 +175,39 @@ async fn a_tenant_logs_in_and_reads_its_own_through_the_whole_of_it() {
     let users = users["entities"].as_array().unwrap();
     assert!(!users.is_empty());
     assert!(users.iter().all(|user| user["division"]["id"] == ALPHA), "{users:#?}");
+    let body = json!({ "interval": INTERVAL });
+    let page = alpha.post("/api/v2/analytics/conversations/details/query", &body).await.expect(200);
+    assert!(!page["conversations"].as_array().unwrap().is_empty());
+
+    let with_the_key = app.client.get(format!("{}{USERS}", app.gateway())).bearer_auth(&alpha.api_key);
+    assert_eq!(app.send(with_the_key).await.status, 200);
+
+    let found = app.find_events(&format!("tenant={}&operation=getUsers", alpha.id)).await;
+    assert_eq!(found.len(), 2, "{found:#?}");
+    let operations: Vec<_> = app
+        .events()
+        .await
+        .into_iter()
+        .filter_map(|event| event["operation"].as_str().map(str::to_owned))
+        .collect();
+    for expected in ["operator.add", "tenant.add", "key.issue", "token.issue", "getUsers", "event.list"] {
+        assert!(operations.iter().any(|operation| operation == expected), "{expected}: {operations:?}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_access_token_lives_for_a_day() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    app.clock.advance(TimeDelta::hours(23));
+    assert_eq!(alpha.get(USERS).await.status, 200);
+    app.clock.advance(TimeDelta::hours(2));
+    assert_eq!(alpha.get(USERS).await.status, 401);
+    let login = alpha.log_in().await.expect(200);
+    let renewed = app.client.get(format!("{}{USERS}", app.gateway()));
+    let renewed = renewed.bearer_auth(login["access_token"].as_str().unwrap());
+    assert_eq!(app.send(renewed).await.status, 200);
     app.finish().await;
 }
 
@@ -211,6 +257,62 @@ async fn the_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
+async fn log_lines_are_json_when_asked_and_hold_no_secret() {
+    let directory = Directory::new();
+    let log = directory.file("log");
+    let mut server = Server::start_with(|serve| {
+        serve.env("RINGFENCE__TELEMETRY__LOG_FORMAT", "json").env("RUST_LOG", "debug");
+        serve.stderr(File::create(&log).unwrap());
+    })
+    .await;
+    read(server.users()).await.expect(200);
+    server.process.signal("TERM");
+    assert_eq!(server.process.ended().await.code(), Some(0));
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let serving = lines.iter().find(|line| line["message"] == "serving").expect("it says that it serves");
+    assert_eq!(format!("http://{}", serving["gateway"].as_str().unwrap()), server.gateway);
+    for secret in [&server.admin_token, &server.api_key, CLIENT_SECRET] {
+        assert!(!text.contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn spans_are_sent_where_they_are_asked_for_also_the_last_ones() {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let endpoint = collector(Arc::clone(&received)).await;
+    let mut server = Server::start_with(|serve| {
+        serve.env("RINGFENCE__TELEMETRY__OTLP_ENDPOINT", endpoint);
+    })
+    .await;
+    let answer = read(server.users()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    // At once: what was not sent yet is sent before the process ends.
+    server.process.signal("TERM");
+    assert_eq!(server.process.ended().await.code(), Some(0));
+    let received = received.lock().unwrap();
+    let text = String::from_utf8_lossy(&received);
+    let correlation_id = answer.headers["inin-correlation-id"].to_str().unwrap();
+    for expected in ["ringfence", "request", "upstream", "getUsers", correlation_id] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains(&server.api_key));
+}
+
+/// Takes what is sent to `/v1/traces`.
+async fn collector(received: Arc<Mutex<Vec<u8>>>) -> String {
+    let take = move |body: axum::body::Bytes| {
+        received.lock().unwrap().extend_from_slice(&body);
+        async {}
+    };
+    let router = axum::Router::new().route("/v1/traces", axum::routing::post(take));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}/v1/traces")
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_named() {
     let app = TestApp::start().await;
     let directory = Directory::new();
@@ -224,7 +326,7 @@ async fn an_address_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn without_the_store_it_is_not_ready() {
+async fn a_store_that_cannot_be_opened_is_named() {
     let broken = Config::standalone(std::path::Path::new("/nowhere/at/all"));
     let clock = ringfence::clock::Clock::default();
     let built = ringfence::app::App::build(broken, clock).await;

@@ -44,6 +44,8 @@ async fn what_is_not_one_json_object_of_the_right_form_is_refused() {
         ("{}", "422 invalid_field email"),
         ("{\"email\": 7, \"role\": \"admin\"}", "422 invalid_field email"),
         ("{\"email\": \"a@b\", \"role\": [\"admin\"]}", "422 invalid_field role"),
+        ("{\"email\": \"a@b\", \"role\": {\"admin\": null}}", "422 invalid_field role"),
+        ("{\"email\": \"a@b\", \"role\": 7}", "422 invalid_field role"),
         ("{\"email\": \"a@b\", \"role\": \"admin\", \"email\": \"c@d\"}", "422 invalid_field email"),
         ("{\"email\": \"a@b\", \"role\": \"admin\", \"\\u0065mail\": \"c@d\"}", "422 invalid_field email"),
         ("{\"email\": \"a@b\", \"role\": \"admin\", \"Role\": \"auditor\"}", "422 invalid_field Role"),

@@ -141,6 +141,8 @@ async fn a_change_is_checked_as_a_registration_is() {
         (json!({ "division_ids": ["*"] }), "422 invalid_field division_ids[0]"),
         (json!({ "division_ids": [HOME] }), "422 invalid_field division_ids"),
         (json!({ "service_account": "nobody" }), "422 invalid_field service_account"),
+        (json!({ "cross_division": "open" }), "422 invalid_field cross_division"),
+        (json!({ "cross_division": 1 }), "422 invalid_field cross_division"),
         (json!({ "policy_template": "none" }), "422 invalid_field policy_template"),
         (json!({ "limits": null }), "422 invalid_field limits"),
     ] {

@@ -18,7 +18,7 @@ async fn is_lost_and_found_again<Lost>(
 ) {
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     alpha.get(QUEUES).await.expect(200);
-    let lost = lose().await;
+    let gone = lose().await;
 
     // The first may have reached upstream; its answer is not released.
     assert_refused(&alpha.get(QUEUES).await, 503, "ringfence.not_recorded");
@@ -33,7 +33,7 @@ async fn is_lost_and_found_again<Lost>(
     assert_refused(&app.send(unproven).await, 503, "ringfence.not_recorded");
     assert_eq!(sent(&app), [], "nothing is forwarded once the loss is known");
 
-    mend(lost).await;
+    mend(gone).await;
     eventually("it serves again", async || (alpha.get(QUEUES).await.status == 200).then_some(())).await;
     app.finish_after_loss().await;
 }

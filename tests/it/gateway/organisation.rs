@@ -91,8 +91,13 @@ pub(super) fn only_call(app: &TestApp) -> (String, Value) {
 
 /// Makes every call of the API go wrong, until told otherwise.
 pub(super) fn disturb(app: &TestApp, fault: Fault) {
-    let api = Match { method: None, path_prefix: Some("/api/".to_owned()) };
-    app.simulator.organisation().set_faults(vec![Rule::new(api, fault, None)]);
+    disturb_below(app, "/api/", fault);
+}
+
+/// Makes the calls whose path begins so go wrong, until told otherwise.
+pub(super) fn disturb_below(app: &TestApp, path: &str, fault: Fault) {
+    let below = Match { method: None, path_prefix: Some(path.to_owned()) };
+    app.simulator.organisation().set_faults(vec![Rule::new(below, fault, None)]);
 }
 
 /// Starts a call and waits until upstream has it.

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::organisation::{
-    DETAILS, QUEUES, SEARCH, USERS, assert_refused, disturb, event, eventually, in_flight, only_call, owned,
+    DETAILS, QUEUES, SEARCH, USERS, assert_refused, disturb_below, event, eventually, in_flight, only_call,
+    owned,
 };
 use crate::support::app::TestApp;
 
 fn hash(query: &str, body: &str) -> String {
-    let digest = Sha256::digest(format!("{query}\n{body}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    ringfence::secret::hex(&Sha256::digest(format!("{query}\n{body}")))
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_client_that_leaves_is_recorded_as_aborted() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     alpha.get(QUEUES).await.expect(200);
-    disturb(&app, Fault::Hang);
+    disturb_below(&app, QUEUES, Fault::Hang);
     let call = in_flight(&app, &alpha, QUEUES).await;
     call.abort();
     let event =
@@ -160,7 +160,8 @@ async fn what_is_withdrawn_in_flight_is_not_answered() {
     ] {
         let tenant = app.tenant(id, &[division]).await;
         tenant.get(QUEUES).await.expect(200);
-        disturb(&app, Fault::Latency { ms: 2_000 });
+        // Long enough for the change and for its second, also on a loaded machine.
+        disturb_below(&app, QUEUES, Fault::Latency { ms: 3_000 });
         let call = in_flight(&app, &tenant, QUEUES).await;
         let path = path.replace("KEY", &tenant.client_id);
         let changed = match &change {
@@ -183,7 +184,7 @@ async fn what_stays_permitted_through_a_change_in_flight_is_answered() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     alpha.get(QUEUES).await.expect(200);
-    disturb(&app, Fault::Latency { ms: 1_500 });
+    disturb_below(&app, QUEUES, Fault::Latency { ms: 1_500 });
     let call = in_flight(&app, &alpha, QUEUES).await;
     let wider = json!({"division_ids": [ALPHA, BETA], "policy_template": "read-only"});
     app.admin().patch("/tenants/alpha", &wider).await.expect(200);

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::database::TestDatabase;
+use super::{database::TestDatabase, socket::Socket};
 
 /// A running Ringfence with a database and a simulated organisation of its own. End the test with [`TestApp::finish`].
 pub(crate) struct TestApp {
@@ -173,13 +173,35 @@ impl TestApp {
         assert_eq!(login.status, 200, "{login:?}");
         // What registering asked upstream is not the tenant's doing.
         self.simulator.organisation().clear_calls();
-        client.access_token = login.body["access_token"].as_str().unwrap().to_owned();
+        login.body["access_token"].as_str().unwrap().clone_into(&mut client.access_token);
         client
     }
 
     /// A request to the gateway as the test likes it; counted, like those of tenants.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         self.ledger.send(request).await
+    }
+
+    /// A request that the test sends by means of its own; counted, like the others.
+    pub(crate) async fn counted(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.ledger.count(answer).await
+    }
+
+    /// A request byte for byte, on a connection of its own; counted, like the others.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Answer {
+        let mut socket = self.socket().await;
+        socket.write(request).await;
+        self.counted(socket.answer()).await
+    }
+
+    /// A connection to the gateway.
+    pub(crate) async fn socket(&self) -> Socket {
+        Socket::to(self.addresses.gateway).await
+    }
+
+    /// Begins to drain, as a signal does.
+    pub(crate) fn drain(&self) {
+        self.drain.cancel();
     }
 
     /// All events, newest first, with their outcomes as far as they are known.
@@ -266,12 +288,28 @@ impl Drop for TestApp {
 
 impl Ledger {
     async fn send(&self, request: RequestBuilder) -> Answer {
+        let (status, headers, text) = self.send_raw(request).await;
+        Answer::new(status, headers, text)
+    }
+
+    async fn send_raw(&self, request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
         self.sent.fetch_add(1, Ordering::SeqCst);
-        let answer = read(request).await;
-        let id = answer.headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
-        let id = id.expect("every answer carries `ININ-Correlation-Id`");
-        self.answered.lock().unwrap().push((id, answer.status));
+        let answer = read_raw(request).await;
+        self.note(answer.0, &answer.1);
         answer
+    }
+
+    async fn count(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        let answer = answer.await;
+        self.note(answer.status, &answer.headers);
+        answer
+    }
+
+    fn note(&self, status: StatusCode, headers: &HeaderMap) {
+        let id = headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
+        let id = id.expect("every answer carries `ININ-Correlation-Id`");
+        self.answered.lock().unwrap().push((id, status));
     }
 }
 
@@ -286,10 +324,6 @@ impl Admin<'_> {
 
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.call(Method::PATCH, path, Some(body)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
-        self.call(Method::PUT, path, Some(body)).await
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
@@ -321,6 +355,11 @@ impl TenantClient {
         self.ledger.send(request).await
     }
 
+    /// As [`TenantClient::send`], with the body as it came.
+    pub(crate) async fn send_raw(&self, request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
+        self.ledger.send_raw(request).await
+    }
+
     /// Asks for an access token as an SDK does.
     pub(crate) async fn log_in(&self) -> Answer {
         let request = self
@@ -334,6 +373,12 @@ impl TenantClient {
 }
 
 impl Answer {
+    /// An answer whose body is JSON, or empty.
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, text: String) -> Self {
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        Self { status, headers, body, text }
+    }
+
     /// The body of an answer that must have this status.
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
@@ -342,12 +387,14 @@ impl Answer {
 }
 
 /// Sends a request and reads the answer; the body must be JSON, or empty.
-#[expect(clippy::disallowed_methods, reason = "tests are clients")]
 pub(crate) async fn read(request: RequestBuilder) -> Answer {
+    let (status, headers, text) = read_raw(request).await;
+    Answer::new(status, headers, text)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are clients")]
+async fn read_raw(request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = response.bytes().await.unwrap();
-    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-    let text = String::from_utf8(bytes.to_vec()).unwrap();
-    Answer { status, headers, body, text }
+    (status, headers, response.text().await.unwrap())
 }

@@ -38,7 +38,7 @@ async fn assert_dropped(app: &TestApp, answer: &Answer, collection: &str) {
 async fn foreign_entities_in_lists_are_dropped_counted_and_not_told() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    disturb(&app, Fault::Lie);
+    disturb(&app, Fault::Lie { division: None });
     let queues = alpha.get(&format!("{QUEUES}?pageSize=100")).await;
     assert_dropped(&app, &queues, "entities").await;
     assert_eq!(set(&queues.body["entities"], "id"), owned(&app, ALPHA, "queues"));
@@ -59,7 +59,7 @@ async fn foreign_conversations_are_dropped_with_the_counts_they_are_in() {
         "aggregations": [{"type": "termFrequency", "dimension": "mediaType"}]});
     let honest = alpha.post(DETAILS, &query).await.expect(200);
     assert!(honest["totalHits"].is_u64() && honest["aggregations"].is_array());
-    disturb(&app, Fault::Lie);
+    disturb(&app, Fault::Lie { division: None });
     let answer = alpha.post(DETAILS, &query).await;
     assert_dropped(&app, &answer, "conversations").await;
     let own = conversations(&app, ALPHA).into_iter().map(|(id, _)| id).collect();
@@ -72,7 +72,7 @@ async fn another_entity_than_the_one_asked_for_is_a_missing_one() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let missing = alpha.get(&format!("{QUEUES}/{NOBODY}")).await;
-    disturb(&app, Fault::Lie);
+    disturb(&app, Fault::Lie { division: None });
     for (path, kind) in [(QUEUES, "queues"), (USERS, "users")] {
         let own = owned(&app, ALPHA, kind).first().unwrap().clone();
         let answer = alpha.get(&format!("{path}/{own}")).await;

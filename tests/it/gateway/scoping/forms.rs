@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 const FROM: &str = "2026-06-01T00:00:00.000Z";
 const TO: &str = "2026-06-07T00:00:00.000Z";
 
-fn tutorial(more: Value) -> Value {
+fn tutorial(more: &Value) -> Value {
     let mut query = json!({"date_from": FROM, "date_to": TO, "size": 100});
     query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     query
@@ -21,7 +21,8 @@ async fn the_tutorials_query_is_translated_stripped_and_noted() {
     let pair = app.tenant("pair", &[ALPHA, BETA]).await;
     for divisions in ["division_ids", "divisionIds"] {
         app.simulator.organisation().clear_calls();
-        let answer = pair.post(DETAILS, &tutorial(json!({divisions: [BETA, GAMMA], "view": "detail"}))).await;
+        let answer =
+            pair.post(DETAILS, &tutorial(&json!({divisions: [BETA, GAMMA], "view": "detail"}))).await;
         assert_eq!(answer.headers["ringfence-divisions"], BETA);
         let event = event(&app, &answer).await;
         let own = conversations(&app, BETA).into_iter().map(|(id, _)| id).collect();
@@ -48,12 +49,12 @@ async fn the_tutorials_query_is_translated_stripped_and_noted() {
 async fn foreign_divisions_of_the_old_form_are_refused() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let foreign = alpha.post(DETAILS, &tutorial(json!({"division_ids": [BETA, GAMMA]}))).await;
+    let foreign = alpha.post(DETAILS, &tutorial(&json!({"division_ids": [BETA, GAMMA]}))).await;
     assert_refused(&foreign, 403, "ringfence.division_not_permitted");
-    let none = alpha.post(DETAILS, &tutorial(json!({"divisionIds": []}))).await;
+    let none = alpha.post(DETAILS, &tutorial(&json!({"divisionIds": []}))).await;
     assert_refused(&none, 400, "ringfence.division_parameter_empty");
     let twice =
-        alpha.post(DETAILS, &tutorial(json!({"division_ids": [ALPHA], "divisionIds": [ALPHA]}))).await;
+        alpha.post(DETAILS, &tutorial(&json!({"division_ids": [ALPHA], "divisionIds": [ALPHA]}))).await;
     assert_eq!(twice.status, 400, "{twice:?}");
     assert_eq!(sent(&app), []);
     app.finish().await;
@@ -67,9 +68,9 @@ async fn old_and_new_forms_of_one_thing_do_not_mix() {
         json!({"date_from": FROM}),
         json!({"date_to": TO, "interval": format!("{FROM}/{TO}")}),
         json!({"date_from": FROM, "date_to": TO, "interval": format!("{FROM}/{TO}")}),
-        tutorial(json!({"paging": {"pageSize": 10, "pageNumber": 1}})),
-        tutorial(json!({"size": 101})),
-        tutorial(json!({"size": 0})),
+        tutorial(&json!({"paging": {"pageSize": 10, "pageNumber": 1}})),
+        tutorial(&json!({"size": 101})),
+        tutorial(&json!({"size": 0})),
     ] {
         assert_refused(&alpha.post(DETAILS, &query).await, 400, "ringfence.body_invalid");
     }

@@ -58,8 +58,8 @@ async fn a_filter_by_name_finds_no_foreign_queue() {
         set(&everyones["entities"], "id").intersection(&owned(&app, ALPHA, "queues")).cloned().collect();
     assert!(!own.is_empty() && own.len() < everyones["entities"].as_array().unwrap().len());
     assert_eq!((set(&mine["entities"], "id"), mine["total"].as_u64()), (own.clone(), Some(own.len() as u64)));
-    let foreign = everyones["entities"].as_array().unwrap().iter();
-    let foreign = foreign.filter(|queue| queue["division"]["id"] == BETA).next_back().unwrap();
+    let mut everyones = everyones["entities"].as_array().unwrap().iter();
+    let foreign = everyones.find(|queue| queue["division"]["id"] == BETA).unwrap();
     let name = foreign["name"].as_str().unwrap().replace(' ', "%20");
     let none = alpha.get(&format!("{QUEUES}?name={name}")).await;
     let missing = alpha.get(&format!("{QUEUES}?name={}", "x".repeat(name.len()))).await.expect(200);
