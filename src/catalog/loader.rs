@@ -49,11 +49,8 @@ struct File {
 }
 
 pub(super) fn embedded() -> Result<Catalog, CatalogError> {
-    let mut files: Vec<(&str, &str)> = FILES
-        .files()
-        .filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
-        .filter(|(name, _)| name.ends_with(".toml"))
-        .collect();
+    let mut files: Vec<(&str, &str)> =
+        FILES.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
     files.sort_unstable();
     load(&files)
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use secrecy::ExposeSecret;
 
 use super::{
-    denial::{Denial, Unproven},
+    denial::{Credential, Unproven},
     token::Tokens,
 };
 use crate::{
@@ -49,64 +49,63 @@ pub(super) struct Authenticator<'a> {
 
 impl Authenticator<'_> {
     /// The caller of a request to the API.
-    pub(super) fn request(&self, headers: &HeaderMap) -> Result<Caller, Denial> {
+    pub(super) fn request(&self, headers: &HeaderMap) -> Result<Caller, Credential> {
         let credential = credential(headers)?;
         if credential.starts_with("rf_") {
-            let key = credential.parse().map_err(|_| Denial::BadCredentials(Unproven::Malformed))?;
+            let key = credential.parse().map_err(|_| Credential::Unproven(Unproven::Malformed))?;
             return self.key(&key);
         }
-        let claims = self.tokens.verify(credential).map_err(Denial::BadCredentials)?;
-        let (key, tenant) =
-            self.views.key(&claims.sub).ok_or(Denial::BadCredentials(Unproven::UnknownKey))?;
+        let claims = self.tokens.verify(credential).map_err(Credential::Unproven)?;
+        let (key, tenant) = self.views.key(&claims.sub).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         if key.tenant_id != claims.tenant {
-            return Err(Denial::BadCredentials(Unproven::ForeignToken));
+            return Err(Credential::Unproven(Unproven::ForeignToken));
         }
         if claims.exp <= self.now.timestamp() {
-            return Err(Denial::TokenExpired);
+            return Err(Credential::TokenExpired);
         }
         // A key that changed since ends its tokens; so does revoking, which says so.
         let caller = self.live(key, tenant)?;
-        if key.generation == claims.generation { Ok(caller) } else { Err(Denial::TokenExpired) }
+        if key.generation == claims.generation { Ok(caller) } else { Err(Credential::TokenExpired) }
     }
 
     /// The caller that a key in the clear belongs to.
-    pub(super) fn key(&self, credential: &ApiKey) -> Result<Caller, Denial> {
+    pub(super) fn key(&self, credential: &ApiKey) -> Result<Caller, Credential> {
         let (key, tenant) =
-            self.views.key(credential.id()).ok_or(Denial::BadCredentials(Unproven::UnknownKey))?;
+            self.views.key(credential.id()).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         if !self.pepper.verify(credential.whole().expose_secret(), &key.hmac) {
-            return Err(Denial::BadCredentials(Unproven::WrongSecret));
+            return Err(Credential::Unproven(Unproven::WrongSecret));
         }
         self.live(key, tenant)
     }
 
     /// From here on the secret has proved right, so its holder is told what is wrong.
-    fn live(&self, key: &Arc<Key>, tenant: &Arc<TenantView>) -> Result<Caller, Denial> {
+    fn live(&self, key: &Arc<Key>, tenant: &Arc<TenantView>) -> Result<Caller, Credential> {
         if key.revoked_at.is_some() {
-            return Err(Denial::KeyRevoked);
+            return Err(Credential::KeyRevoked);
         }
         if key.expires_at.is_some_and(|end| end <= self.now) {
-            return Err(Denial::KeyExpired);
+            return Err(Credential::KeyExpired);
         }
         if tenant.tenant().suspended {
-            return Err(Denial::TenantSuspended);
+            return Err(Credential::TenantSuspended);
         }
         let allowed = key.allowed_cidrs.is_empty()
             || self.source.is_some_and(|source| key.allowed_cidrs.iter().any(|range| range.contains(source)));
         if !allowed {
-            return Err(Denial::AddressNotAllowed);
+            return Err(Credential::AddressNotAllowed);
         }
         Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant) })
     }
 }
 
 /// The one credential of a request.
-fn credential(headers: &HeaderMap) -> Result<&str, Denial> {
+fn credential(headers: &HeaderMap) -> Result<&str, Credential> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter().chain(headers.get_all(API_KEY_HEADER));
-    let first = sent.next().ok_or(Denial::NoCredentials)?;
+    let first = sent.next().ok_or(Credential::Missing)?;
     if sent.next().is_some() {
-        return Err(Denial::AmbiguousCredentials);
+        return Err(Credential::Ambiguous);
     }
-    let malformed = Denial::BadCredentials(Unproven::Malformed);
+    let malformed = Credential::Unproven(Unproven::Malformed);
     let Ok(text) = first.to_str() else { return Err(malformed) };
     if headers.contains_key(API_KEY_HEADER) {
         return if text.starts_with("rf_") { Ok(text) } else { Err(malformed) };

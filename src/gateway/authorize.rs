@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{asked::Asked, authenticate::Caller, denial::Denial};
+use super::{
+    asked::Asked,
+    authenticate::Caller,
+    denial::{Credential, Denial},
+};
 use crate::{
     audit::Record,
     catalog::Operation,
@@ -44,15 +48,15 @@ impl Permit {
     /// Whether it still holds: asked before anything is sent and before anything is answered.
     pub(super) fn confirm(&self, views: &Views) -> Result<(), Denial> {
         let key = self.caller.key();
-        let (now, tenant) = views.key(&key.id).ok_or(Denial::KeyRevoked)?;
+        let (now, tenant) = views.key(&key.id).ok_or(Denial::Credential(Credential::KeyRevoked))?;
         if Arc::ptr_eq(now, key) && Arc::ptr_eq(tenant, self.caller.tenant()) {
             return Ok(());
         }
         if now.revoked_at.is_some() {
-            return Err(Denial::KeyRevoked);
+            return Err(Denial::Credential(Credential::KeyRevoked));
         }
         if tenant.tenant().suspended {
-            return Err(Denial::TenantSuspended);
+            return Err(Denial::Credential(Credential::TenantSuspended));
         }
         let verdict = tenant.decide(now, &self.operation.id, &self.attributes);
         let holds = |division| verdict.divisions.contains(division);

@@ -8,25 +8,14 @@ use http::StatusCode;
 
 use super::guard::UpstreamRefusal;
 
+/// Status, code and message, as the caller is shown them.
+type Shown<'d> = (StatusCode, &'static str, &'d str);
+
 /// Why a tenant's request stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Denial {
-    /// No credential was sent.
-    NoCredentials,
-    /// A credential that proves nothing; why is for the event alone.
-    BadCredentials(Unproven),
-    /// Two credentials, or one twice.
-    AmbiguousCredentials,
-    /// The key proved right, and its time is over.
-    KeyExpired,
-    /// The key proved right, and was revoked.
-    KeyRevoked,
-    /// The access token proved right, and its time is over.
-    TokenExpired,
-    /// The key proved right, and its tenant is suspended.
-    TenantSuspended,
-    /// The key proved right, but may not be used from there.
-    AddressNotAllowed,
+    /// The credential.
+    Credential(Credential),
     /// The method and path are not in the catalog.
     OperationUnknown,
     /// The catalog denies the operation to everyone.
@@ -45,27 +34,32 @@ pub(super) enum Denial {
     NotFound,
     /// Genesys refused the request for a reason that the caller can mend.
     UpstreamRefused(UpstreamRefusal),
-    /// Genesys has had enough requests for now.
-    UpstreamLimited,
-    /// Genesys cannot be reached, failed, or refuses the service account.
-    UpstreamFailed,
-    /// Genesys's login gives no token.
-    UpstreamLoginFailed,
-    /// Genesys did not answer in time.
-    UpstreamTimedOut,
-    /// The answer is larger than is read.
-    AnswerTooLarge,
-    /// The answer does not have the promised shape.
-    AnswerRefused(String),
-    /// The record cannot be written.
-    NotRecorded,
-    /// The state could not be confirmed against the store for too long.
-    StateUnconfirmed,
-    /// A defect of ours.
-    Internal,
+    /// Not the caller's doing.
+    Failed(Failure),
 }
 
-/// Why a credential proved nothing.
+/// What is wrong with a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credential {
+    /// There is none.
+    Missing,
+    /// It proves nothing; why is for the event alone.
+    Unproven(Unproven),
+    /// There are two, or one twice.
+    Ambiguous,
+    /// The key proved right, and its time is over.
+    KeyExpired,
+    /// The key proved right, and was revoked.
+    KeyRevoked,
+    /// The access token proved right, and its time is over.
+    TokenExpired,
+    /// The key proved right, and its tenant is suspended.
+    TenantSuspended,
+    /// The key proved right, but may not be used from there.
+    AddressNotAllowed,
+}
+
+/// Why a credential proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unproven {
     /// It does not have the form of a key or of an access token.
@@ -89,6 +83,29 @@ pub(super) struct Invalid {
     pub(super) message: String,
 }
 
+/// What is not the caller's doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Genesys has had enough requests for now.
+    UpstreamLimited,
+    /// Genesys cannot be reached, failed, or refuses the service account.
+    UpstreamFailed,
+    /// Genesys's login gives no token.
+    UpstreamLoginFailed,
+    /// Genesys did not answer in time.
+    UpstreamTimedOut,
+    /// The answer is larger than is read.
+    AnswerTooLarge,
+    /// The answer does not have the promised shape; how is for the log.
+    AnswerRefused(String),
+    /// The record cannot be written.
+    NotRecorded,
+    /// The state could not be confirmed against the store for too long.
+    StateUnconfirmed,
+    /// A defect of ours.
+    Internal,
+}
+
 impl Invalid {
     /// A 400.
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
@@ -102,78 +119,35 @@ impl From<Invalid> for Denial {
     }
 }
 
+impl From<Credential> for Denial {
+    fn from(credential: Credential) -> Self {
+        Self::Credential(credential)
+    }
+}
+
+impl From<Failure> for Denial {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 impl Denial {
     /// The code that the event carries.
     pub(super) fn code(&self) -> &'static str {
-        match self {
-            Self::BadCredentials(Unproven::Malformed) => "ringfence.credentials_malformed",
-            Self::BadCredentials(Unproven::UnknownKey) => "ringfence.key_unknown",
-            Self::BadCredentials(Unproven::WrongSecret) => "ringfence.secret_wrong",
-            Self::BadCredentials(Unproven::ForeignToken) => "ringfence.token_foreign",
-            Self::NoCredentials
-            | Self::AmbiguousCredentials
-            | Self::KeyExpired
-            | Self::KeyRevoked
-            | Self::TokenExpired
-            | Self::TenantSuspended
-            | Self::AddressNotAllowed
-            | Self::OperationUnknown
-            | Self::OperationDenied(_)
-            | Self::Invalid(_)
-            | Self::NotPermitted
-            | Self::DivisionNotPermitted
-            | Self::PolicyFailed
-            | Self::PermitWithdrawn
-            | Self::NotFound
-            | Self::UpstreamRefused(_)
-            | Self::UpstreamLimited
-            | Self::UpstreamFailed
-            | Self::UpstreamLoginFailed
-            | Self::UpstreamTimedOut
-            | Self::AnswerTooLarge
-            | Self::AnswerRefused(_)
-            | Self::NotRecorded
-            | Self::StateUnconfirmed
-            | Self::Internal => self.shown().1,
+        let Self::Credential(Credential::Unproven(why)) = self else { return self.shown().1 };
+        match why {
+            Unproven::Malformed => "ringfence.credentials_malformed",
+            Unproven::UnknownKey => "ringfence.key_unknown",
+            Unproven::WrongSecret => "ringfence.secret_wrong",
+            Unproven::ForeignToken => "ringfence.token_foreign",
         }
     }
 
     /// Status, code and message, as the caller is shown them.
-    pub(super) fn shown(&self) -> (StatusCode, &'static str, &str) {
+    pub(super) fn shown(&self) -> Shown<'_> {
         use StatusCode as S;
         match self {
-            Self::NoCredentials => (
-                S::UNAUTHORIZED,
-                "authentication.required",
-                "No authentication bearer token specified in authorization header.",
-            ),
-            Self::BadCredentials(_) => (S::UNAUTHORIZED, "bad.credentials", "Invalid login credentials."),
-            Self::AmbiguousCredentials => (
-                S::BAD_REQUEST,
-                "ringfence.credentials_ambiguous",
-                "Send one credential, once: either `Authorization: Bearer …` or `X-Api-Key`.",
-            ),
-            Self::KeyExpired => (
-                S::UNAUTHORIZED,
-                "ringfence.key_expired",
-                "This key has expired. Ask your operator for a new one.",
-            ),
-            Self::KeyRevoked => (
-                S::UNAUTHORIZED,
-                "ringfence.key_revoked",
-                "This key was revoked. Ask your operator for a new one.",
-            ),
-            Self::TokenExpired => {
-                (S::UNAUTHORIZED, "ringfence.token_expired", "This access token has expired. Log in again.")
-            }
-            Self::TenantSuspended => {
-                (S::FORBIDDEN, "ringfence.tenant_suspended", "Access is suspended. Ask your operator.")
-            }
-            Self::AddressNotAllowed => (
-                S::FORBIDDEN,
-                "ringfence.address_not_allowed",
-                "This key may not be used from this network address.",
-            ),
+            Self::Credential(credential) => credential.shown(),
             Self::OperationUnknown => {
                 (S::NOT_FOUND, "ringfence.operation_unknown", "There is no such operation here.")
             }
@@ -201,20 +175,55 @@ impl Denial {
             ),
             Self::NotFound => (S::NOT_FOUND, "not.found", "The requested resource was not found."),
             Self::UpstreamRefused(refusal) => (refusal.status(), refusal.code(), refusal.message()),
-            Self::UpstreamLimited
-            | Self::UpstreamFailed
-            | Self::UpstreamLoginFailed
-            | Self::UpstreamTimedOut
-            | Self::AnswerTooLarge
-            | Self::AnswerRefused(_)
-            | Self::NotRecorded
-            | Self::StateUnconfirmed
-            | Self::Internal => self.shown_failure(),
+            Self::Failed(failure) => failure.shown(),
         }
     }
+}
 
-    /// What is not the caller's doing. None of these carries a `Retry-After`: an SDK would repeat even a write by itself.
-    fn shown_failure(&self) -> (StatusCode, &'static str, &'static str) {
+impl Credential {
+    fn shown(self) -> Shown<'static> {
+        use StatusCode as S;
+        match self {
+            // Genesys's own codes and words (facts: the login).
+            Self::Missing => (
+                S::UNAUTHORIZED,
+                "authentication.required",
+                "No authentication bearer token specified in authorization header.",
+            ),
+            Self::Unproven(_) => (S::UNAUTHORIZED, "bad.credentials", "Invalid login credentials."),
+            Self::Ambiguous => (
+                S::BAD_REQUEST,
+                "ringfence.credentials_ambiguous",
+                "Send one credential, once: either `Authorization: Bearer …` or `X-Api-Key`.",
+            ),
+            Self::KeyExpired => (
+                S::UNAUTHORIZED,
+                "ringfence.key_expired",
+                "This key has expired. Ask your operator for a new one.",
+            ),
+            Self::KeyRevoked => (
+                S::UNAUTHORIZED,
+                "ringfence.key_revoked",
+                "This key was revoked. Ask your operator for a new one.",
+            ),
+            Self::TokenExpired => {
+                (S::UNAUTHORIZED, "ringfence.token_expired", "This access token has expired. Log in again.")
+            }
+            Self::TenantSuspended => {
+                (S::FORBIDDEN, "ringfence.tenant_suspended", "Access is suspended. Ask your operator.")
+            }
+            Self::AddressNotAllowed => (
+                S::FORBIDDEN,
+                "ringfence.address_not_allowed",
+                "This key may not be used from this network address.",
+            ),
+        }
+    }
+}
+
+impl Failure {
+    /// None of these carries a `Retry-After`: an SDK would repeat even a write by itself.
+    fn shown(&self) -> Shown<'static> {
         use StatusCode as S;
         match self {
             Self::UpstreamLimited => (
@@ -222,6 +231,9 @@ impl Denial {
                 "ringfence.upstream_limited",
                 "Genesys Cloud accepts no more requests for now. Try again in a minute.",
             ),
+            Self::UpstreamFailed => {
+                (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
+            }
             Self::UpstreamLoginFailed => (
                 S::BAD_GATEWAY,
                 "ringfence.upstream_login_failed",
@@ -250,10 +262,7 @@ impl Denial {
                 "ringfence.state_unconfirmed",
                 "The gateway cannot confirm what is permitted, so nothing is answered.",
             ),
-            Self::UpstreamFailed => {
-                (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
-            }
-            _ => {
+            Self::Internal => {
                 (S::INTERNAL_SERVER_ERROR, "ringfence.internal", "The gateway failed; nothing was passed on.")
             }
         }

@@ -4,7 +4,7 @@ use tracing::Instrument;
 
 use super::{
     authorize::Permit,
-    denial::Denial,
+    denial::{Denial, Failure},
     scope::{Form, Scoped},
 };
 use crate::{
@@ -17,12 +17,12 @@ use crate::{
 pub(super) struct Answer {
     permit: Permit,
     form: Form,
-    answer: UpstreamAnswer,
+    received: UpstreamAnswer,
 }
 
 impl Answer {
     pub(super) fn into_parts(self) -> (Permit, Form, UpstreamAnswer) {
-        (self.permit, self.form, self.answer)
+        (self.permit, self.form, self.received)
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn forward(
     let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));
     let (committed, answer) = tokio::join!(committed, sent);
     // Without its record there is no answer, whatever came back.
-    committed.map_err(|_| Denial::NotRecorded)?;
+    committed.map_err(|_| Denial::Failed(Failure::NotRecorded))?;
     let answer = answer.map_err(|error| denial(&error))?;
     record.ended.upstream_status = Some(answer.status.as_u16());
     record.ended.upstream_correlation_id = answer
@@ -46,18 +46,18 @@ pub(super) async fn forward(
         .get("inin-correlation-id")
         .and_then(|id| id.to_str().ok())
         .map(|id| id.chars().take(64).collect());
-    Ok(Answer { permit, form, answer })
+    Ok(Answer { permit, form, received: answer })
 }
 
 fn denial(error: &UpstreamError) -> Denial {
     tracing::warn!(error = error as &dyn std::error::Error, "no answer from Genesys");
     match error {
-        UpstreamError::NoToken { .. } => Denial::UpstreamLoginFailed,
-        UpstreamError::TimedOut => Denial::UpstreamTimedOut,
-        UpstreamError::TooLarge { .. } => Denial::AnswerTooLarge,
-        UpstreamError::Malformed { why } => Denial::AnswerRefused(why.clone()),
+        UpstreamError::NoToken { .. } => Denial::Failed(Failure::UpstreamLoginFailed),
+        UpstreamError::TimedOut => Denial::Failed(Failure::UpstreamTimedOut),
+        UpstreamError::TooLarge { .. } => Denial::Failed(Failure::AnswerTooLarge),
+        UpstreamError::Malformed { why } => Denial::Failed(Failure::AnswerRefused(why.clone())),
         UpstreamError::Unreachable { .. }
         | UpstreamError::Broken { .. }
-        | UpstreamError::Unauthorized { .. } => Denial::UpstreamFailed,
+        | UpstreamError::Unauthorized { .. } => Denial::Failed(Failure::UpstreamFailed),
     }
 }

@@ -42,8 +42,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
 use self::{
-    answer::Answered, asked::Asked, authenticate::Authenticator, denial::Denial, oauth::LoginDenial,
-    path::CanonicalPath, token::Tokens,
+    answer::Answered,
+    asked::Asked,
+    authenticate::Authenticator,
+    denial::{Denial, Failure},
+    oauth::LoginDenial,
+    path::CanonicalPath,
+    token::Tokens,
 };
 use crate::{
     audit::{Audit, Record},
@@ -125,7 +130,7 @@ impl Gateway {
         let started = Instant::now();
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::from(uuid::Uuid::now_v7());
-            return answer::denied(&Denial::NotRecorded, &id);
+            return answer::denied(&Denial::Failed(Failure::NotRecorded), &id);
         };
         let id = record.id().clone();
         let (head, body) = request.into_parts();
@@ -136,7 +141,7 @@ impl Gateway {
         let route = self.route(head, body, &mut record).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
-        let routed = routed.unwrap_or(Err(Refused::Api(Denial::Internal)));
+        let routed = routed.unwrap_or(Err(Refused::Api(Denial::Failed(Failure::Internal))));
         let (code, response) = match routed {
             Ok(response) => ("ok", response),
             Err(Refused::Api(denial)) => (denial.code(), answer::denied(&denial, &id)),
@@ -162,7 +167,7 @@ impl Gateway {
         }
         match record.refuse(code, status.as_u16()).await {
             Ok(()) => response,
-            Err(_) => answer::denied(&Denial::NotRecorded, &id),
+            Err(_) => answer::denied(&Denial::Failed(Failure::NotRecorded), &id),
         }
     }
 
@@ -220,7 +225,7 @@ impl Gateway {
 
         let scoped = scope::scope(permit, asked, record)?;
         if !parts.audit.is_available() {
-            return Err(Denial::NotRecorded.into());
+            return Err(Denial::Failed(Failure::NotRecorded).into());
         }
         scoped.permit().confirm(&*self.views()?)?;
         let answer = forward::forward(&parts.upstream, scoped, record).await?;
@@ -263,7 +268,11 @@ impl Gateway {
     /// The current views, as long as they are known to be current.
     fn views(&self) -> Result<Arc<Views>, Denial> {
         let tenancy = &self.0.parts.tenancy;
-        if tenancy.is_confirmed() { Ok(tenancy.views()) } else { Err(Denial::StateUnconfirmed) }
+        if tenancy.is_confirmed() {
+            Ok(tenancy.views())
+        } else {
+            Err(Denial::Failed(Failure::StateUnconfirmed))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     authenticate::{Authenticator, Caller},
-    denial::{Denial, Invalid, Unproven},
+    denial::{Credential, Denial, Failure, Invalid, Unproven},
 };
 use crate::model::{ApiKey, Call};
 
@@ -55,7 +55,9 @@ impl LoginDenial {
             Self::Denied(denial) => {
                 let (status, _, message) = denial.shown();
                 match status {
-                    StatusCode::UNAUTHORIZED if matches!(denial, Denial::BadCredentials(_)) => {
+                    StatusCode::UNAUTHORIZED
+                        if matches!(denial, Denial::Credential(Credential::Unproven(_))) =>
+                    {
                         (status, "invalid_client", "authentication failed")
                     }
                     StatusCode::UNAUTHORIZED => (status, "invalid_client", message),
@@ -93,11 +95,11 @@ pub(super) fn login(
         None => return Err(malformed("grant_type is missing")),
     }
     let key = client(headers, form, call)?;
-    let caller = authenticator.key(&key).map_err(LoginDenial::Denied)?;
+    let caller = authenticator.key(&key).map_err(|why| LoginDenial::Denied(why.into()))?;
     let issued = authenticator
         .tokens
         .issue(caller.key(), authenticator.now)
-        .map_err(|_| LoginDenial::Denied(Denial::Internal))?;
+        .map_err(|_| LoginDenial::Denied(Denial::Failed(Failure::Internal)))?;
     let granted =
         Granted { access_token: issued.token, token_type: "bearer", expires_in: issued.expires_in_seconds };
     Ok((caller, granted))
@@ -155,7 +157,7 @@ fn client(headers: &HeaderMap, form: Form, call: &mut Call) -> Result<ApiKey, Lo
         }
         (Some(value), None) => {
             let (id, secret) = basic(value.to_str().unwrap_or_default())
-                .ok_or(LoginDenial::Denied(Denial::BadCredentials(Unproven::Malformed)))?;
+                .ok_or(LoginDenial::Denied(Denial::Credential(Credential::Unproven(Unproven::Malformed))))?;
             if form.client_id.is_some_and(|other| other != id) {
                 return Err(malformed("two different client ids"));
             }
@@ -170,7 +172,7 @@ fn client(headers: &HeaderMap, form: Form, call: &mut Call) -> Result<ApiKey, Lo
         }
     };
     ApiKey::from_client(&id, &secret)
-        .map_err(|_| LoginDenial::Denied(Denial::BadCredentials(Unproven::Malformed)))
+        .map_err(|_| LoginDenial::Denied(Denial::Credential(Credential::Unproven(Unproven::Malformed))))
 }
 
 fn basic(header: &str) -> Option<(String, String)> {

@@ -39,8 +39,10 @@ impl Query {
         let known = self.0.iter_mut().find(|(other, _)| other == name);
         match (known, kind) {
             (None, _) => self.0.push((name.to_owned(), values)),
-            (Some((_, list)), Kind::Declared(ParameterKind::List { .. } | ParameterKind::Expand { .. }))
-            | (Some((_, list)), Kind::Divisions) => list.extend(values),
+            (
+                Some((_, list)),
+                Kind::Divisions | Kind::Declared(ParameterKind::List { .. } | ParameterKind::Expand { .. }),
+            ) => list.extend(values),
             (Some(_), Kind::Declared(_)) => {
                 let message = format!("The parameter `{name}` stands in the query twice; send it once.");
                 return Err(Invalid::new("ringfence.parameter_twice", message));
@@ -161,16 +163,12 @@ fn check(name: &str, value: String, kind: Kind<'_>) -> Result<Vec<String>, Inval
         }
         Kind::Declared(ParameterKind::Expand { values }) => {
             let asked = split();
-            match asked.iter().find(|asked| !values.contains(asked)) {
-                None => Ok(asked),
-                Some(_) => {
-                    let message = format!(
-                        "`expand` may add {}; other parts would bring foreign objects.",
-                        values.join(", ")
-                    );
-                    Err(Invalid::new("ringfence.expand_refused", message))
-                }
+            if asked.iter().all(|asked| values.contains(asked)) {
+                return Ok(asked);
             }
+            let parts = values.join(", ");
+            let message = format!("`expand` may add {parts}; other parts would bring foreign objects.");
+            Err(Invalid::new("ringfence.expand_refused", message))
         }
     }
 }

@@ -98,7 +98,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 
 // Without comments: a sentence may point anywhere.
 fn code_of(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 // The modules that `crate::name` and `crate::{name::…, other}` name.

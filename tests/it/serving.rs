@@ -91,7 +91,7 @@ impl Server {
         });
         self.admin("/tenants", &tenant).await.expect(201);
         let key = self.admin("/tenants/alpha/keys", &json!({ "name": "first" })).await.expect(201);
-        self.api_key = key["api_key"].as_str().unwrap().to_owned();
+        key["api_key"].as_str().unwrap().clone_into(&mut self.api_key);
     }
 
     async fn admin(&self, path: &str, body: &Value) -> Answer {

@@ -96,10 +96,11 @@ fn keep<'a>(json: &'a str, object: &Object<'a>, shape: &Shape, divisions: Divisi
     for (name, value) in &object.0 {
         if is_kept(name) {
             out.field(name, value.get());
-        } else if let Some(nested) = shape.nested.iter().find(|nested| nested.at == *name) {
-            if let Some(inner) = own_inside(value, nested, divisions) {
-                out.field(name, &inner);
-            }
+            continue;
+        }
+        let nested = shape.nested.iter().find(|nested| nested.at == *name);
+        if let Some(inner) = nested.and_then(|nested| own_inside(value, nested, divisions)) {
+            out.field(name, &inner);
         }
     }
     Cow::Owned(out.finish())

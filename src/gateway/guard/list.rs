@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     catalog::{Facets, Foreign, Shape},
-    gateway::{denial::Denial, scope::UsersPage},
+    gateway::{
+        denial::{Denial, Failure},
+        scope::UsersPage,
+    },
 };
 
 /// What a list's guard declares, put together.
@@ -54,7 +57,8 @@ struct Facet<'a> {
 
 /// Judges every entity of the collection.
 pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>, Denial> {
-    let refused = |what: &str| Denial::AnswerRefused(format!("{what} in `{}`", rules.collection));
+    let refused =
+        |what: &str| Denial::Failed(Failure::AnswerRefused(format!("{what} in `{}`", rules.collection)));
     let object = Object::read(json).ok_or_else(|| refused("no object"))?;
     // Genesys leaves an empty collection out.
     let raw: Vec<&RawValue> = match object.get(rules.collection) {
@@ -137,7 +141,7 @@ impl Checked<'_> {
 
     fn write_facets(&self, out: &mut Writer, value: &RawValue, rules: &Rules<'_>) -> Result<(), Denial> {
         let Some(facets) = rules.facets.filter(|_| self.dropped == 0) else { return Ok(()) };
-        let refused = || Denial::AnswerRefused(format!("no facets in `{}`", facets.at));
+        let refused = || Denial::Failed(Failure::AnswerRefused(format!("no facets in `{}`", facets.at)));
         let told: Vec<Facet<'_>> = serde_json::from_str(value.get()).map_err(|_| refused())?;
         let kept = told
             .iter()

@@ -14,7 +14,12 @@ use http::StatusCode;
 pub(super) use refusal::UpstreamRefusal;
 
 use self::entity::{Divisions, Judged};
-use super::{authorize::Permit, denial::Denial, forward::Answer, scope::Form};
+use super::{
+    authorize::Permit,
+    denial::{Denial, Failure},
+    forward::Answer,
+    scope::Form,
+};
 use crate::{
     audit::Record,
     catalog::{Catalog, Guarding, Narrowing, Operation},
@@ -46,11 +51,11 @@ pub(super) fn guard(
         return Err(refusal(permit.operation(), answer.status, &answer.body));
     }
     let json = std::str::from_utf8(&answer.body)
-        .map_err(|_| Denial::AnswerRefused("the answer is not UTF-8".to_owned()))?;
+        .map_err(|_| Denial::Failed(Failure::AnswerRefused("the answer is not UTF-8".to_owned())))?;
     let divisions = Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral };
     let body = match &permit.operation().guard {
         Guarding::List { collection, shape, foreign, keep, totals, links, facets } => {
-            let shape = catalog.shape(shape).ok_or(Denial::Internal)?;
+            let shape = catalog.shape(shape).ok_or(Denial::Failed(Failure::Internal))?;
             let facets = facets.as_ref();
             let foreign = *foreign;
             let rules = list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions };
@@ -62,18 +67,20 @@ pub(super) fn guard(
             }
         }
         Guarding::Entity { shape } => {
-            let shape = catalog.shape(shape).ok_or(Denial::Internal)?;
+            let shape = catalog.shape(shape).ok_or(Denial::Failed(Failure::Internal))?;
             match entity::judge(json, shape, divisions) {
                 Judged::Own(json) => json.into_owned(),
                 Judged::Foreign => return Err(Denial::NotFound),
                 Judged::Malformed => {
-                    return Err(Denial::AnswerRefused("an entity without its division".to_owned()));
+                    return Err(Denial::Failed(Failure::AnswerRefused(
+                        "an entity without its division".to_owned(),
+                    )));
                 }
             }
         }
         Guarding::Fields { keep } => entity::fields(json, keep)
-            .ok_or_else(|| Denial::AnswerRefused("the answer is no object".to_owned()))?,
-        Guarding::Own => return Err(Denial::Internal),
+            .ok_or_else(|| Denial::Failed(Failure::AnswerRefused("the answer is no object".to_owned())))?,
+        Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
     };
     Ok(Guarded { permit, body: Bytes::from(body) })
 }
@@ -104,16 +111,16 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
     match status {
         // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
         StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
-        StatusCode::FORBIDDEN if by_id => Denial::NotFound,
-        StatusCode::BAD_REQUEST if by_id => Denial::NotFound,
-        StatusCode::BAD_REQUEST => {
-            UpstreamRefusal::read(body).map_or(Denial::UpstreamFailed, Denial::UpstreamRefused)
+        StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST if by_id => Denial::NotFound,
+        StatusCode::BAD_REQUEST => UpstreamRefusal::read(body)
+            .map_or(Denial::Failed(Failure::UpstreamFailed), Denial::UpstreamRefused),
+        StatusCode::TOO_MANY_REQUESTS => Denial::Failed(Failure::UpstreamLimited),
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => {
+            Denial::Failed(Failure::UpstreamTimedOut)
         }
-        StatusCode::TOO_MANY_REQUESTS => Denial::UpstreamLimited,
-        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Denial::UpstreamTimedOut,
         other => {
             tracing::warn!(operation.name = %operation.id, status = other.as_u16(), "Genesys refused a call");
-            Denial::UpstreamFailed
+            Denial::Failed(Failure::UpstreamFailed)
         }
     }
 }

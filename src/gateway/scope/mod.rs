@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{
     asked::{Asked, Body},
     authorize::Permit,
-    denial::{Denial, Invalid},
+    denial::{Denial, Failure, Invalid},
     path,
 };
 use crate::{
@@ -67,9 +67,9 @@ pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Re
             let body = match asked.body {
                 Body::Conversations(query) => encode(&conversations::narrow(*query, &permit, record)?)?,
                 Body::Users(search) => encode(&search::narrow(*search, divisions)?)?,
-                Body::None => return Err(Denial::Internal),
+                Body::None => return Err(Denial::Failed(Failure::Internal)),
             };
-            (post(&operation.path, body)?, Form::Upstream)
+            (post(&operation.path, body), Form::Upstream)
         }
         Narrowing::Owned { name, .. } => {
             let id = asked.parameters.iter().find(|(other, _)| other == name);
@@ -82,11 +82,11 @@ pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Re
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let (search, page) = translate::users(&asked.query);
             let search = search::narrow(search, divisions)?;
-            (post("/api/v2/users/search", encode(&search)?)?, Form::Users(page))
+            (post("/api/v2/users/search", encode(&search)?), Form::Users(page))
         }
         Narrowing::Open { .. } => (get(&operation, &asked)?, Form::Upstream),
         // Answered before there is anything to scope.
-        Narrowing::Own { .. } => return Err(Denial::Internal),
+        Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
     Ok(Scoped { permit, request, form })
 }
@@ -99,19 +99,20 @@ fn get(operation: &Operation, asked: &Asked) -> Result<UpstreamRequest, Denial> 
         path_and_query.push('?');
         path_and_query.push_str(&query);
     }
-    let method = Method::from_bytes(operation.method.as_bytes()).map_err(|_| Denial::Internal)?;
+    let method =
+        Method::from_bytes(operation.method.as_bytes()).map_err(|_| Denial::Failed(Failure::Internal))?;
     Ok(UpstreamRequest { method, path_and_query, headers: HeaderMap::new(), body: Bytes::new() })
 }
 
 /// A query by POST.
-fn post(path: &str, body: Bytes) -> Result<UpstreamRequest, Denial> {
+fn post(path: &str, body: Bytes) -> UpstreamRequest {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(UpstreamRequest { method: Method::POST, path_and_query: path.to_owned(), headers, body })
+    UpstreamRequest { method: Method::POST, path_and_query: path.to_owned(), headers, body }
 }
 
 fn encode(body: &impl Serialize) -> Result<Bytes, Denial> {
-    serde_json::to_vec(body).map(Bytes::from).map_err(|_| Denial::Internal)
+    serde_json::to_vec(body).map(Bytes::from).map_err(|_| Denial::Failed(Failure::Internal))
 }
 
 /// A number within its bounds, or a sentence that says them.

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::database::TestDatabase;
+use super::{database::TestDatabase, socket::Socket};
 
 /// A running Ringfence with a database and a simulated organisation of its own. End the test with [`TestApp::finish`].
 pub(crate) struct TestApp {
@@ -165,13 +165,35 @@ impl TestApp {
         };
         let login = client.log_in().await;
         assert_eq!(login.status, 200, "{login:?}");
-        client.access_token = login.body["access_token"].as_str().unwrap().to_owned();
+        login.body["access_token"].as_str().unwrap().clone_into(&mut client.access_token);
         client
     }
 
     /// A request to the gateway as the test likes it; counted, like those of tenants.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         self.ledger.send(request).await
+    }
+
+    /// A request that the test sends by means of its own; counted, like the others.
+    pub(crate) async fn counted(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.ledger.count(answer).await
+    }
+
+    /// A request byte for byte, on a connection of its own; counted, like the others.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Answer {
+        let mut socket = self.socket().await;
+        socket.write(request).await;
+        self.counted(socket.answer()).await
+    }
+
+    /// A connection to the gateway.
+    pub(crate) async fn socket(&self) -> Socket {
+        Socket::to(self.addresses.gateway).await
+    }
+
+    /// Begins to drain, as a signal does.
+    pub(crate) fn drain(&self) {
+        self.drain.cancel();
     }
 
     /// All events, newest first, with their outcomes as far as they are known.
@@ -252,9 +274,20 @@ impl Ledger {
     async fn send_raw(&self, request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
         self.sent.fetch_add(1, Ordering::SeqCst);
         let answer = read_raw(request).await;
-        let id = answer.1.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
-        self.answered.lock().unwrap().push(id.expect("every answer carries `ININ-Correlation-Id`"));
+        self.note(&answer.1);
         answer
+    }
+
+    async fn count(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        let answer = answer.await;
+        self.note(&answer.headers);
+        answer
+    }
+
+    fn note(&self, headers: &HeaderMap) {
+        let id = headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
+        self.answered.lock().unwrap().push(id.expect("every answer carries `ININ-Correlation-Id`"));
     }
 }
 
