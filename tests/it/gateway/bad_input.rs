@@ -372,3 +372,32 @@ async fn divisions_of_others_are_not_asked_for() {
     assert_nothing_forwarded(&app);
     app.finish().await;
 }
+
+#[tokio::test]
+async fn no_mutilated_body_makes_the_gateway_fail() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let whole = json!({
+        "interval": INTERVAL, "paging": { "pageSize": 5, "pageNumber": 1 },
+        "segmentFilters": [{ "type": "or", "predicates": [{ "dimension": "mediaType", "value": "voice" }] }],
+    });
+    let whole = whole.to_string().into_bytes();
+    let mutilations = (0..whole.len()).flat_map(|place| {
+        let cut = whole[..place].to_vec();
+        let altered =
+            b"\0\"[9\xff".iter().map(|other| [&whole[..place], &[*other], &whole[place + 1..]].concat());
+        let doubled = [&whole[..place], &whole[place / 2..]].concat();
+        altered.chain([cut, doubled]).collect::<Vec<_>>()
+    });
+    let mut refused = 0;
+    // Every fifth, which is of every kind by turns.
+    for body in mutilations.step_by(5) {
+        let shown = String::from_utf8_lossy(&body).into_owned();
+        let request = alpha.request(Method::POST, CONVERSATIONS).header("content-type", "application/json");
+        let answer = app.send(request.body(body)).await;
+        assert!(matches!(answer.status.as_u16(), 200 | 400), "{shown}: {answer:?}");
+        refused += usize::from(answer.status == 400);
+    }
+    assert!(refused > 100, "{refused}");
+    app.finish().await;
+}
