@@ -1,7 +1,7 @@
 //! Every call leaves its event: who, what, under which policies, in which divisions, and how it ended.
 
 use reqwest::Method;
-use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, HOME};
+use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -9,7 +9,7 @@ use super::organisation::{
     DETAILS, QUEUES, SEARCH, USERS, assert_refused, disturb_below, event, eventually, in_flight, only_call,
     owned,
 };
-use crate::support::app::TestApp;
+use crate::support::app::{TenantClient, TestApp};
 
 fn hash(query: &str, body: &str) -> String {
     ringfence::secret::hex(&Sha256::digest(format!("{query}\n{body}")))
@@ -147,35 +147,58 @@ async fn calls_are_found_by_operation_outcome_and_correlation_id() {
 }
 
 /// What was permitted when the request came, and is withdrawn while upstream works, is not released.
+async fn is_withdrawn_in_flight(
+    app: &TestApp,
+    tenant: &TenantClient,
+    path: &str,
+    change: Option<Value>,
+    (status, code): (u16, &str),
+) {
+    tenant.get(QUEUES).await.expect(200);
+    // Long enough for the change and for its second, also on a loaded machine.
+    disturb_below(app, QUEUES, Fault::Latency { ms: 3_000 });
+    let call = in_flight(app, tenant, QUEUES).await;
+    let changed = match &change {
+        Some(change) => app.admin().patch(path, change).await,
+        None => app.admin().post(path, &json!({})).await,
+    };
+    assert!(changed.status.is_success(), "{changed:?}");
+    let answer = call.await.unwrap();
+    assert_refused(&answer, status, code);
+    let event = event(app, &answer).await;
+    assert_eq!((&event["decision"], &event["outcome"]["code"]), (&"allow".into(), &code.into()));
+    assert_eq!(event["outcome"]["upstream_status"], 200, "upstream had answered");
+    app.simulator.organisation().set_faults(Vec::new());
+}
+
 #[tokio::test]
-async fn what_is_withdrawn_in_flight_is_not_answered() {
+async fn a_tenant_suspended_in_flight_is_not_answered() {
     let app = TestApp::start().await;
-    let (narrower, other_template) =
-        (json!({"division_ids": [BETA]}), json!({"policy_template": "user-administrator"}));
-    for (id, division, path, change, code) in [
-        ("narrowed", ALPHA, "/tenants/narrowed", Some(narrower), "ringfence.permit_withdrawn"),
-        ("judged", GAMMA, "/tenants/judged", Some(other_template), "ringfence.permit_withdrawn"),
-        ("suspended", ALPHA, "/tenants/suspended/suspend", None, "ringfence.tenant_suspended"),
-        ("revoked", HOME, "/keys/KEY/revoke", None, "ringfence.key_revoked"),
-    ] {
-        let tenant = app.tenant(id, &[division]).await;
-        tenant.get(QUEUES).await.expect(200);
-        // Long enough for the change and for its second, also on a loaded machine.
-        disturb_below(&app, QUEUES, Fault::Latency { ms: 3_000 });
-        let call = in_flight(&app, &tenant, QUEUES).await;
-        let path = path.replace("KEY", &tenant.client_id);
-        let changed = match &change {
-            Some(change) => app.admin().patch(&path, change).await,
-            None => app.admin().post(&path, &json!({})).await,
-        };
-        assert!(changed.status.is_success(), "{changed:?}");
-        let answer = call.await.unwrap();
-        assert_refused(&answer, if id == "revoked" { 401 } else { 403 }, code);
-        let event = event(&app, &answer).await;
-        assert_eq!((&event["decision"], &event["outcome"]["code"]), (&"allow".into(), &code.into()));
-        assert_eq!(event["outcome"]["upstream_status"], 200, "upstream had answered");
-        app.simulator.organisation().set_faults(Vec::new());
-    }
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let refused = (403, "ringfence.tenant_suspended");
+    is_withdrawn_in_flight(&app, &alpha, "/tenants/alpha/suspend", None, refused).await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_revoked_in_flight_is_not_answered() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let path = format!("/keys/{}/revoke", alpha.client_id);
+    is_withdrawn_in_flight(&app, &alpha, &path, None, (401, "ringfence.key_revoked")).await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_permit_withdrawn_in_flight_is_not_answered() {
+    let app = TestApp::start().await;
+    let refused = (403, "ringfence.permit_withdrawn");
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let elsewhere = Some(json!({"division_ids": [BETA]}));
+    is_withdrawn_in_flight(&app, &alpha, "/tenants/alpha", elsewhere, refused).await;
+    let gamma = app.tenant("gamma", &[GAMMA]).await;
+    let less = Some(json!({"policy_template": "user-administrator"}));
+    is_withdrawn_in_flight(&app, &gamma, "/tenants/gamma", less, refused).await;
     app.finish().await;
 }
 
