@@ -105,6 +105,7 @@ fn what_is_to_be_typed_by_hand_works_as_it_stands() {
         .args(["120", "sh", "-e", &file])
         .current_dir(directory.path())
         .env("PATH", path)
+        .env("TMPDIR", directory.path())
         .env("RINGFENCE__GATEWAY__LISTEN", format!("{host}:8080"))
         .env("RINGFENCE__OPERATOR__LISTEN", format!("{host}:8081"))
         .env("RINGFENCE__TELEMETRY__LISTEN", format!("{host}:9464"))
