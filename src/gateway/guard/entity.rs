@@ -112,6 +112,8 @@ fn keep<'a>(json: &'a str, object: &Object<'a>, shape: &Shape, divisions: Divisi
 
 /// The tenant's own among nested entities; `None` where nothing of the place stays.
 fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
+    // What stands inside was not asked for: it may be of any of the tenant's divisions.
+    let divisions = Divisions { narrowed: divisions.granted, ..divisions };
     let own = |json: &str| match judge(json, &nested.shape, divisions) {
         Judged::Own(json) => Some(json.into_owned()),
         Judged::Foreign | Judged::Malformed => None,

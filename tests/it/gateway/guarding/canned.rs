@@ -39,11 +39,16 @@ impl Canned {
 
     /// A tenant of the alpha division that is served from here.
     pub(super) async fn tenant(&self, app: &TestApp) -> TenantClient {
+        self.tenant_of(app, &[ALPHA]).await
+    }
+
+    /// A tenant of these divisions that is served from here.
+    pub(super) async fn tenant_of(&self, app: &TestApp, divisions: &[&str]) -> TenantClient {
         let account = json!({
             "id": "canned", "client_id": "canned", "client_secret": "secret", "api_url": self.url, "login_url": self.url,
         });
         app.admin().post("/service-accounts", &account).await.expect(201);
-        app.tenant_with("alpha", &[ALPHA], json!({"service_account": "canned"})).await
+        app.tenant_with("alpha", divisions, json!({"service_account": "canned"})).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers that do not have the promised shape are refused; what is right keeps its bytes.
 
-use ringfence::simulator::{ALPHA, BETA, INTERVAL};
+use ringfence::simulator::{ALPHA, BETA, GAMMA, INTERVAL};
 use serde_json::json;
 
 use super::{
@@ -145,5 +145,26 @@ async fn facets_that_nobody_asked_for_are_removed() {
     let kept = json!([{"type": "termFrequency", "dimension": "mediaType", "count": 1,
         "results": [{"value": "voice", "count": 1}]}]);
     assert_eq!(answer.expect(200)["aggregations"], kept);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn own_neighbours_stay_whatever_the_request_was_narrowed_to() {
+    let app = TestApp::start().await;
+    let canned = Canned::start().await;
+    let pair = canned.tenant_of(&app, &[ALPHA, BETA]).await;
+    let of = |division: &str| json!({"id": NOBODY, "division": {"id": division}});
+    let mut queue = of(ALPHA);
+    queue["memberGroups"] = json!([of(ALPHA), of(BETA), of(GAMMA), {"id": NOBODY}, 7]);
+    queue["defaultScripts"] = json!({"CALL": of(GAMMA), "CHAT": of(BETA), "EMAIL": null});
+    let mut shown = of(ALPHA);
+    shown["memberGroups"] = json!([of(ALPHA), of(BETA)]);
+    shown["defaultScripts"] = json!({"CHAT": of(BETA)});
+    canned.says(queue.to_string());
+    assert_eq!(pair.get(&format!("{QUEUES}/{NOBODY}")).await.expect(200), shown);
+    canned.says(json!({"entities": [queue, of(BETA)]}).to_string());
+    let listed = pair.get(&format!("{QUEUES}?divisionId={ALPHA}")).await;
+    assert_eq!(event(&app, &listed).await["outcome"]["violations"], 1, "the queue itself was not asked for");
+    assert_eq!(listed.expect(200)["entities"], json!([shown]));
     app.finish().await;
 }
