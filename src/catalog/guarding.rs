@@ -133,6 +133,10 @@ pub(super) fn resolve(
     if depth > MAX_DEPTH {
         return Err(format!("shape `{name}` contains itself"));
     }
+    // What is kept as it stands is not looked into.
+    if let Some(both) = source.nested.iter().find(|nested| source.keep.contains(&nested.at)) {
+        return Err(format!("shape `{name}` both keeps and looks into `{}`", both.at));
+    }
     let nested = source
         .nested
         .iter()

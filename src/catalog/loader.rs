@@ -64,7 +64,11 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
             .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
         operations.extend(file.operation.into_iter().map(Arc::new));
         denied.extend(file.denied.into_iter().map(Arc::new));
-        sources.extend(file.shape);
+        for (name, shape) in file.shape {
+            if sources.insert(name.clone(), shape).is_some() {
+                return Err(refused(&name, "its shape stands in the catalog twice".to_owned()));
+            }
+        }
     }
     let mut shapes = HashMap::new();
     for name in sources.keys() {

@@ -10,7 +10,7 @@ mod simulate;
 
 use std::{error::Error, io::Write, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::ConfigError;
 
@@ -45,6 +45,11 @@ enum Command {
     Migrate(migrate::Arguments),
     Config(config::Arguments),
     Simulate(simulate::Arguments),
+}
+
+/// The command line as data: for what checks it against documents.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Parses the command line, runs the command, says what went wrong.
@@ -87,10 +92,8 @@ fn report(error: &anyhow::Error) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent() {
-        super::Arguments::command().debug_assert();
+        super::command().debug_assert();
     }
 }

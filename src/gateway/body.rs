@@ -60,5 +60,10 @@ pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> R
     if bytes.is_empty() {
         return Err(Invalid::new("ringfence.body_missing", "This operation needs a JSON body."));
     }
-    serde_json::from_slice(bytes).map_err(|_| json::diagnose::<T>(bytes))
+    // A model would also parse from a bare list of its fields' values, which is not its documented form.
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
+    match serde_json::from_slice(bytes) {
+        Ok(model) if is_object => Ok(model),
+        Ok(_) | Err(_) => Err(json::diagnose::<T>(bytes)),
+    }
 }

@@ -16,7 +16,7 @@ use hyper_util::{
 use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,11 @@ fn connection(
     let _ = stream.set_nodelay(true);
     let gateway = gateway.clone();
     let drain = drain.clone();
+    let patience = Duration::from_millis(gateway.config().header_read_timeout_ms);
+    let begun = Arc::new(Notify::new());
+    let first_request = Arc::clone(&begun);
     let service = service_fn(move |request: Request<Incoming>| {
+        begun.notify_one();
         let gateway = gateway.clone();
         let drain = drain.clone();
         async move {
@@ -114,9 +118,18 @@ fn connection(
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
+    // hyper's own timer runs from the first byte that is no HTTP/2 preface; who sends none is cut here.
+    let silent = async move {
+        if tokio::time::timeout(patience, first_request.notified()).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
     async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error, "a connection ended early");
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(error, "a connection ended early");
+            },
+            () = silent => tracing::debug!("a connection brought no request in time"),
         }
     }
 }
@@ -127,10 +140,10 @@ pub(super) fn check(parts: &Parts) -> Result<(), Invalid> {
     if more_than_one(header::HOST) {
         return Err(Invalid::new("ringfence.host_twice", "The request has two `Host` headers; send one."));
     }
-    let lengths = parts.headers.contains_key(header::CONTENT_LENGTH)
-        && parts.headers.contains_key(header::TRANSFER_ENCODING);
-    if lengths || more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
-        let message = "The request tells its body's length in two ways; send `Content-Length` or `Transfer-Encoding`, once.";
+    // Of chunks beside a length hyper keeps the chunks, and closes the connection behind them (RFC 9112, 6.3).
+    if more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
+        let message =
+            "The request tells its body's length twice; send `Content-Length` or `Transfer-Encoding`, once.";
         return Err(Invalid::new("ringfence.length_ambiguous", message));
     }
     if parts.uri.scheme().is_some() && parts.version < Version::HTTP_2 {

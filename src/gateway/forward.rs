@@ -5,6 +5,7 @@ use tracing::Instrument;
 use super::{
     authorize::Permit,
     denial::{Denial, Failure},
+    digest,
     scope::{Form, Scoped},
 };
 use crate::{
@@ -33,6 +34,8 @@ pub(super) async fn forward(
     record: &mut Record,
 ) -> Result<Answer, Denial> {
     let (permit, request, form) = scoped.into_parts();
+    let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
+    record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
     let sent = upstream.send(permit.caller().tenant().account(), request);
     let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));

@@ -83,3 +83,30 @@ impl Tokens {
         if decoded.header.kid == self.header.kid { Ok(decoded.claims) } else { Err(Unproven::ForeignToken) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_under_another_key_id_is_foreign_even_if_its_signature_is_right() {
+        let tokens = Tokens::new(&[7; 32]);
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: "abcdefghijklmnop".parse().unwrap(),
+            tenant: "alpha".parse().unwrap(),
+            generation: 1,
+            iat: 1,
+            exp: 2,
+        };
+        let signed = |kid: Option<&str>| {
+            let mut header = tokens.header.clone();
+            header.kid = kid.map(str::to_owned);
+            jsonwebtoken::encode(&header, &claims, &tokens.encoding).unwrap()
+        };
+        assert!(tokens.verify(&signed(tokens.header.kid.as_deref())).is_ok());
+        for kid in [Some("other"), None] {
+            assert_eq!(tokens.verify(&signed(kid)).map(|claims| claims.exp), Err(Unproven::ForeignToken));
+        }
+    }
+}

@@ -54,6 +54,10 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
     let Some(object) = Object::read(json) else { return Judged::Malformed };
     // An entity that does not say its division is nobody's; it must not pass for want of a fence.
     let Some(ids) = division_ids(&object, &shape.division) else { return Judged::Malformed };
+    // Only what can be shared has several divisions, and always has a list of them.
+    if matches!(ids, Ids::Several(_)) != shape.partial.is_some() {
+        return Judged::Malformed;
+    }
     match share(&ids, divisions) {
         Share::None => Judged::Foreign,
         Share::All => Judged::Own(keep(json, &object, shape, divisions)),
@@ -108,6 +112,8 @@ fn keep<'a>(json: &'a str, object: &Object<'a>, shape: &Shape, divisions: Divisi
 
 /// The tenant's own among nested entities; `None` where nothing of the place stays.
 fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
+    // What stands inside was not asked for: it may be of any of the tenant's divisions.
+    let divisions = Divisions { narrowed: divisions.granted, ..divisions };
     let own = |json: &str| match judge(json, &nested.shape, divisions) {
         Judged::Own(json) => Some(json.into_owned()),
         Judged::Foreign | Judged::Malformed => None,

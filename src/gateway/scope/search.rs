@@ -29,6 +29,35 @@ const EXPAND: [&str; 13] = [
     "team",
 ];
 
+/// What may be searched and sorted by: what is shown of a user and says something about that user alone. Sorted by its
+/// manager or searched by its team, a tenant's own users would tell of other divisions' people.
+const FIELDS: [&str; 24] = [
+    "id",
+    "name",
+    "divisionId",
+    "department",
+    "email",
+    "primaryContactInfo",
+    "addresses",
+    "state",
+    "title",
+    "username",
+    "version",
+    "certifications",
+    "biography",
+    "employerInfo",
+    "preferredName",
+    "profileSkills",
+    "routingSkills",
+    "skills",
+    "languages",
+    "languagePreference",
+    "acdAutoAnswer",
+    "chat",
+    "dateLastLogin",
+    "dateWelcomeSent",
+];
+
 /// Narrows a search to some divisions.
 pub(super) fn narrow(
     mut search: UserSearchRequest,
@@ -45,6 +74,8 @@ pub(super) fn narrow(
     let theirs = search.query.take().unwrap_or_default();
     let mut count = 0;
     check(&theirs, 0, &mut count)?;
+    let sorted = search.sort.iter().flatten().filter_map(|sort| sort.sort_by.as_deref());
+    search.sort_by.as_deref().into_iter().chain(sorted).try_for_each(searchable)?;
     let mut criteria = vec![UserSearchCriteria {
         r#type: "TERMS".to_owned(),
         fields: Some(vec![DIVISION.to_owned()]),
@@ -71,8 +102,21 @@ fn check(criteria: &[UserSearchCriteria], depth: usize, count: &mut usize) -> Re
             format!("The search has more than {MAX_CRITERIA} conditions, or groups deeper than {MAX_DEPTH}.");
         return Err(Invalid::new("ringfence.filter_refused", message));
     }
+    criteria.iter().flat_map(|one| one.fields.iter().flatten()).try_for_each(|field| searchable(field))?;
     criteria
         .iter()
         .filter_map(|one| one.group.as_deref())
         .try_for_each(|group| check(group, depth + 1, count))
+}
+
+/// A part of a field, as `addresses.address`, counts as its field.
+fn searchable(field: &str) -> Result<(), Invalid> {
+    let whole = field.split_once('.').map_or(field, |(whole, _)| whole);
+    if FIELDS.contains(&whole) {
+        return Ok(());
+    }
+    let field: String = field.chars().take(80).collect();
+    let message =
+        format!("`{field}` cannot be searched or sorted by; those that can: {}.", FIELDS.join(", "));
+    Err(Invalid::new("ringfence.filter_refused", message))
 }

@@ -1,6 +1,7 @@
 //! What the engine decides, and which policies it accepts.
 
 mod cases;
+mod matrix;
 mod operators;
 mod sources;
 

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::database::TestDatabase;
+use super::{database::TestDatabase, socket::Socket};
 
 /// A running Ringfence with a database and a simulated organisation of its own. End the test with [`TestApp::finish`].
 pub(crate) struct TestApp {
@@ -46,7 +46,7 @@ pub(crate) struct TestApp {
 #[derive(Debug, Default)]
 struct Ledger {
     sent: AtomicUsize,
-    answered: Mutex<Vec<String>>,
+    answered: Mutex<Vec<(String, StatusCode)>>,
 }
 
 /// An answer, read whole.
@@ -55,6 +55,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
 }
 
 /// An operator, through the admin API.
@@ -83,7 +85,11 @@ impl TestApp {
 
     /// Starts everything; `configure` may change what `serve` would have read.
     pub(crate) async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
-        let database = TestDatabase::chosen().await;
+        Self::start_on(TestDatabase::chosen().await, configure).await
+    }
+
+    /// As [`TestApp::start_with`], on a database of the test's choice.
+    pub(crate) async fn start_on(database: TestDatabase, configure: impl FnOnce(&mut Config)) -> Self {
         let simulator = Simulator::start(Options::default()).await.unwrap();
         let files = std::env::temp_dir().join(format!("ringfence-app-{}", uuid::Uuid::now_v7().simple()));
         fs::create_dir(&files).unwrap();
@@ -165,6 +171,8 @@ impl TestApp {
         };
         let login = client.log_in().await;
         assert_eq!(login.status, 200, "{login:?}");
+        // What registering asked upstream is not the tenant's doing.
+        self.simulator.organisation().clear_calls();
         login.body["access_token"].as_str().unwrap().clone_into(&mut client.access_token);
         client
     }
@@ -172,6 +180,28 @@ impl TestApp {
     /// A request to the gateway as the test likes it; counted, like those of tenants.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         self.ledger.send(request).await
+    }
+
+    /// A request that the test sends by means of its own; counted, like the others.
+    pub(crate) async fn counted(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.ledger.count(answer).await
+    }
+
+    /// A request byte for byte, on a connection of its own; counted, like the others.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Answer {
+        let mut socket = self.socket().await;
+        socket.write(request).await;
+        self.counted(socket.answer()).await
+    }
+
+    /// A connection to the gateway.
+    pub(crate) async fn socket(&self) -> Socket {
+        Socket::to(self.addresses.gateway).await
+    }
+
+    /// Begins to drain, as a signal does.
+    pub(crate) fn drain(&self) {
+        self.drain.cancel();
     }
 
     /// All events, newest first, with their outcomes as far as they are known.
@@ -199,18 +229,32 @@ impl TestApp {
     }
 
     /// Drains, and checks what must always hold: every request left exactly one event, and each event its outcome.
-    pub(crate) async fn finish(mut self) {
+    pub(crate) async fn finish(self) {
+        let (ledger, recorded) = self.end().await;
+        let open: Vec<_> = recorded.values().filter(|event| event.outcome.is_none()).collect();
+        assert!(open.is_empty(), "calls without an outcome: {open:#?}");
+        for (id, _) in ledger.answered.lock().unwrap().iter() {
+            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
+        }
+        assert_eq!(recorded.len(), ledger.sent.load(Ordering::SeqCst), "one event for each request");
+    }
+
+    /// As [`TestApp::finish`], after a loss of the store: refusals may be unrecorded then, data never.
+    pub(crate) async fn finish_after_loss(self) {
+        let (ledger, recorded) = self.end().await;
+        let answered = ledger.answered.lock().unwrap();
+        for (id, _) in answered.iter().filter(|(_, status)| *status != StatusCode::SERVICE_UNAVAILABLE) {
+            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
+        }
+    }
+
+    async fn end(mut self) -> (Arc<Ledger>, BTreeMap<String, RecordedEvent>) {
         self.drain.cancel();
         self.serving.take().unwrap().await.unwrap().unwrap();
         let store = self.store().await;
         let recorded = recorded_calls(&store).await;
         store.close().await;
-        let open: Vec<_> = recorded.values().filter(|event| event.outcome.is_none()).collect();
-        assert!(open.is_empty(), "calls without an outcome: {open:#?}");
-        for id in self.ledger.answered.lock().unwrap().iter() {
-            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
-        }
-        assert_eq!(recorded.len(), self.ledger.sent.load(Ordering::SeqCst), "one event for each request");
+        (Arc::clone(&self.ledger), recorded)
     }
 }
 
@@ -244,17 +288,28 @@ impl Drop for TestApp {
 
 impl Ledger {
     async fn send(&self, request: RequestBuilder) -> Answer {
-        let (status, headers, body) = self.send_raw(request).await;
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
-        Answer { status, headers, body }
+        let (status, headers, text) = self.send_raw(request).await;
+        Answer::new(status, headers, text)
     }
 
     async fn send_raw(&self, request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
         self.sent.fetch_add(1, Ordering::SeqCst);
         let answer = read_raw(request).await;
-        let id = answer.1.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
-        self.answered.lock().unwrap().push(id.expect("every answer carries `ININ-Correlation-Id`"));
+        self.note(answer.0, &answer.1);
         answer
+    }
+
+    async fn count(&self, answer: impl Future<Output = Answer>) -> Answer {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        let answer = answer.await;
+        self.note(answer.status, &answer.headers);
+        answer
+    }
+
+    fn note(&self, status: StatusCode, headers: &HeaderMap) {
+        let id = headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
+        let id = id.expect("every answer carries `ININ-Correlation-Id`");
+        self.answered.lock().unwrap().push((id, status));
     }
 }
 
@@ -265,6 +320,10 @@ impl Admin<'_> {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PATCH, path, Some(body)).await
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
@@ -314,6 +373,12 @@ impl TenantClient {
 }
 
 impl Answer {
+    /// An answer whose body is JSON, or empty.
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, text: String) -> Self {
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        Self { status, headers, body, text }
+    }
+
     /// The body of an answer that must have this status.
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
@@ -323,9 +388,8 @@ impl Answer {
 
 /// Sends a request and reads the answer; the body must be JSON, or empty.
 pub(crate) async fn read(request: RequestBuilder) -> Answer {
-    let (status, headers, body) = read_raw(request).await;
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).unwrap() };
-    Answer { status, headers, body }
+    let (status, headers, text) = read_raw(request).await;
+    Answer::new(status, headers, text)
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are clients")]

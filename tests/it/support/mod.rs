@@ -4,3 +4,4 @@ pub(crate) mod app;
 pub(crate) mod command;
 pub(crate) mod database;
 pub(crate) mod proxy;
+pub(crate) mod socket;

@@ -1,0 +1,213 @@
+//! Nothing is enabled that is not tested, and nothing loads that cannot be vouched for.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use ringfence::catalog::{Catalog, Narrowing};
+
+/// Of each enabled operation: the test that the tenant gets its own, and the test that a stranger's is out of reach.
+const TESTS: &[(&str, &str, &str)] = &[
+    (
+        "postAnalyticsConversationsDetailsQuery",
+        "a_query_finds_the_tenants_own_conversations_alone",
+        "predicates_over_foreign_divisions_alone_are_refused",
+    ),
+    (
+        "getAuthorizationDivisions",
+        "the_list_of_divisions_holds_the_tenants_own_alone",
+        "named_divisions_are_cut_to_the_permitted_ones",
+    ),
+    ("getTokensMe", "the_token_is_the_gateways_own", "the_token_is_the_gateways_own"),
+    ("headTokensMe", "the_token_is_the_gateways_own", "the_token_is_the_gateways_own"),
+    (
+        "getOrganizationsMe",
+        "the_organisation_is_shown_without_what_concerns_others",
+        "the_organisation_is_shown_without_what_concerns_others",
+    ),
+    (
+        "getRoutingQueues",
+        "the_list_of_queues_holds_the_tenants_own_alone",
+        "foreign_divisions_alone_are_refused_and_not_sent",
+    ),
+    ("getRoutingQueue", "an_own_queue_is_shown_by_its_id", "anothers_queue_looks_like_a_missing_one"),
+    (
+        "getUsers",
+        "the_list_of_users_holds_the_tenants_own_alone",
+        "foreign_users_asked_for_by_id_vanish_from_the_list_like_missing_ones",
+    ),
+    ("getUser", "an_own_user_is_shown_by_its_id", "anothers_user_looks_like_a_missing_one"),
+    ("postUsersSearch", "a_search_finds_the_tenants_own_alone", "a_search_for_foreign_users_finds_nobody"),
+    ("getUsersMe", "a_key_is_no_user", "a_key_is_no_user"),
+];
+
+#[test]
+fn every_enabled_operation_has_its_own_and_its_strangers_test() {
+    let catalog = Catalog::embedded().unwrap();
+    let enabled: BTreeSet<_> = catalog.operations().iter().map(|operation| &*operation.id).collect();
+    let tested: BTreeSet<_> = TESTS.iter().map(|(operation, _, _)| *operation).collect();
+    assert_eq!(enabled, tested);
+    let mut sources = String::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/gateway"), &mut sources);
+    for (operation, own, stranger) in TESTS {
+        for test in [own, stranger] {
+            assert!(
+                sources.contains(&format!("async fn {test}()")),
+                "{operation}: there is no test `{test}`"
+            );
+        }
+    }
+}
+
+fn read(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read(&path, into);
+        } else {
+            into.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_entry_says_how_it_is_narrowed_and_guarded_and_why() {
+    let catalog = Catalog::embedded().unwrap();
+    for entry in catalog.describe() {
+        if entry["enabled"] == true {
+            for half in ["narrowing", "guard"] {
+                assert!(entry[half].is_object(), "{entry}");
+            }
+            assert!(entry["why"].as_str().is_some_and(|why| why.len() > 10), "{entry}");
+        } else {
+            assert!(entry["reason"].as_str().is_some_and(|reason| reason.len() > 10), "{entry}");
+        }
+    }
+    for operation in catalog.operations() {
+        // What takes no division may say nothing that has one.
+        if let Narrowing::Open { reason } = &operation.narrowing {
+            assert!(reason.len() > 10, "{}", operation.id);
+        }
+    }
+}
+
+const HEAD: &str = r#"
+    id = "getThings"
+    method = "GET"
+    path = "/api/v2/things"
+    groups = ["reads"]
+    why = "a test"
+"#;
+const SHAPE: &str = r#"
+    [shape.Thing]
+    division = "division.id"
+    keep = ["id", "division"]
+"#;
+const BY_QUERY: &str = r#"narrowing = { way = "division_query", parameter = "divisionId" }"#;
+const AS_LIST: &str =
+    r#"guard = { answer = "list", collection = "entities", shape = "Thing", foreign = "violation" }"#;
+
+fn entry(parts: &[&str]) -> String {
+    format!("[[operation]]\n{}\n{SHAPE}", parts.join("\n"))
+}
+
+fn refusal(text: &str) -> String {
+    Catalog::from_files(&[("things.toml", text)]).expect_err(text).to_string()
+}
+
+#[test]
+fn an_entry_with_both_halves_loads() {
+    let text = entry(&[HEAD, BY_QUERY, AS_LIST]);
+    let catalog = Catalog::from_files(&[("things.toml", &text)]).unwrap();
+    assert!(catalog.find("GET", "/api/v2/things").is_some());
+    assert!(catalog.find("POST", "/api/v2/things").is_none());
+}
+
+#[test]
+fn an_entry_without_both_halves_does_not_load() {
+    for (parts, missing) in [
+        (&[HEAD, AS_LIST][..], "narrowing"),
+        (&[HEAD, BY_QUERY][..], "guard"),
+        (&[HEAD][..], "missing field"),
+    ] {
+        let refusal = refusal(&entry(parts));
+        assert!(refusal.contains(missing), "{refusal}");
+    }
+}
+
+#[test]
+fn an_entry_whose_halves_do_not_fit_does_not_load() {
+    let owned = r#"narrowing = { way = "owned", place = "path", name = "thingId" }"#;
+    let open = r#"narrowing = { way = "open", reason = "nobody's" }"#;
+    let predicate = r#"narrowing = { way = "division_predicate", filters = "query" }"#;
+    let own = r#"narrowing = { way = "own", answer = "token" }"#;
+    let translate = r#"narrowing = { way = "translate", to = "users_search" }"#;
+    let as_entity = r#"guard = { answer = "entity", shape = "Thing" }"#;
+    let as_fields = r#"guard = { answer = "fields", keep = ["id"] }"#;
+    let as_own = r#"guard = { answer = "own" }"#;
+    for (narrowing, guard) in [
+        (BY_QUERY, as_entity),
+        (BY_QUERY, as_fields),
+        (BY_QUERY, as_own),
+        (owned, AS_LIST),
+        (owned, as_entity),
+        (owned, as_own),
+        (open, AS_LIST),
+        (open, as_own),
+        (predicate, AS_LIST),
+        (predicate, as_fields),
+        (own, AS_LIST),
+        (translate, as_fields),
+    ] {
+        refusal(&entry(&[HEAD, narrowing, guard]));
+    }
+}
+
+#[test]
+fn an_entry_that_contradicts_itself_does_not_load() {
+    for (from, to) in [
+        ("\"GET\"", "\"BREW\""),
+        ("/api/v2/things", "/things"),
+        ("\"reads\"", "\"things\""),
+        ("\"reads\"", "\"reads\", \"writes\""),
+        ("a test", " "),
+        ("why = ", "because = "),
+        ("\"Thing\"", "\"Other\""),
+        ("\"violation\"", "\"ignore\""),
+        ("\"division_query\"", "\"none\""),
+    ] {
+        let text = entry(&[HEAD, BY_QUERY, AS_LIST]);
+        assert!(text.contains(from), "{from}");
+        refusal(&text.replace(from, to));
+    }
+    for query in [
+        r#"query = [{ name = "divisionId", is = "text", max = 9 }]"#,
+        r#"query = [{ name = "id", is = "text", max = 9 }, { name = "id", is = "boolean" }]"#,
+    ] {
+        refusal(&entry(&[HEAD, query, BY_QUERY, AS_LIST]));
+    }
+}
+
+#[test]
+fn nothing_stands_in_the_catalog_twice() {
+    let whole = entry(&[HEAD, BY_QUERY, AS_LIST]);
+    let operation = whole.replace(SHAPE, "");
+    let other_id = operation.replace("getThings", "listThings");
+    let other_path = operation.replace("/api/v2/things", "/api/v2/others");
+    let denied = "[[denied]]\nid = \"none\"\nmethod = \"GET\"\npath = \"/api/v2/things\"\nreason = \"no\"";
+    for twice in [other_id.as_str(), other_path.as_str(), denied, SHAPE] {
+        assert!(Catalog::from_files(&[("a.toml", &whole), ("b.toml", twice)]).is_err(), "{twice}");
+    }
+}
+
+#[test]
+fn a_shape_that_contains_itself_does_not_load() {
+    let nested = "nested = [{ at = \"parent\", holds = \"one\", shape = \"Thing\" }]";
+    refusal(&format!("{}\n{nested}", entry(&[HEAD, BY_QUERY, AS_LIST])));
+}
+
+/// Else the place would be kept as it stands, foreign entities and all.
+#[test]
+fn a_shape_that_keeps_what_it_should_look_into_does_not_load() {
+    let other = SHAPE.replace("Thing", "Other");
+    let nested = "nested = [{ at = \"id\", holds = \"one\", shape = \"Other\" }]";
+    refusal(&format!("{}\n{nested}\n{other}", entry(&[HEAD, BY_QUERY, AS_LIST])));
+}

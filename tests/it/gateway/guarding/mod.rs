@@ -1,0 +1,7 @@
+//! Whatever comes back, a tenant is shown what is its own, or a whole refusal.
+
+mod canned;
+mod entities;
+mod failures;
+mod lies;
+mod shapes;

@@ -1,0 +1,8 @@
+//! Each operation reaches what the tenant owns, and nothing else.
+
+mod conversations;
+mod forms;
+mod identity;
+mod queues;
+mod search;
+mod users;
