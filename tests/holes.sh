@@ -1,0 +1,32 @@
+#!/bin/bash
+# Plants known holes, one at a time, in a copy of the tree, and demands that the non-interference test turns red: a test
+# that cannot fail proves nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export RINGFENCE_TEST_STORE=sqlite
+mkdir -p "$CARGO_TARGET_DIR"
+copy=$(mktemp -d "$CARGO_TARGET_DIR/holes.XXXXXX")
+log=$copy.log
+trap 'rm -rf "$copy" "$log"' EXIT
+git ls-files -z | xargs -0 cp --parents --target-directory="$copy"
+
+holes=0
+for hole in "$PWD"/tests/holes/*.patch; do
+    name=$(basename "$hole" .patch)
+    (cd "$copy" && patch -s -p1 <"$hole")
+    if (cd "$copy" && cargo test --locked --test it gateway::noninterference) >"$log" 2>&1; then
+        echo "hole $name: the test stayed green" >&2
+        exit 1
+    fi
+    if ! grep -q "an answer depends on other divisions' data" "$log"; then
+        echo "hole $name: the test failed, but not for the hole:" >&2
+        tail -n 40 "$log" >&2
+        exit 1
+    fi
+    echo "hole $name: red, as it must be"
+    (cd "$copy" && patch -s -R -p1 <"$hole")
+    holes=$((holes + 1))
+done
+echo "$holes holes planted, $holes found"
