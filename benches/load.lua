@@ -12,6 +12,12 @@ wrk.body = read("BODY_FILE")
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("BEARER")
 
+-- With a pace, each connection rests that many milliseconds between an answer and its next request.
+local pace = tonumber(os.getenv("PACE_MS") or "0")
+if pace > 0 then
+  function delay() return pace end
+end
+
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(

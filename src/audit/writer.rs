@@ -26,8 +26,9 @@ use crate::{
 const BATCH: usize = 1_000;
 /// A writer that had this many to commit is busy: it lets more gather before the next commit.
 const BUSY: usize = 8;
-/// For how long. A commit costs a fixed part, whatever is in it; Genesys takes longer to answer than this.
-const GATHER: Duration = Duration::from_millis(2);
+/// How often it steps back for that: each time, everything else that is ready runs first. A commit costs a fixed part,
+/// whatever is in it.
+const GATHER: usize = 4;
 /// How often the store is asked whether it is back.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 /// After this long without a commit the store is asked whether it is still there.
@@ -114,10 +115,12 @@ impl Writer {
 
     /// Lets more come in: fewer commits carry the same load.
     async fn gather(&mut self, batch: &mut Vec<Entry>) {
-        tokio::time::sleep(GATHER).await;
-        while batch.len() < BATCH {
-            let Ok(entry) = self.receiver.try_recv() else { break };
-            batch.push(entry);
+        for _ in 0..GATHER {
+            tokio::task::yield_now().await;
+            while batch.len() < BATCH {
+                let Ok(entry) = self.receiver.try_recv() else { break };
+                batch.push(entry);
+            }
         }
     }
 

@@ -138,7 +138,8 @@ impl Gateway {
         head.method.as_str().clone_into(&mut record.call.method);
         record.call.path = head.uri.path().chars().take(MAX_RECORDED_PATH).collect();
         let span = request_span(&head, &id);
-        let route = self.route(head, body, &mut record).instrument(span.clone());
+        // Boxed: the future of the whole path is large, and would be copied each time one that holds it moves.
+        let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
         let routed = routed.unwrap_or(Err(Refused::Api(Denial::Failed(Failure::Internal))));
@@ -147,8 +148,8 @@ impl Gateway {
             Err(Refused::Api(denial)) => (denial.code(), answer::denied(&denial, &id)),
             Err(Refused::Login(denial)) => (denial.code(), answer::login_denied(&denial, &id)),
         };
-        let operation = record.operation.as_deref().unwrap_or("none").to_owned();
-        span.record("operation.name", operation.as_str()).record("outcome.code", code);
+        let operation = record.operation.clone().unwrap_or_else(|| Arc::from("none"));
+        span.record("operation.name", &*operation).record("outcome.code", code);
         span.record("http.response.status_code", response.status().as_u16());
         metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
             .increment(1);

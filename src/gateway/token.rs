@@ -3,6 +3,8 @@
 //! A JWT, HS256: the gateway alone verifies it, and an asymmetric check would cost more than the rest of the path. It
 //! names the key and its generation, so that revoking the key ends it at once; no list of tokens is kept.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -39,8 +41,13 @@ pub(super) struct Issued {
     pub(super) expires_in_seconds: i64,
 }
 
+/// How many tokens are known again without another check.
+const REMEMBERED: u64 = 10_000;
+
 /// Issues tokens and tells its own from others.
 pub(super) struct Tokens {
+    // By the SHA-256 of the whole token. What a token says never changes; whether it still counts is asked each time.
+    verified: moka::sync::Cache<[u8; 32], Arc<Claims>>,
     header: Header,
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -58,7 +65,8 @@ impl Tokens {
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["iss"]);
         let encoding = EncodingKey::from_secret(signing_key);
-        Self { header, encoding, decoding: DecodingKey::from_secret(signing_key), validation }
+        let verified = moka::sync::Cache::new(REMEMBERED);
+        Self { verified, header, encoding, decoding: DecodingKey::from_secret(signing_key), validation }
     }
 
     /// Issues a token that ends with its key at the latest.
@@ -77,10 +85,19 @@ impl Tokens {
     }
 
     /// What a token says, if this gateway signed it. Its expiry is not looked at.
-    pub(super) fn verify(&self, token: &str) -> Result<Claims, Unproven> {
+    pub(super) fn verify(&self, token: &str) -> Result<Arc<Claims>, Unproven> {
+        let digest = Sha256::digest(token).into();
+        if let Some(claims) = self.verified.get(&digest) {
+            return Ok(claims);
+        }
         let decoded = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| Unproven::ForeignToken)?;
-        if decoded.header.kid == self.header.kid { Ok(decoded.claims) } else { Err(Unproven::ForeignToken) }
+        if decoded.header.kid != self.header.kid {
+            return Err(Unproven::ForeignToken);
+        }
+        let claims = Arc::new(decoded.claims);
+        self.verified.insert(digest, Arc::clone(&claims));
+        Ok(claims)
     }
 }
 
