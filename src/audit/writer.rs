@@ -24,11 +24,13 @@ use crate::{
 
 /// Entries in one commit.
 const BATCH: usize = 1_000;
-/// A writer that had this many to commit is busy: it lets more gather before the next commit.
-const BUSY: usize = 8;
-/// How often it steps back for that: each time, everything else that is ready runs first. A commit costs a fixed part,
+/// A writer that had this many to commit is busy: it lets more gather before the next commit, which costs a fixed part,
 /// whatever is in it.
-const GATHER: usize = 4;
+const BUSY: usize = 4;
+/// It waits for so many,
+const FULL: usize = 48;
+/// but no longer than this: Genesys takes longer to answer.
+const GATHER: Duration = Duration::from_millis(2);
 /// How often the store is asked whether it is back.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 /// After this long without a commit the store is asked whether it is still there.
@@ -115,13 +117,15 @@ impl Writer {
 
     /// Lets more come in: fewer commits carry the same load.
     async fn gather(&mut self, batch: &mut Vec<Entry>) {
-        for _ in 0..GATHER {
-            tokio::task::yield_now().await;
-            while batch.len() < BATCH {
-                let Ok(entry) = self.receiver.try_recv() else { break };
-                batch.push(entry);
+        let enough = async {
+            while batch.len() < FULL {
+                if self.receiver.recv_many(batch, BATCH).await == 0 {
+                    break;
+                }
             }
-        }
+        };
+        // Cut short, it has lost nothing: what was received is in the batch.
+        let _ = tokio::time::timeout(GATHER, enough).await;
     }
 
     /// Notices a loss when nothing is written, and the store's return.
