@@ -17,6 +17,7 @@ missing() {
     command -v cc >/dev/null || echo gcc
     [ -e /usr/include/stdio.h ] || echo libc6-dev
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || echo postgresql
+    command -v patch >/dev/null || echo patch
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

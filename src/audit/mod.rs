@@ -32,7 +32,7 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
-pub use self::record::{Ended, Record};
+pub use self::record::{Durations, Ended, Record};
 use self::{
     keeper::Keeper,
     writer::{Entry, Writer},

@@ -51,9 +51,25 @@ pub struct Ended {
     /// The length of the answer's body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Microseconds per step of the path.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub steps_us: Vec<(&'static str, u64)>,
+    /// How long its steps took.
+    pub durations_us: Durations,
+}
+
+/// How long the steps of a call took, in microseconds; absent for what it did not come to.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Durations {
+    /// From the sent intent to its commit, beside the exchange with Genesys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
+    /// The exchange with Genesys, waiting for a token included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<u64>,
+    /// The check of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<u64>,
+    /// From the request's head to its answer's head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 impl Record {

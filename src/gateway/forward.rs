@@ -1,5 +1,7 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
+use std::time::Instant;
+
 use tracing::Instrument;
 
 use super::{
@@ -39,7 +41,9 @@ pub(super) async fn forward(
     let committed = record.intend();
     let sent = upstream.send(permit.caller().tenant().account(), request);
     let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));
-    let (committed, answer) = tokio::join!(committed, sent);
+    let ((committed, recorded), (answer, exchanged)) = tokio::join!(timed(committed), timed(sent));
+    record.ended.durations_us.record = Some(recorded);
+    record.ended.durations_us.upstream = Some(exchanged);
     // Without its record there is no answer, whatever came back.
     committed.map_err(|_| Denial::Failed(Failure::NotRecorded))?;
     let answer = answer.map_err(|error| denial(&error))?;
@@ -50,6 +54,18 @@ pub(super) async fn forward(
         .and_then(|id| id.to_str().ok())
         .map(|id| id.chars().take(64).collect());
     Ok(Answer { permit, form, received: answer })
+}
+
+/// What a future makes, and how many microseconds it took.
+async fn timed<T>(work: impl Future<Output = T>) -> (T, u64) {
+    let begun = Instant::now();
+    let made = work.await;
+    (made, microseconds(begun))
+}
+
+/// Microseconds since a moment.
+pub(super) fn microseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn denial(error: &UpstreamError) -> Denial {

@@ -153,6 +153,7 @@ impl Gateway {
         span.record("http.response.status_code", response.status().as_u16());
         metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
             .increment(1);
+        record.ended.durations_us.total = Some(forward::microseconds(started));
         metrics::histogram!("ringfence_request_duration_seconds").record(started.elapsed().as_secs_f64());
         self.close(record, code, response).await
     }
@@ -230,7 +231,9 @@ impl Gateway {
         }
         scoped.permit().confirm(&*self.views()?)?;
         let answer = forward::forward(&parts.upstream, scoped, record).await?;
+        let answered = Instant::now();
         let guarded = guard::guard(&parts.catalog, &parts.neutral_divisions, answer, record)?;
+        record.ended.durations_us.guard = Some(forward::microseconds(answered));
 
         // What was withdrawn while upstream worked is not released.
         let (permit, body) = guarded.into_parts();
