@@ -72,6 +72,8 @@ pub struct Shape {
     pub keep: Vec<String>,
     /// Places where other entities stand.
     pub nested: Vec<Nested>,
+    /// Which of them are shown only when asked for by `expand`.
+    pub expand: Vec<String>,
     /// The fields that are shown of an entity that belongs to foreign divisions too; without them it is foreign.
     pub partial: Option<Vec<String>>,
 }
@@ -109,6 +111,8 @@ pub(super) struct ShapeSource {
     #[serde(default)]
     nested: Vec<NestedSource>,
     #[serde(default)]
+    expand: Vec<String>,
+    #[serde(default)]
     partial: Option<Vec<String>>,
 }
 
@@ -137,6 +141,11 @@ pub(super) fn resolve(
     if let Some(both) = source.nested.iter().find(|nested| source.keep.contains(&nested.at)) {
         return Err(format!("shape `{name}` both keeps and looks into `{}`", both.at));
     }
+    let is_shown =
+        |part: &&String| source.keep.contains(part) || source.nested.iter().any(|nested| nested.at == **part);
+    if let Some(hidden) = source.expand.iter().find(|part| !is_shown(part)) {
+        return Err(format!("shape `{name}` expands `{hidden}`, which it does not show"));
+    }
     let nested = source
         .nested
         .iter()
@@ -149,6 +158,7 @@ pub(super) fn resolve(
         division: source.division.split('.').map(str::to_owned).collect(),
         keep: source.keep.clone(),
         nested,
+        expand: source.expand.clone(),
         partial: source.partial.clone(),
     }))
 }

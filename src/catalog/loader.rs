@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Catalog, Entry, Guarding, Narrowing,
     guarding::{self, ShapeSource},
-    operation::{Denied, Operation},
+    operation::{Denied, Operation, ParameterKind},
 };
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies/operations");
@@ -62,7 +62,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     for (name, text) in files {
         let file: File = toml::from_str(text)
             .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
-        operations.extend(file.operation.into_iter().map(Arc::new));
+        operations.extend(file.operation);
         denied.extend(file.denied.into_iter().map(Arc::new));
         for (name, shape) in file.shape {
             if sources.insert(name.clone(), shape).is_some() {
@@ -75,9 +75,11 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let shape = guarding::resolve(name, &sources, 0).map_err(|why| refused(name, why))?;
         shapes.insert(name.clone(), shape);
     }
-    for operation in &operations {
+    for operation in &mut operations {
+        operation.expand = expand(&operation.guard, &shapes);
         check(operation, &shapes).map_err(|why| refused(&operation.id, why))?;
     }
+    let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
     Ok(Catalog { operations, denied, shapes, routes })
 }
@@ -119,6 +121,16 @@ fn routes(
     Ok(routes)
 }
 
+/// What may be added to an answer, as its shape says.
+fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<String> {
+    match guard {
+        Guarding::List { shape, .. } | Guarding::Entity { shape } => {
+            shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
+        }
+        Guarding::Fields { .. } | Guarding::Own => Vec::new(),
+    }
+}
+
 /// An entry whose halves do not fit together could let an answer through unchecked.
 fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> Result<(), String> {
     if operation.why.trim().is_empty() {
@@ -138,6 +150,10 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
     let mut names = HashSet::new();
     if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {
         return Err(format!("its query parameter `{}` stands there twice", twice.name));
+    }
+    let expands = operation.query.iter().any(|parameter| matches!(parameter.is, ParameterKind::Expand));
+    if expands && operation.expand.is_empty() {
+        return Err("its shape lists nothing that `expand` may add".to_owned());
     }
     Ok(())
 }

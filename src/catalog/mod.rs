@@ -97,7 +97,8 @@ impl Catalog {
             serde_json::json!({
                 "id": operation.id, "method": operation.method, "path": operation.path, "enabled": true,
                 "groups": operation.groups, "narrowing": operation.narrowing, "guard": operation.guard,
-                "query": operation.query, "body": operation.body, "why": operation.why,
+                "query": operation.query, "expand": operation.expand, "body": operation.body,
+                "why": operation.why,
             })
         });
         let denied = self.denied.iter().map(|denied| {

@@ -31,6 +31,9 @@ pub struct Operation {
     /// The model that a body is parsed as; without one, a body is refused.
     #[serde(default)]
     pub body: Option<BodyModel>,
+    /// What `expand` may add, in the query or the body: taken from the shape of the answer.
+    #[serde(skip)]
+    pub expand: Vec<String>,
 }
 
 /// An operation that is refused to every tenant, with the reason that a tenant reads.
@@ -85,11 +88,8 @@ pub enum ParameterKind {
         /// The greatest number of values.
         max: usize,
     },
-    /// Parts to be added to the answer: only those listed bring nothing foreign.
-    Expand {
-        /// The words.
-        values: Vec<String>,
-    },
+    /// Parts to be added to the answer: those that its shape lists.
+    Expand,
 }
 
 /// The models that bodies are parsed as.

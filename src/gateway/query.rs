@@ -35,13 +35,13 @@ impl Query {
 
     fn take(&mut self, name: &str, value: String, operation: &Operation) -> Result<(), Invalid> {
         let kind = kind(name, operation)?;
-        let values = check(name, value, kind)?;
+        let values = check(name, value, kind, operation)?;
         let known = self.0.iter_mut().find(|(other, _)| other == name);
         match (known, kind) {
             (None, _) => self.0.push((name.to_owned(), values)),
             (
                 Some((_, list)),
-                Kind::Divisions | Kind::Declared(ParameterKind::List { .. } | ParameterKind::Expand { .. }),
+                Kind::Divisions | Kind::Declared(ParameterKind::List { .. } | ParameterKind::Expand),
             ) => list.extend(values),
             (Some(_), Kind::Declared(_)) => {
                 let message = format!("The parameter `{name}` stands in the query twice; send it once.");
@@ -127,7 +127,7 @@ fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
     Err(Invalid::new("ringfence.parameter_unknown", message))
 }
 
-fn check(name: &str, value: String, kind: Kind<'_>) -> Result<Vec<String>, Invalid> {
+fn check(name: &str, value: String, kind: Kind<'_>, operation: &Operation) -> Result<Vec<String>, Invalid> {
     let invalid = |expected: String| {
         Invalid::new("ringfence.parameter_invalid", format!("The parameter `{name}` must be {expected}."))
     };
@@ -161,16 +161,22 @@ fn check(name: &str, value: String, kind: Kind<'_>) -> Result<Vec<String>, Inval
             let fits = values.contains(&value);
             if fits { Ok(vec![value]) } else { Err(invalid(format!("one of {}", values.join(", ")))) }
         }
-        Kind::Declared(ParameterKind::Expand { values }) => {
+        Kind::Declared(ParameterKind::Expand) => {
             let asked = split();
-            if asked.iter().all(|asked| values.contains(asked)) {
-                return Ok(asked);
-            }
-            let parts = values.join(", ");
-            let message = format!("`expand` may add {parts}; other parts would bring foreign objects.");
-            Err(Invalid::new("ringfence.expand_refused", message))
+            check_expand(&asked, operation)?;
+            Ok(asked)
         }
     }
+}
+
+/// Parts asked for by `expand`, in the query or in a body.
+pub(super) fn check_expand(asked: &[String], operation: &Operation) -> Result<(), Invalid> {
+    if asked.iter().all(|part| operation.expand.contains(part)) {
+        return Ok(());
+    }
+    let parts = operation.expand.join(", ");
+    let message = format!("`expand` may add {parts}; other parts would bring foreign objects.");
+    Err(Invalid::new("ringfence.expand_refused", message))
 }
 
 fn decode(text: &str) -> Result<String, Invalid> {

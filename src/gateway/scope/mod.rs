@@ -57,16 +57,15 @@ impl Scoped {
 /// Narrows a request to its permit.
 pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Result<Scoped, Denial> {
     let operation = std::sync::Arc::clone(permit.operation());
-    let divisions = permit.divisions();
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter } => {
-            asked.query.set(parameter, divisions.iter().map(ToString::to_string).collect());
+            asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
             (get(&operation, &asked)?, Form::Upstream)
         }
         Narrowing::DivisionPredicate { .. } => {
             let body = match asked.body {
                 Body::Conversations(query) => encode(&conversations::narrow(*query, &permit, record)?)?,
-                Body::Users(search) => encode(&search::narrow(*search, divisions)?)?,
+                Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
                 Body::None => return Err(Denial::Failed(Failure::Internal)),
             };
             (post(&operation.path, body), Form::Upstream)
@@ -81,7 +80,7 @@ pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Re
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let (search, page) = translate::users(&asked.query);
-            let search = search::narrow(search, divisions)?;
+            let search = search::narrow(search, &permit)?;
             (post("/api/v2/users/search", encode(&search)?), Form::Users(page))
         }
         Narrowing::Open { .. } => (get(&operation, &asked)?, Form::Upstream),

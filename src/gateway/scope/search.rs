@@ -3,7 +3,7 @@
 use super::{Invalid, bounded};
 use crate::{
     catalog::{SearchOperator, UserSearchCriteria, UserSearchRequest},
-    model::DivisionId,
+    gateway::{authorize::Permit, query::check_expand},
 };
 
 /// Genesys's name of the field.
@@ -12,22 +12,6 @@ const MAX_PAGE_SIZE: i64 = 100;
 const MAX_PAGE_NUMBER: i64 = 1_000_000;
 const MAX_CRITERIA: usize = 200;
 const MAX_DEPTH: usize = 8;
-/// What may be added to each user: the rest would bring foreign objects.
-const EXPAND: [&str; 13] = [
-    "routingStatus",
-    "presence",
-    "integrationPresence",
-    "profileSkills",
-    "certifications",
-    "skills",
-    "languages",
-    "languagePreference",
-    "employerInfo",
-    "biography",
-    "dateLastLogin",
-    "dateWelcomeSent",
-    "team",
-];
 
 /// What may be searched and sorted by: what is shown of a user and says something about that user alone. Sorted by its
 /// manager or searched by its team, a tenant's own users would tell of other divisions' people.
@@ -58,19 +42,11 @@ const FIELDS: [&str; 24] = [
     "dateWelcomeSent",
 ];
 
-/// Narrows a search to some divisions.
-pub(super) fn narrow(
-    mut search: UserSearchRequest,
-    divisions: &[DivisionId],
-) -> Result<UserSearchRequest, Invalid> {
+/// Narrows a search to a permit.
+pub(super) fn narrow(mut search: UserSearchRequest, permit: &Permit) -> Result<UserSearchRequest, Invalid> {
     bounded("pageSize", search.page_size, MAX_PAGE_SIZE)?;
     bounded("pageNumber", search.page_number, MAX_PAGE_NUMBER)?;
-    if let Some(refused) = search.expand.iter().flatten().find(|part| !EXPAND.contains(&part.as_str())) {
-        let part: String = refused.chars().take(80).collect();
-        let message =
-            format!("`expand` may add {}; `{part}` would bring foreign objects.", EXPAND.join(", "));
-        return Err(Invalid::new("ringfence.expand_refused", message));
-    }
+    check_expand(search.expand.as_deref().unwrap_or_default(), permit.operation())?;
     let theirs = search.query.take().unwrap_or_default();
     let mut count = 0;
     check(&theirs, 0, &mut count)?;
@@ -79,7 +55,7 @@ pub(super) fn narrow(
     let mut criteria = vec![UserSearchCriteria {
         r#type: "TERMS".to_owned(),
         fields: Some(vec![DIVISION.to_owned()]),
-        values: Some(divisions.iter().map(ToString::to_string).collect()),
+        values: Some(permit.divisions().iter().map(ToString::to_string).collect()),
         operator: Some(SearchOperator::And),
         ..UserSearchCriteria::default()
     }];

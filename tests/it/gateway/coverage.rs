@@ -204,6 +204,16 @@ fn a_shape_that_contains_itself_does_not_load() {
     refusal(&format!("{}\n{nested}", entry(&[HEAD, BY_QUERY, AS_LIST])));
 }
 
+#[test]
+fn what_may_be_expanded_is_what_the_shape_shows() {
+    let query = r#"query = [{ name = "expand", is = "expand" }]"#;
+    let text = entry(&[HEAD, query, BY_QUERY, AS_LIST]);
+    let catalog = Catalog::from_files(&[("things.toml", &format!("{text}\nexpand = [\"id\"]"))]).unwrap();
+    assert_eq!(catalog.operations()[0].expand, ["id"]);
+    refusal(&text);
+    refusal(&format!("{text}\nexpand = [\"manager\"]"));
+}
+
 /// Else the place would be kept as it stands, foreign entities and all.
 #[test]
 fn a_shape_that_keeps_what_it_should_look_into_does_not_load() {
