@@ -165,7 +165,7 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
                 return Err(format!("its division parameter `{parameter}` also passes as it is"));
             }
         }
-        (Narrowing::DivisionPredicate { .. }, Guarding::List { .. }) => {
+        (Narrowing::DivisionPredicate, Guarding::List { .. }) => {
             if operation.body.is_none() {
                 return Err("a predicate needs the body's model".to_owned());
             }

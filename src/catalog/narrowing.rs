@@ -11,11 +11,8 @@ pub enum Narrowing {
         /// The parameter's name.
         parameter: String,
     },
-    /// A clause over divisions is put beside the caller's filter, never inside an `or`.
-    DivisionPredicate {
-        /// The body field that the clause is put in.
-        filters: String,
-    },
+    /// A clause over divisions is put beside the caller's filter, never inside an `or`; where, the body's model says.
+    DivisionPredicate,
     /// The entity that an id names must be the tenant's own; another's and a missing one look the same.
     Owned {
         /// Where the id stands.

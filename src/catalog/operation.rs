@@ -106,7 +106,7 @@ impl Operation {
     pub fn resource(&self) -> ResourceKind {
         match &self.narrowing {
             Narrowing::DivisionQuery { .. }
-            | Narrowing::DivisionPredicate { .. }
+            | Narrowing::DivisionPredicate
             | Narrowing::Owned { .. }
             | Narrowing::Translate { .. } => ResourceKind::Division,
             Narrowing::Open { .. } | Narrowing::Own { .. } => ResourceKind::Tenant,

@@ -98,7 +98,7 @@ enum Kind<'o> {
 fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
     let division = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter } => Some(parameter.as_str()),
-        Narrowing::DivisionPredicate { .. }
+        Narrowing::DivisionPredicate
         | Narrowing::Owned { .. }
         | Narrowing::Translate { .. }
         | Narrowing::Open { .. }

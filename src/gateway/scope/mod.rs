@@ -62,7 +62,7 @@ pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Re
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
             (get(&operation, &asked)?, Form::Upstream)
         }
-        Narrowing::DivisionPredicate { .. } => {
+        Narrowing::DivisionPredicate => {
             let body = match asked.body {
                 Body::Conversations(query) => encode(&conversations::narrow(*query, &permit, record)?)?,
                 Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,

@@ -137,7 +137,7 @@ fn an_entry_without_both_halves_does_not_load() {
 fn an_entry_whose_halves_do_not_fit_does_not_load() {
     let owned = r#"narrowing = { way = "owned", place = "path", name = "thingId" }"#;
     let open = r#"narrowing = { way = "open", reason = "nobody's" }"#;
-    let predicate = r#"narrowing = { way = "division_predicate", filters = "query" }"#;
+    let predicate = r#"narrowing = { way = "division_predicate" }"#;
     let own = r#"narrowing = { way = "own", answer = "token" }"#;
     let translate = r#"narrowing = { way = "translate", to = "users_search" }"#;
     let as_entity = r#"guard = { answer = "entity", shape = "Thing" }"#;
