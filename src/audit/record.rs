@@ -42,10 +42,10 @@ pub struct Ended {
     /// Upstream's own correlation id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_correlation_id: Option<String>,
-    /// Foreign items that the guard dropped where upstream could not filter.
+    /// Foreign items that the guard took out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
-    /// Foreign items in an answer that upstream was told to filter.
+    /// Those of them that upstream had been told to leave out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violations: Option<u64>,
     /// The length of the answer's body.

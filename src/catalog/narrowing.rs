@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a request is narrowed; carried out by `gateway::scope`, one file for each way.
+/// How a request is narrowed; carried out by `gateway::scope`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(tag = "way", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Narrowing {

@@ -90,7 +90,7 @@ fn narrow(
     record: &mut Record,
 ) -> Result<Vec<DivisionId>, Denial> {
     if !verdict.errors.is_empty() {
-        tracing::error!(operation = %operation.id, errors = ?verdict.errors, "a policy could not be evaluated");
+        tracing::error!(operation.name = %operation.id, errors = ?verdict.errors, "a policy could not be evaluated");
         return Err(Denial::PolicyFailed);
     }
     if verdict.divisions.is_empty() {

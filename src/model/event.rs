@@ -37,7 +37,7 @@ pub enum EventKind {
     Call,
     /// An operator's change.
     Change,
-    /// An operator's or auditor's search or export of the record.
+    /// An operator's or auditor's search of the record.
     Search,
     /// An operator's request that was refused.
     Refusal,

@@ -1,4 +1,4 @@
-//! People and machines of the BPO.
+//! People and machines of the operating company.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

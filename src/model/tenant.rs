@@ -1,4 +1,4 @@
-//! A client company of the BPO.
+//! Client companies.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
