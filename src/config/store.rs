@@ -31,11 +31,6 @@ impl StoreUrl {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
-
-    /// Whether it names an SQLite file.
-    pub fn is_sqlite(&self) -> bool {
-        self.expose().starts_with(SQLITE)
-    }
 }
 
 impl From<String> for StoreUrl {

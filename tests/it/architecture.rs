@@ -21,11 +21,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("simulator", &[]),
     ("policy", &["model"]),
     ("store", &["model"]),
-    ("upstream", &["clock", "config", "model", "secret"]),
+    ("upstream", &["clock", "model", "secret"]),
     // The catalog says which actions policies may speak of.
-    ("catalog", &["model", "policy"]),
+    ("catalog", &["policy"]),
     ("audit", &["clock", "model", "store"]),
-    ("tenancy", &["clock", "model", "policy", "store"]),
+    ("tenancy", &["model", "policy", "store"]),
     ("operator", &["audit", "catalog", "policy", "store", "tenancy", "upstream"]),
     ("admin", &["operator"]),
     ("gateway", &["audit", "catalog", "policy", "tenancy", "upstream"]),
@@ -60,7 +60,7 @@ const IMPORTERS: &[(&str, &[&str])] = &[
     ("axum", &["admin", "app", "simulator", "web"]),
     ("clap", &["cli", "simulator"]),
     ("figment", &["config"]),
-    ("anyhow", &["admin", "app", "catalog", "cli", "gateway", "simulator", "telemetry", "upstream"]),
+    ("anyhow", &["app", "cli", "simulator", "telemetry", "upstream"]),
 ];
 
 struct Source {

@@ -4,10 +4,10 @@ use std::{fmt::Write, sync::Arc};
 
 use ringfence::{
     catalog::Catalog,
-    policy::{Attributes, Engine, Principal},
+    policy::{Engine, Principal},
 };
 
-use super::{A, division, key, tenant};
+use super::{A, attributes, division, key, tenant};
 
 const GOLDEN: &str = include_str!("matrix.txt");
 
@@ -26,18 +26,8 @@ fn cell(engine: &Arc<Engine>, template: &str, persona: Persona, operation: &str)
     let mut key = key(&tenant);
     key.read_only = persona == Persona::ReadOnlyKey;
     let policies = engine.tenant(&tenant, None).unwrap();
-    let attributes = Attributes {
-        source: None,
-        time: chrono::DateTime::UNIX_EPOCH,
-        page_size: None,
-        interval_seconds: None,
-        ids: Vec::new(),
-        metrics: Vec::new(),
-        group_by: Vec::new(),
-        expand: Vec::new(),
-    };
     let principal = Principal { tenant: &tenant, key: &key };
-    let decision = policies.decide(principal, operation, &[division(A)], &attributes);
+    let decision = policies.decide(principal, operation, &[division(A)], &attributes());
     assert_eq!(decision.errors, Vec::<String>::new());
     let mark = if decision.divisions.is_empty() { "✘" } else { "✔" };
     format!("{mark} {}", decision.policies.join(" ")).trim_end().to_owned()
