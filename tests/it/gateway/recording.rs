@@ -37,7 +37,8 @@ async fn an_allowed_call_leaves_its_intent_and_its_outcome() {
     let outcome = &event["outcome"];
     assert_eq!((&outcome["code"], &outcome["status"]), (&"ok".into(), &200.into()));
     assert_eq!((&outcome["upstream_status"], &outcome["bytes"]), (&200.into(), &answer.text.len().into()));
-    let took = |step: &str| outcome["durations_us"][step].as_u64().unwrap_or_else(|| panic!("{step}: {outcome}"));
+    let took =
+        |step: &str| outcome["durations_us"][step].as_u64().unwrap_or_else(|| panic!("{step}: {outcome}"));
     assert!(took("record") > 0 && took("total") >= took("upstream") + took("guard"), "{outcome}");
     assert!(outcome["upstream_correlation_id"].is_string() && outcome["violations"].is_null(), "{outcome}");
     app.finish().await;
