@@ -66,9 +66,10 @@ pub enum Foreign {
 /// What of an entity a tenant is shown; see `policies/operations/shapes.toml`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shape {
-    /// Where the entity's division stands: field names from the outside in.
-    pub division: Vec<String>,
-    /// Fields that say something about this entity alone.
+    /// Where the entity's division stands: field names from the outside in. A shape without one is a part of the entity
+    /// that it stands in.
+    pub division: Option<Vec<String>>,
+    /// Fields that say something about this entity alone, sorted.
     pub keep: Vec<String>,
     /// Places where other entities stand.
     pub nested: Vec<Nested>,
@@ -76,6 +77,13 @@ pub struct Shape {
     pub expand: Vec<String>,
     /// The fields that are shown of an entity that belongs to foreign divisions too; without them it is foreign.
     pub partial: Option<Vec<String>>,
+}
+
+impl Shape {
+    /// Whether a field stays as it stands.
+    pub fn keeps(&self, field: &str) -> bool {
+        self.keep.binary_search_by(|kept| kept.as_str().cmp(field)).is_ok()
+    }
 }
 
 /// A place inside an entity where other entities stand.
@@ -106,7 +114,8 @@ pub enum Holds {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ShapeSource {
-    division: String,
+    #[serde(default)]
+    division: Option<String>,
     keep: Vec<String>,
     #[serde(default)]
     nested: Vec<NestedSource>,
@@ -154,9 +163,11 @@ pub(super) fn resolve(
             Ok(Nested { at: nested.at.clone(), holds: nested.holds, shape })
         })
         .collect::<Result<_, String>>()?;
+    let mut keep = source.keep.clone();
+    keep.sort_unstable();
     Ok(Arc::new(Shape {
-        division: source.division.split('.').map(str::to_owned).collect(),
-        keep: source.keep.clone(),
+        division: source.division.as_ref().map(|place| place.split('.').map(str::to_owned).collect()),
+        keep,
         nested,
         expand: source.expand.clone(),
         partial: source.partial.clone(),

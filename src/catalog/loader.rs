@@ -142,10 +142,14 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
     }
     check_halves(operation)?;
     match &operation.guard {
-        Guarding::List { shape, .. } | Guarding::Entity { shape } if !shapes.contains_key(shape) => {
-            return Err(format!("its guard names the unknown shape `{shape}`"));
-        }
-        Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => {}
+        Guarding::List { shape, .. } | Guarding::Entity { shape } => match shapes.get(shape) {
+            None => return Err(format!("its guard names the unknown shape `{shape}`")),
+            Some(shaped) if shaped.division.is_none() => {
+                return Err(format!("its guard names the shape `{shape}`, which does not say its division"));
+            }
+            Some(_) => {}
+        },
+        Guarding::Fields { .. } | Guarding::Own => {}
     }
     let mut names = HashSet::new();
     if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::object::{Object, Writer};
+use super::{
+    object::{Object, Writer},
+    scan::{Ids, scan},
+};
 use crate::{
     catalog::{Holds, Nested, Shape},
     model::DivisionId,
@@ -32,16 +35,6 @@ pub(super) enum Judged<'a> {
     Malformed,
 }
 
-/// Where the division ids stand: one, or a list.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Ids<'a> {
-    #[serde(borrow)]
-    One(Cow<'a, str>),
-    #[serde(borrow)]
-    Several(Vec<Cow<'a, str>>),
-}
-
 /// How much of an entity is the tenant's.
 enum Share {
     All,
@@ -51,30 +44,22 @@ enum Share {
 
 /// Judges an entity.
 pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) -> Judged<'a> {
-    let Some(object) = Object::read(json) else { return Judged::Malformed };
     // An entity that does not say its division is nobody's; it must not pass for want of a fence.
-    let Some(ids) = division_ids(&object, &shape.division) else { return Judged::Malformed };
+    let Some(scanned) = scan(json, shape) else { return Judged::Malformed };
     // Only what can be shared has several divisions, and always has a list of them.
-    if matches!(ids, Ids::Several(_)) != shape.partial.is_some() {
+    if matches!(scanned.division, Ids::Several(_)) != shape.partial.is_some() {
         return Judged::Malformed;
     }
-    match share(&ids, divisions) {
-        Share::None => Judged::Foreign,
-        Share::All => Judged::Own(keep(json, &object, shape, divisions)),
-        Share::Part => match &shape.partial {
-            Some(fields) => Judged::Own(Cow::Owned(part(&object, fields))),
-            None => Judged::Foreign,
-        },
+    let share = share(&scanned.division, divisions);
+    if matches!(share, Share::All) && scanned.is_whole {
+        return Judged::Own(Cow::Borrowed(json));
     }
-}
-
-fn division_ids<'a>(object: &Object<'a>, place: &[String]) -> Option<Ids<'a>> {
-    let (name, inner) = place.split_first()?;
-    let value = object.get(name)?;
-    if inner.is_empty() {
-        return serde_json::from_str(value.get()).ok();
+    let Some(object) = Object::read(json) else { return Judged::Malformed };
+    match (share, &shape.partial) {
+        (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions))),
+        (Share::Part, Some(fields)) => Judged::Own(Cow::Owned(part(&object, fields))),
+        (Share::Part, None) | (Share::None, _) => Judged::Foreign,
     }
-    division_ids(&Object::read(value.get())?, inner)
 }
 
 fn share(ids: &Ids<'_>, divisions: Divisions<'_>) -> Share {
@@ -90,15 +75,12 @@ fn share(ids: &Ids<'_>, divisions: Divisions<'_>) -> Share {
     if ids.iter().all(known) { Share::All } else { Share::Part }
 }
 
-/// What the shape keeps. An entity from which nothing is taken keeps its bytes.
-fn keep<'a>(json: &'a str, object: &Object<'a>, shape: &Shape, divisions: Divisions<'_>) -> Cow<'a, str> {
-    let is_kept = |name: &str| shape.keep.iter().any(|kept| kept == name);
-    if object.0.iter().all(|(name, _)| is_kept(name)) {
-        return Cow::Borrowed(json);
-    }
-    let mut out = Writer::with_capacity(json.len());
+/// What the shape keeps of an object; kept fields keep their bytes.
+fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>) -> String {
+    let mut out =
+        Writer::with_capacity(object.0.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum());
     for (name, value) in &object.0 {
-        if is_kept(name) {
+        if shape.keeps(name) {
             out.field(name, value.get());
             continue;
         }
@@ -107,16 +89,22 @@ fn keep<'a>(json: &'a str, object: &Object<'a>, shape: &Shape, divisions: Divisi
             out.field(name, &inner);
         }
     }
-    Cow::Owned(out.finish())
+    out.finish()
 }
 
 /// The tenant's own among nested entities; `None` where nothing of the place stays.
 fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
     // What stands inside was not asked for: it may be of any of the tenant's divisions.
     let divisions = Divisions { narrowed: divisions.granted, ..divisions };
-    let own = |json: &str| match judge(json, &nested.shape, divisions) {
-        Judged::Own(json) => Some(json.into_owned()),
-        Judged::Foreign | Judged::Malformed => None,
+    let own = |json: &str| {
+        // A part is as much the tenant's as the whole that it stands in.
+        if nested.shape.division.is_none() {
+            return Some(keep(&Object::read(json)?, &nested.shape, divisions));
+        }
+        match judge(json, &nested.shape, divisions) {
+            Judged::Own(json) => Some(json.into_owned()),
+            Judged::Foreign | Judged::Malformed => None,
+        }
     };
     match nested.holds {
         Holds::One => own(value.get()),

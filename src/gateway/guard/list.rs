@@ -113,7 +113,7 @@ impl Checked<'_> {
         }
         if let Some(total) = self.total("total") {
             // Counted again from the total: the search's own page size is the same.
-            let pages = (total + page.size - 1) / page.size;
+            let pages = i64::try_from(total.div_ceil(page.size.unsigned_abs().max(1))).unwrap_or(i64::MAX);
             if page.number < pages {
                 link("nextUri", page.number + 1);
             }
@@ -125,7 +125,7 @@ impl Checked<'_> {
     }
 
     /// A count that upstream narrowed; none once it has proved that it did not narrow.
-    fn total(&self, name: &str) -> Option<i64> {
+    fn total(&self, name: &str) -> Option<u64> {
         let told = self.object.get(name)?;
         if self.dropped > 0 { None } else { told.get().parse().ok() }
     }
@@ -136,7 +136,7 @@ impl Checked<'_> {
         let told: Vec<Facet<'_>> = serde_json::from_str(value.get()).map_err(|_| refused())?;
         let kept = told
             .iter()
-            .filter(|facet| facet.dimension.as_ref().is_none_or(|name| facets.dimensions.contains(name)))
+            .filter(|facet| facet.dimension.as_ref().is_some_and(|name| facets.dimensions.contains(name)))
             .map(|facet| serde_json::to_string(facet).map_err(|_| refused()))
             .collect::<Result<Vec<_>, _>>()?;
         out.list(&facets.at, kept.iter().map(String::as_str));

@@ -7,6 +7,7 @@ mod entity;
 mod list;
 mod object;
 mod refusal;
+mod scan;
 
 use bytes::Bytes;
 use http::StatusCode;

@@ -168,3 +168,74 @@ async fn own_neighbours_stay_whatever_the_request_was_narrowed_to() {
     assert_eq!(listed.expect(200)["entities"], json!([shown]));
     app.finish().await;
 }
+
+#[tokio::test]
+async fn parts_of_an_entity_lose_what_names_or_counts_others() {
+    let app = TestApp::start().await;
+    let canned = Canned::start().await;
+    let alpha = canned.tenant(&app).await;
+    let segment = json!({"segmentType": "interact", "queueId": NOBODY});
+    let session = json!({"sessionId": NOBODY, "metrics": [{"name": "tTalk", "value": 1}]});
+    let participant = json!({"participantId": NOBODY, "userId": NOBODY});
+    let evaluation = json!({"evaluationId": NOBODY, "oTotalScore": 7});
+    let conversation = |foreign: bool| {
+        let (mut segment, mut session) = (segment.clone(), session.clone());
+        let (mut participant, mut evaluation) = (participant.clone(), evaluation.clone());
+        if foreign {
+            for field in ["requestedRoutingUserIds", "scoredAgents", "destinationConversationId", "new"] {
+                segment[field] = json!([NOBODY]);
+            }
+            for field in
+                ["proposedAgents", "eligibleAgentCounts", "assignerId", "selectedAgentId", "agentGroups"]
+            {
+                session[field] = json!([7]);
+            }
+            participant["teamId"] = json!(NOBODY);
+            evaluation["evaluatorId"] = json!(NOBODY);
+        }
+        session["segments"] = json!([segment]);
+        participant["sessions"] = json!([session]);
+        json!({
+            "conversationId": NOBODY, "divisionIds": [ALPHA], "participants": [participant], "evaluations": [evaluation],
+        })
+    };
+    canned.says(json!({"conversations": [conversation(true)], "totalHits": 1}).to_string());
+    let shown = alpha.post(DETAILS, &json!({"interval": INTERVAL})).await.expect(200);
+    assert_eq!(shown, json!({"conversations": [conversation(false)], "totalHits": 1}));
+    let whole = conversation(false).to_string();
+    canned.says(format!(r#"{{"conversations":[{whole}]}}"#));
+    let shown = alpha.post(DETAILS, &json!({"interval": INTERVAL})).await;
+    assert_eq!(shown.text, format!(r#"{{"conversations":[{whole}]}}"#), "what is whole keeps its bytes");
+
+    let flow = json!({"id": NOBODY, "name": "another's"});
+    canned.says(
+        json!({
+            "id": NOBODY, "division": {"id": ALPHA}, "mediaSettings": {
+                "callback": {"mode": "AgentFirst", "liveVoiceFlow": flow, "edgeGroup": flow, "site": flow},
+                "email": {"alertingTimeoutSeconds": 30, "allOutboundEmailAddresses": [{"route": flow}]},
+            },
+        })
+        .to_string(),
+    );
+    let queue = alpha.get(&format!("{QUEUES}/{NOBODY}")).await.expect(200);
+    assert_eq!(
+        queue["mediaSettings"],
+        json!({"callback": {"mode": "AgentFirst"}, "email": {"alertingTimeoutSeconds": 30}})
+    );
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_total_that_cannot_be_is_left_out() {
+    let app = TestApp::start().await;
+    let canned = Canned::start().await;
+    let alpha = canned.tenant(&app).await;
+    canned.says(format!(r#"{{"results":[],"total":{}}}"#, i64::MAX));
+    assert_eq!(alpha.get(USERS).await.expect(200)["entities"], json!([]));
+    for total in ["-5", "1.5", "\"7\"", "null", "{}"] {
+        canned.says(format!(r#"{{"results":[],"total":{total}}}"#));
+        let shown = alpha.get(USERS).await.expect(200);
+        assert!(shown.get("total").is_none() && shown.get("pageCount").is_none(), "{shown}");
+    }
+    app.finish().await;
+}

@@ -1,0 +1,147 @@
+//! One look over an entity: where its division stands, and whether anything has to be taken from it.
+//!
+//! Almost every entity is shown as it is. That is found out in one pass, without building anything.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize,
+    de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::object::Object;
+use crate::catalog::{Holds, Nested, Shape};
+
+/// What one look over an entity shows.
+#[derive(Debug)]
+pub(super) struct Scanned<'a> {
+    /// The entity's division, or the divisions of a shared one.
+    pub(super) division: Ids<'a>,
+    /// Everything in it is kept.
+    pub(super) is_whole: bool,
+}
+
+/// Where the division ids stand: one, or a list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Ids<'a> {
+    #[serde(borrow)]
+    One(Cow<'a, str>),
+    #[serde(borrow)]
+    Several(Vec<Cow<'a, str>>),
+}
+
+/// Looks over an entity; `None` where it is none, or does not say its division.
+pub(super) fn scan<'a>(json: &'a str, shape: &Shape) -> Option<Scanned<'a>> {
+    let (field, inner) = shape.division.as_ref()?.split_first()?;
+    let mut division = None;
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let look = Look { shape, division: Some((field, &mut division)) };
+    let is_whole = look.deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    Some(Scanned { division: ids(division?, inner)?, is_whole })
+}
+
+fn ids<'a>(value: &'a RawValue, place: &[String]) -> Option<Ids<'a>> {
+    match place.split_first() {
+        None => serde_json::from_str(value.get()).ok(),
+        Some((name, inner)) => ids(Object::read(value.get())?.get(name)?, inner),
+    }
+}
+
+/// An object that should have a shape.
+struct Look<'l, 'de> {
+    shape: &'l Shape,
+    division: Option<(&'l str, &'l mut Option<&'de RawValue>)>,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> DeserializeSeed<'de> for Look<'_, 'de> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Look<'_, 'de> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<bool, A::Error> {
+        let mut is_whole = true;
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+            if let Some((_, place)) = self.division.as_mut().filter(|(field, _)| *field == name) {
+                // Two divisions, and two readers could each take another one.
+                if place.replace(map.next_value()?).is_some() {
+                    return Err(de::Error::custom("the division stands twice"));
+                }
+                is_whole &= self.shape.keeps(&name);
+            } else if self.shape.keeps(&name) {
+                map.next_value::<IgnoredAny>()?;
+            } else if let Some(part) = self.shape.nested.iter().find(|nested| nested.at == name) {
+                is_whole &= map.next_value_seed(Inside(part))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                is_whole = false;
+            }
+        }
+        Ok(is_whole)
+    }
+}
+
+/// What stands in a nested place. Other entities are judged one by one, parts are looked over.
+struct Inside<'l>(&'l Nested);
+
+impl<'l> Inside<'l> {
+    fn part<'de>(&self) -> Look<'l, 'de> {
+        Look { shape: &self.0.shape, division: None }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Inside<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        if self.0.shape.division.is_some() {
+            IgnoredAny::deserialize(deserializer)?;
+            return Ok(false);
+        }
+        match self.0.holds {
+            Holds::One => self.part().deserialize(deserializer),
+            Holds::List => deserializer.deserialize_seq(self),
+            Holds::Map => deserializer.deserialize_map(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Inside<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("parts of an entity")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
+        let mut is_whole = true;
+        while let Some(item) = items.next_element_seed(self.part())? {
+            is_whole &= item;
+        }
+        Ok(is_whole)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let mut is_whole = true;
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            is_whole &= map.next_value_seed(self.part())?;
+        }
+        Ok(is_whole)
+    }
+}
