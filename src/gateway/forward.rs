@@ -7,7 +7,7 @@ use tracing::Instrument;
 use super::{
     authorize::Permit,
     denial::{Denial, Failure},
-    digest,
+    digest, guard,
     scope::{Form, Scoped},
 };
 use crate::{
@@ -46,7 +46,10 @@ pub(super) async fn forward(
     record.ended.durations_us.upstream = Some(exchanged);
     // Without its record there is no answer, whatever came back.
     committed.map_err(|_| Denial::Failed(Failure::NotRecorded))?;
-    let answer = answer.map_err(|error| denial(&error))?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error), record)),
+    };
     record.ended.upstream_status = Some(answer.status.as_u16());
     record.ended.upstream_correlation_id = answer
         .headers
