@@ -147,5 +147,6 @@ $$;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
 
+-- But for `unknown`: a process that was taken for dead and wakes says how its events really ended.
 CREATE TRIGGER event_outcome_is_append_only BEFORE UPDATE ON event_outcome
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+FOR EACH ROW WHEN (OLD.code <> 'unknown') EXECUTE FUNCTION refuse_update();

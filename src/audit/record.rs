@@ -48,6 +48,9 @@ pub struct Ended {
     /// Those of them that upstream had been told to leave out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violations: Option<u64>,
+    /// Why an answer was shown as one that found nothing; the caller must not learn that something is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<&'static str>,
     /// The length of the answer's body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,

@@ -26,6 +26,9 @@ const API_KEY_HEADER: &str = "x-api-key";
 pub(super) struct Caller {
     key: Arc<Key>,
     tenant: Arc<TenantView>,
+    source: Option<IpAddr>,
+    // A token is the key's of one generation; a key in the clear is not.
+    by_token: bool,
 }
 
 impl Caller {
@@ -35,6 +38,20 @@ impl Caller {
 
     pub(super) fn tenant(&self) -> &Arc<TenantView> {
         &self.tenant
+    }
+
+    /// Whether the credential still proves what it proved, by the key and the tenant as they are now.
+    pub(super) fn confirm(
+        &self,
+        key: &Key,
+        tenant: &TenantView,
+        now: DateTime<Utc>,
+    ) -> Result<(), Credential> {
+        live(key, tenant, now, self.source)?;
+        if self.by_token && key.generation != self.key.generation {
+            return Err(Credential::TokenExpired);
+        }
+        Ok(())
     }
 }
 
@@ -64,7 +81,7 @@ impl Authenticator<'_> {
             return Err(Credential::TokenExpired);
         }
         // A key that changed since ends its tokens; so does revoking, which says so.
-        let caller = self.live(key, tenant)?;
+        let caller = self.caller(key, tenant, true)?;
         if key.generation == claims.generation { Ok(caller) } else { Err(Credential::TokenExpired) }
     }
 
@@ -75,27 +92,35 @@ impl Authenticator<'_> {
         if !self.pepper.verify(credential.whole().expose_secret(), &key.hmac) {
             return Err(Credential::Unproven(Unproven::WrongSecret));
         }
-        self.live(key, tenant)
+        self.caller(key, tenant, false)
     }
 
     /// From here on the secret has proved right, so its holder is told what is wrong.
-    fn live(&self, key: &Arc<Key>, tenant: &Arc<TenantView>) -> Result<Caller, Credential> {
-        if key.revoked_at.is_some() {
-            return Err(Credential::KeyRevoked);
-        }
-        if key.expires_at.is_some_and(|end| end <= self.now) {
-            return Err(Credential::KeyExpired);
-        }
-        if tenant.tenant().suspended {
-            return Err(Credential::TenantSuspended);
-        }
-        let allowed = key.allowed_cidrs.is_empty()
-            || self.source.is_some_and(|source| key.allowed_cidrs.iter().any(|range| range.contains(source)));
-        if !allowed {
-            return Err(Credential::AddressNotAllowed);
-        }
-        Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant) })
+    fn caller(&self, key: &Arc<Key>, tenant: &Arc<TenantView>, by_token: bool) -> Result<Caller, Credential> {
+        live(key, tenant, self.now, self.source)?;
+        Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant), source: self.source, by_token })
     }
+}
+
+/// Whether a key may be used now, and from there.
+fn live(
+    key: &Key,
+    tenant: &TenantView,
+    now: DateTime<Utc>,
+    source: Option<IpAddr>,
+) -> Result<(), Credential> {
+    if key.revoked_at.is_some() {
+        return Err(Credential::KeyRevoked);
+    }
+    if key.expires_at.is_some_and(|end| end <= now) {
+        return Err(Credential::KeyExpired);
+    }
+    if tenant.tenant().suspended {
+        return Err(Credential::TenantSuspended);
+    }
+    let allowed = key.allowed_cidrs.is_empty()
+        || source.is_some_and(|source| key.allowed_cidrs.iter().any(|range| range.contains(source)));
+    if allowed { Ok(()) } else { Err(Credential::AddressNotAllowed) }
 }
 
 /// The one credential of a request.

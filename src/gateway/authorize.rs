@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{
     asked::Asked,
     authenticate::Caller,
@@ -46,19 +48,14 @@ impl Permit {
     }
 
     /// Whether it still holds: asked before anything is sent and before anything is answered.
-    pub(super) fn confirm(&self, views: &Views) -> Result<(), Denial> {
-        let key = self.caller.key();
-        let (now, tenant) = views.key(&key.id).ok_or(Denial::Credential(Credential::KeyRevoked))?;
-        if Arc::ptr_eq(now, key) && Arc::ptr_eq(tenant, self.caller.tenant()) {
+    pub(super) fn confirm(&self, views: &Views, now: DateTime<Utc>) -> Result<(), Denial> {
+        let known = self.caller.key();
+        let (key, tenant) = views.key(&known.id).ok_or(Denial::Credential(Credential::KeyRevoked))?;
+        if Arc::ptr_eq(key, known) && Arc::ptr_eq(tenant, self.caller.tenant()) {
             return Ok(());
         }
-        if now.revoked_at.is_some() {
-            return Err(Denial::Credential(Credential::KeyRevoked));
-        }
-        if tenant.tenant().suspended {
-            return Err(Denial::Credential(Credential::TenantSuspended));
-        }
-        let verdict = tenant.decide(now, &self.operation.id, &self.attributes);
+        self.caller.confirm(key, tenant, now)?;
+        let verdict = tenant.decide(key, &self.operation.id, &self.attributes);
         let holds = |division| verdict.divisions.contains(division);
         let granted = !verdict.divisions.is_empty() && self.verdict.divisions.iter().all(holds);
         if granted { Ok(()) } else { Err(Denial::PermitWithdrawn) }

@@ -160,12 +160,11 @@ pub(super) fn source(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     if trusted.is_empty() || !is_trusted(&peer) {
         return peer;
     }
-    let told: Vec<_> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let told: Vec<_> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
     let mut source = peer;
-    for hop in told.iter().rev().flat_map(|line| line.rsplit(',')) {
+    for hop in told.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
         // Beyond an address that cannot be read, nothing can be believed.
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = address(hop) else { break };
         source = address.to_canonical();
         if !is_trusted(&source) {
             break;
@@ -174,19 +173,26 @@ pub(super) fn source(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     source
 }
 
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(hop).ok()?.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn forwarded_addresses_count_from_the_right_and_only_from_trusted_proxies() {
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let source = |peer: &str, forwarded: &[&str]| {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "127.0.0.0/8".parse().unwrap()];
+        let source_of = |peer: &str, forwarded: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append("x-forwarded-for", value.parse().unwrap());
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(value).unwrap());
             }
             source(peer.parse().unwrap(), &headers, &trusted).to_string()
+        };
+        let source = |peer: &str, forwarded: &[&str]| {
+            source_of(peer, &forwarded.iter().map(|value| value.as_bytes()).collect::<Vec<_>>())
         };
         assert_eq!(
             source("192.0.2.1", &["198.51.100.7"]),
@@ -199,5 +205,9 @@ mod tests {
         assert_eq!(source("10.0.0.1", &["203.0.113.9", "198.51.100.7, 10.0.0.2"]), "198.51.100.7");
         assert_eq!(source("10.0.0.1", &["198.51.100.7, nonsense"]), "10.0.0.1");
         assert_eq!(source("::ffff:10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(source_of("10.0.0.1", &[b"\xff, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(source_of("10.0.0.1", &[b"127.0.0.9", b"\xff, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(source_of("10.0.0.1", &[b"198.51.100.7", b"203.0.113.9, \xff"]), "10.0.0.1");
+        assert_eq!(source_of("10.0.0.1", &[b"198.51.100.7", b"\xff, 127.0.0.9"]), "127.0.0.9");
     }
 }

@@ -7,7 +7,7 @@ use tracing::Instrument;
 use super::{
     authorize::Permit,
     denial::{Denial, Failure},
-    digest,
+    digest, guard,
     scope::{Form, Scoped},
 };
 use crate::{
@@ -30,23 +30,34 @@ impl Answer {
 }
 
 /// Sends a read. The record is committed beside it: whichever takes longer hides the other.
+///
+/// `confirm` is asked again right before anything is sent, and before it is repeated.
 pub(super) async fn forward(
     upstream: &Upstream,
     scoped: Scoped,
     record: &mut Record,
+    confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
 ) -> Result<Answer, Denial> {
     let (permit, request, form) = scoped.into_parts();
     let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
     record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
-    let sent = upstream.send(permit.caller().tenant().account(), request);
+    let holds = || confirm(&permit).is_ok();
+    let sent = upstream.send(permit.caller().tenant().account(), request, &holds);
     let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));
     let ((committed, recorded), (answer, exchanged)) = tokio::join!(timed(committed), timed(sent));
     record.ended.durations_us.record = Some(recorded);
     record.ended.durations_us.upstream = Some(exchanged);
     // Without its record there is no answer, whatever came back.
     committed.map_err(|_| Denial::Failed(Failure::NotRecorded))?;
-    let answer = answer.map_err(|error| denial(&error))?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        // What was withdrawn may be back by now: the call was not made, and is not made after all.
+        Err(UpstreamError::Withdrawn) => {
+            return Err(confirm(&permit).err().unwrap_or(Denial::PermitWithdrawn));
+        }
+        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error), record)),
+    };
     record.ended.upstream_status = Some(answer.status.as_u16());
     record.ended.upstream_correlation_id = answer
         .headers
@@ -75,6 +86,7 @@ fn denial(error: &UpstreamError) -> Denial {
         UpstreamError::TimedOut => Denial::Failed(Failure::UpstreamTimedOut),
         UpstreamError::TooLarge { .. } => Denial::Failed(Failure::AnswerTooLarge),
         UpstreamError::Malformed { why } => Denial::Failed(Failure::AnswerRefused(why.clone())),
+        UpstreamError::Withdrawn => Denial::PermitWithdrawn,
         UpstreamError::Unreachable { .. }
         | UpstreamError::Broken { .. }
         | UpstreamError::Unauthorized { .. } => Denial::Failed(Failure::UpstreamFailed),

@@ -45,6 +45,7 @@ use self::{
     answer::Answered,
     asked::Asked,
     authenticate::Authenticator,
+    authorize::Permit,
     denial::{Denial, Failure},
     oauth::LoginDenial,
     path::CanonicalPath,
@@ -103,6 +104,38 @@ enum Refused {
     Login(LoginDenial),
 }
 
+impl Refused {
+    /// What stopped on our side before, or after, the path itself could say to which surface it came.
+    fn failed(failure: Failure, at_login: bool) -> Self {
+        let denial = Denial::Failed(failure);
+        if at_login { Self::Login(LoginDenial::Denied(denial)) } else { Self::Api(denial) }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Api(denial) => denial.code(),
+            Self::Login(denial) => denial.code(),
+        }
+    }
+
+    fn answer(&self, id: &EventId) -> Answered {
+        match self {
+            Self::Api(denial) => answer::denied(denial, id),
+            Self::Login(denial) => answer::login_denied(denial, id),
+        }
+    }
+
+    /// Whether it is a defect of ours.
+    fn is_internal(&self) -> bool {
+        match self {
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
+                *denial == Denial::Failed(Failure::Internal)
+            }
+            Self::Login(LoginDenial::Malformed(..)) => false,
+        }
+    }
+}
+
 impl<D: Into<Denial>> From<D> for Refused {
     fn from(denial: D) -> Self {
         Self::Api(denial.into())
@@ -128,9 +161,10 @@ impl Gateway {
     /// Answers a request, whatever happens, and sees to its record.
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let started = Instant::now();
+        let at_login = CanonicalPath::read(request.uri().path()).is_ok_and(|path| path.is_login());
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::from(uuid::Uuid::now_v7());
-            return answer::denied(&Denial::Failed(Failure::NotRecorded), &id);
+            return Refused::failed(Failure::NotRecorded, at_login).answer(&id);
         };
         let id = record.id().clone();
         let (head, body) = request.into_parts();
@@ -142,11 +176,12 @@ impl Gateway {
         let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
-        let routed = routed.unwrap_or(Err(Refused::Api(Denial::Failed(Failure::Internal))));
+        let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, at_login)));
+        // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
+        let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
         let (code, response) = match routed {
             Ok(response) => ("ok", response),
-            Err(Refused::Api(denial)) => (denial.code(), answer::denied(&denial, &id)),
-            Err(Refused::Login(denial)) => (denial.code(), answer::login_denied(&denial, &id)),
+            Err(refused) => (refused.code(), refused.answer(&id)),
         };
         let operation = record.operation.clone().unwrap_or_else(|| Arc::from("none"));
         span.record("operation.name", &*operation).record("outcome.code", code);
@@ -155,21 +190,15 @@ impl Gateway {
             .increment(1);
         record.ended.durations_us.total = Some(forward::microseconds(started));
         metrics::histogram!("ringfence_request_duration_seconds").record(started.elapsed().as_secs_f64());
-        self.close(record, code, response).await
-    }
-
-    /// Ends the record; an answer whose intent is not committed yet waits for it.
-    async fn close(&self, mut record: Record, code: &'static str, response: Answered) -> Answered {
-        let id = record.id().clone();
-        let status = response.status();
         record.ended.bytes = response.body().size_hint().exact();
-        if record.is_intended() {
-            record.end(code, status.as_u16());
+        let status = response.status().as_u16();
+        if committed {
+            record.end(code, status);
             return response;
         }
-        match record.refuse(code, status.as_u16()).await {
+        match record.refuse(code, status).await {
             Ok(()) => response,
-            Err(_) => answer::denied(&Denial::Failed(Failure::NotRecorded), &id),
+            Err(_) => Refused::failed(Failure::NotRecorded, at_login).answer(&id),
         }
     }
 
@@ -229,15 +258,16 @@ impl Gateway {
         if !parts.audit.is_available() {
             return Err(Denial::Failed(Failure::NotRecorded).into());
         }
-        scoped.permit().confirm(&*self.views()?)?;
-        let answer = forward::forward(&parts.upstream, scoped, record).await?;
+        let confirm = |permit: &Permit| permit.confirm(&*self.views()?, parts.clock.now());
+        confirm(scoped.permit())?;
+        let answer = forward::forward(&parts.upstream, scoped, record, confirm).await?;
         let answered = Instant::now();
         let guarded = guard::guard(&parts.catalog, &parts.neutral_divisions, answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered));
 
         // What was withdrawn while upstream worked is not released.
         let (permit, body) = guarded.into_parts();
-        permit.confirm(&*self.views()?)?;
+        confirm(&permit)?;
         let mut response = answer::json(StatusCode::OK, record.id(), body);
         answer::name_divisions(&mut response, permit.divisions());
         Ok(response)

@@ -1,7 +1,8 @@
 //! Appending events and outcomes: one statement per table and batch, each database's fastest way.
 //!
 //! Row by row a commit carries a few thousand events a second, this way more than a hundred thousand. Both forms skip
-//! what is there already, so a batch whose commit was in doubt may be sent again.
+//! what is there already, so a batch whose commit was in doubt may be sent again. One thing gives way: the outcome
+//! `unknown` of a process that was taken for dead, to the one that it sends when it wakes.
 
 use std::slice;
 
@@ -55,7 +56,9 @@ impl Append for SqliteConnection {
     async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure> {
         const APPEND: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-            FROM jsonb_each($1) WHERE true ON CONFLICT (event_id) DO NOTHING";
+            FROM jsonb_each($1) WHERE true ON CONFLICT (event_id) DO UPDATE \
+            SET at = excluded.at, code = excluded.code, status = excluded.status, detail = excluded.detail \
+            WHERE event_outcome.code = 'unknown' AND excluded.code <> 'unknown'";
         let rows: Vec<_> = outcomes
             .iter()
             .map(|Outcome { event_id, at, code, status, detail }| (event_id, text(*at), code, status, detail))
@@ -93,7 +96,9 @@ impl Append for PgConnection {
     async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure> {
         const APPEND: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
             SELECT * FROM UNNEST($1::text[], $2::timestamptz[], $3::text[], $4::int[], $5::text[]) \
-            ON CONFLICT (event_id) DO NOTHING";
+            ON CONFLICT (event_id) DO UPDATE \
+            SET at = excluded.at, code = excluded.code, status = excluded.status, detail = excluded.detail \
+            WHERE event_outcome.code = 'unknown' AND excluded.code <> 'unknown'";
         sqlx::query(APPEND)
             .bind(outcomes.iter().map(|outcome| outcome.event_id.as_str()).collect::<Vec<_>>())
             .bind(outcomes.iter().map(|outcome| outcome.at).collect::<Vec<_>>())

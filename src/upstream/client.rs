@@ -227,7 +227,8 @@ impl Counters {
             Err(
                 UpstreamError::TooLarge { .. }
                 | UpstreamError::Malformed { .. }
-                | UpstreamError::Unauthorized { .. },
+                | UpstreamError::Unauthorized { .. }
+                | UpstreamError::Withdrawn,
             ) => &self.refused,
         };
         counter.increment(1);

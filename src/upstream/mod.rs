@@ -82,6 +82,9 @@ pub enum UpstreamError {
         /// Whose token.
         account: String,
     },
+    /// What permitted the call was withdrawn before it, or its repeat, was sent.
+    #[error("the call was withdrawn before it was sent")]
+    Withdrawn,
     /// The answer is not HTTP as promised (compressed though not asked for, …).
     #[error("the answer cannot be read: {why}")]
     Malformed {
@@ -137,20 +140,26 @@ impl Upstream {
     }
 
     /// One exchange with a cached token; a 401 invalidates that token and the call is repeated once.
+    ///
+    /// `confirm` is asked right before each exchange whether the call still holds: waiting for a token takes time.
     pub async fn send(
         &self,
         account: &Arc<ServiceAccount>,
         request: UpstreamRequest,
+        confirm: &(dyn Fn() -> bool + Sync),
     ) -> Result<UpstreamAnswer, UpstreamError> {
+        let confirmed = || if confirm() { Ok(()) } else { Err(UpstreamError::Withdrawn) };
         let Inner { client, broker } = &*self.0;
         let deadline = Instant::now() + TOKEN_WAIT;
         let lease = broker.token(account, deadline).await?;
+        confirmed()?;
         let answer = client.exchange(&account.api_url, lease.secret(), request.clone()).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         if broker.renounce(&lease) {
             let lease = broker.token(account, deadline).await?;
+            confirmed()?;
             let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Ok(answer);

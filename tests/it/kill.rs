@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ringfence::simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Options, Simulator};
+use ringfence::simulator::{ALPHA, BETA, CLIENT_ID, CLIENT_SECRET, Options, Simulator};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -16,6 +16,8 @@ use crate::support::{
 
 const CLIENTS: usize = 24;
 const ANSWERS: usize = 400;
+/// What a client asks for in turn: half of it is data.
+const KINDS: [u16; 8] = [200, 401, 200, 403, 200, 404, 200, LOGIN];
 
 /// The real binary, serving from a configuration.
 struct Server {
@@ -55,9 +57,9 @@ impl Admin {
         let mut outcomes = BTreeMap::new();
         let mut cursor = String::new();
         loop {
-            let url = format!("{}/admin/v1/events?tenant=alpha&limit=500{cursor}", server.operator);
+            let url = format!("{}/admin/v1/events?limit=500{cursor}", server.operator);
             let page = read(self.client.get(url).bearer_auth(&self.token)).await.expect(200);
-            for event in page["events"].as_array().unwrap() {
+            for event in page["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "call") {
                 outcomes.insert(event["id"].as_str().unwrap().to_owned(), event["outcome"].clone());
             }
             let Some(next) = page["next_cursor"].as_str() else { return outcomes };
@@ -66,19 +68,66 @@ impl Admin {
     }
 }
 
-/// Calls until the server is gone, and notes the correlation id of each whole answer.
-#[expect(clippy::disallowed_methods, reason = "tests are clients")]
-async fn load(client: reqwest::Client, url: String, api_key: String, answered: Arc<Mutex<BTreeSet<String>>>) {
-    loop {
-        let Ok(response) = client.get(&url).bearer_auth(&api_key).send().await else { return };
-        let status = response.status();
-        let id = response.headers()["inin-correlation-id"].to_str().unwrap().to_owned();
-        if response.bytes().await.is_err() {
-            return;
+/// What each whole answer was, by correlation id: a call's status, or `LOGIN`.
+type Answered = Arc<Mutex<BTreeMap<String, u16>>>;
+
+/// A login, which is answered 200 too.
+const LOGIN: u16 = 0;
+
+/// A tenant's program.
+#[derive(Clone)]
+struct Load {
+    client: reqwest::Client,
+    gateway: String,
+    key: Value,
+    foreign: String,
+    answered: Answered,
+}
+
+impl Load {
+    /// Calls, is refused and logs in until the server is gone; notes each whole answer.
+    #[expect(clippy::disallowed_methods, reason = "tests are clients")]
+    async fn run(self, first: usize) {
+        for turn in first.. {
+            let kind = KINDS[turn % KINDS.len()];
+            let Ok(response) = self.request(kind).send().await else { return };
+            let status = response.status().as_u16();
+            let id = response.headers()["inin-correlation-id"].to_str().unwrap().to_owned();
+            if response.bytes().await.is_err() {
+                return;
+            }
+            assert_eq!(status, if kind == LOGIN { 200 } else { kind });
+            self.answered.lock().unwrap().insert(id, kind);
         }
-        assert_eq!(status, 200);
-        answered.lock().unwrap().insert(id);
     }
+
+    /// A request that is answered with that status.
+    fn request(&self, kind: u16) -> reqwest::RequestBuilder {
+        let key = |name: &str| self.key[name].as_str().unwrap();
+        let get = |path: &str| self.client.get(format!("{}/api/v2{path}", self.gateway));
+        match kind {
+            LOGIN => self
+                .client
+                .post(format!("{}/oauth/token", self.gateway))
+                .basic_auth(key("client_id"), Some(key("client_secret")))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body("grant_type=client_credentials"),
+            401 => get("/routing/queues"),
+            403 => {
+                self.client.delete(format!("{}/api/v2/tokens/me", self.gateway)).bearer_auth(key("api_key"))
+            }
+            404 => get(&format!("/routing/queues/{}", self.foreign)).bearer_auth(key("api_key")),
+            _ => get("/routing/queues").bearer_auth(key("api_key")),
+        }
+    }
+}
+
+/// A queue of another division than the tenant's.
+fn foreign_queue(simulator: &Simulator) -> String {
+    let facts = simulator.organisation().facts();
+    let divisions = facts["divisions"].as_array().unwrap();
+    let beta = divisions.iter().find(|division| division["id"] == BETA).unwrap();
+    beta["queues"][0].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -103,13 +152,16 @@ async fn a_killed_process_has_recorded_every_answer_that_it_gave() {
         "policy_template": "full-access"});
     admin.post(&server, "/tenants", &tenant).await;
     let key = admin.post(&server, "/tenants/alpha/keys", &json!({"name": "load"})).await;
-    let api_key = key["api_key"].as_str().unwrap();
 
-    let answered = Arc::new(Mutex::new(BTreeSet::new()));
-    let url = format!("{}/api/v2/routing/queues", server.gateway);
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| tokio::spawn(load(client.clone(), url.clone(), api_key.to_owned(), Arc::clone(&answered))))
-        .collect();
+    let answered = Answered::default();
+    let load = Load {
+        client,
+        gateway: server.gateway.clone(),
+        key,
+        foreign: foreign_queue(&simulator),
+        answered: Arc::clone(&answered),
+    };
+    let clients: Vec<_> = (0..CLIENTS).map(|first| tokio::spawn(load.clone().run(first))).collect();
     until("there is load", || (answered.lock().unwrap().len() >= ANSWERS).then_some(())).await;
     server.process.signal("KILL");
     server.process.ended().await;
@@ -120,9 +172,15 @@ async fn a_killed_process_has_recorded_every_answer_that_it_gave() {
     let server = Server::start(config, &directory, "second.json").await;
     let outcomes = admin.outcomes(&server).await;
     let answered = answered.lock().unwrap();
-    let lost: Vec<_> = answered.iter().filter(|id| !outcomes.contains_key(*id)).collect();
+    let kinds: BTreeSet<_> = answered.values().copied().collect();
+    assert_eq!(kinds, KINDS.into_iter().collect(), "every kind of answer was given");
+    let lost: Vec<_> = answered.iter().filter(|(id, _)| !outcomes.contains_key(*id)).collect();
     assert!(lost.is_empty(), "{} of {} answers left no event: {lost:?}", lost.len(), answered.len());
-    for (id, outcome) in outcomes.iter().filter(|(_, outcome)| outcome["code"] != "ok") {
+    // Of a refusal that stops here the outcome is committed with the event.
+    for (id, kind) in answered.iter().filter(|(_, kind)| matches!(kind, 401 | 403)) {
+        assert_eq!(outcomes[id]["status"], *kind, "{id}: {}", outcomes[id]);
+    }
+    for (id, outcome) in outcomes.iter().filter(|(_, outcome)| outcome["status"].is_null()) {
         // Several processes share a PostgreSQL: there a silent one is taken for dead only after half a minute.
         let open = outcome["code"] == "unknown" || outcome.is_null() && !on_sqlite;
         assert!(open || outcome["code"] == "aborted", "{id}: {outcome}");

@@ -25,6 +25,7 @@ use crate::{
     audit::Record,
     catalog::{Catalog, Guarding, Narrowing, Operation},
     model::DivisionId,
+    upstream::UpstreamAnswer,
 };
 
 /// An answer of which everything is the caller's. Made here alone.
@@ -48,6 +49,49 @@ pub(super) fn guard(
     record: &mut Record,
 ) -> Result<Guarded, Denial> {
     let (permit, form, answer) = answer.into_parts();
+    match check(catalog, neutral, &permit, &form, &answer, record) {
+        Ok(body) => Ok(Guarded { permit, body: Bytes::from(body) }),
+        Err(denial) => Err(withhold(permit.operation(), denial, record)),
+    }
+}
+
+/// By id, an answer that cannot be passed on would say that there is something: it is shown as one that found nothing.
+pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Record) -> Denial {
+    let why = match &denial {
+        Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
+        Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
+        Denial::Credential(_)
+        | Denial::OperationUnknown
+        | Denial::OperationDenied(_)
+        | Denial::Invalid(_)
+        | Denial::NotPermitted
+        | Denial::DivisionNotPermitted
+        | Denial::PolicyFailed
+        | Denial::PermitWithdrawn
+        | Denial::NotFound
+        | Denial::UpstreamRefused(_)
+        | Denial::Failed(_) => return denial,
+    };
+    if !is_by_id(operation) {
+        return denial;
+    }
+    tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");
+    record.ended.withheld = Some(why);
+    Denial::NotFound
+}
+
+fn is_by_id(operation: &Operation) -> bool {
+    matches!(operation.narrowing, Narrowing::Owned { .. })
+}
+
+fn check(
+    catalog: &Catalog,
+    neutral: &[DivisionId],
+    permit: &Permit,
+    form: &Form,
+    answer: &UpstreamAnswer,
+    record: &mut Record,
+) -> Result<String, Denial> {
     if answer.status != StatusCode::OK {
         return Err(refusal(permit.operation(), answer.status, &answer.body));
     }
@@ -61,8 +105,8 @@ pub(super) fn guard(
             let foreign = *foreign;
             let rules = list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions };
             let checked = list::check(json, &rules)?;
-            note(&permit, checked.dropped, checked.violations, record);
-            match &form {
+            note(permit, checked.dropped, checked.violations, record);
+            match form {
                 Form::Upstream => checked.write(json, &rules)?,
                 Form::Users(page) => checked.write_users(page),
             }
@@ -83,7 +127,7 @@ pub(super) fn guard(
             .ok_or_else(|| Denial::Failed(Failure::AnswerRefused("the answer is no object".to_owned())))?,
         Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
     };
-    Ok(Guarded { permit, body: Bytes::from(body) })
+    Ok(body)
 }
 
 /// Foreign entities are for auditors and alarms, never for the tenant.
@@ -108,20 +152,28 @@ fn note(permit: &Permit, dropped: u64, violations: u64, record: &mut Record) {
 
 /// What a status other than 200 means to the caller.
 fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
-    let by_id = matches!(operation.narrowing, Narrowing::Owned { .. });
+    let by_id = is_by_id(operation);
     match status {
         // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
         StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
-        StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST if by_id => Denial::NotFound,
+        // Any other refusal but those of the account, its limit and time could tell as much.
+        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+            failure(operation, status)
+        }
+        refused if by_id && refused.is_client_error() => Denial::NotFound,
         StatusCode::BAD_REQUEST => UpstreamRefusal::read(body)
             .map_or(Denial::Failed(Failure::UpstreamFailed), Denial::UpstreamRefused),
-        StatusCode::TOO_MANY_REQUESTS => Denial::Failed(Failure::UpstreamLimited),
-        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => {
-            Denial::Failed(Failure::UpstreamTimedOut)
-        }
+        other => failure(operation, other),
+    }
+}
+
+fn failure(operation: &Operation, status: StatusCode) -> Denial {
+    Denial::Failed(match status {
+        StatusCode::TOO_MANY_REQUESTS => Failure::UpstreamLimited,
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Failure::UpstreamTimedOut,
         other => {
             tracing::warn!(operation.name = %operation.id, status = other.as_u16(), "Genesys refused a call");
-            Denial::Failed(Failure::UpstreamFailed)
+            Failure::UpstreamFailed
         }
-    }
+    })
 }

@@ -38,7 +38,7 @@ async fn an_intent_is_kept_when_it_says_so_and_the_outcome_follows() {
         let outcome = find(&store, &id).await.unwrap().outcome.unwrap();
         assert_eq!(outcome.status, Some(200));
         let detail: Value = serde_json::from_str(&outcome.detail).unwrap();
-        assert_eq!(detail, json!({ "upstream_status": 200, "bytes": 17 }));
+        assert_eq!(detail, json!({ "upstream_status": 200, "bytes": 17, "durations_us": {} }));
         audit.stop().await;
     }
 }

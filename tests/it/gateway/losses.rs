@@ -1,6 +1,7 @@
 //! A gateway that cannot write its record answers nothing, and serves again by itself once it can.
 
 use ringfence::simulator::ALPHA;
+use serde_json::json;
 use sqlx::{Connection, Executor, SqliteConnection};
 
 use super::organisation::{QUEUES, assert_refused, eventually, sent};
@@ -27,7 +28,8 @@ async fn is_lost_and_found_again<Lost>(
         let answer = alpha.get(QUEUES).await;
         assert_refused(&answer, 503, "ringfence.not_recorded");
         assert!(answer.headers.get("retry-after").is_none());
-        assert_eq!(alpha.log_in().await.status, 503);
+        let login = alpha.log_in().await;
+        assert_eq!((login.status.as_u16(), &login.body["error"]), (503, &json!("temporarily_unavailable")));
     }
     let unproven = app.client.get(format!("{}{QUEUES}", app.gateway()));
     assert_refused(&app.send(unproven).await, 503, "ringfence.not_recorded");

@@ -1,15 +1,19 @@
 //! Every call leaves its event: who, what, under which policies, in which divisions, and how it ended.
 
 use reqwest::Method;
-use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA};
+use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, Match, Rule};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sqlx::{Connection, Executor, SqliteConnection};
 
 use super::organisation::{
     DETAILS, QUEUES, SEARCH, USERS, assert_refused, disturb_below, event, eventually, in_flight, only_call,
-    owned,
+    owned, sent,
 };
-use crate::support::app::{TenantClient, TestApp};
+use crate::support::{
+    app::{TenantClient, TestApp},
+    database::TestDatabase,
+};
 
 fn hash(query: &str, body: &str) -> String {
     ringfence::secret::hex(&Sha256::digest(format!("{query}\n{body}")))
@@ -189,6 +193,51 @@ async fn a_key_revoked_in_flight_is_not_answered() {
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let path = format!("/keys/{}/revoke", alpha.client_id);
     is_withdrawn_in_flight(&app, &alpha, &path, None, (401, "ringfence.key_revoked")).await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_that_changes_in_flight_must_still_be_live() {
+    let database = TestDatabase::sqlite();
+    let url = database.url();
+    let app = TestApp::start_on(database, |_| {}).await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    disturb_below(&app, QUEUES, Fault::Latency { ms: 3_000 });
+    for (change, status, code) in [
+        ("allowed_cidrs = '[\"203.0.113.0/24\"]'", 403, "ringfence.address_not_allowed"),
+        ("allowed_cidrs = '[]', expires_at = created_at", 401, "ringfence.key_expired"),
+        ("expires_at = NULL, generation = generation + 1", 401, "ringfence.token_expired"),
+    ] {
+        let key = app.key("alpha", json!({"name": "changing"})).await;
+        let call = in_flight(&app, &key, QUEUES).await;
+        let mut other = SqliteConnection::connect(&url).await.unwrap();
+        let raise = "UPDATE version SET value = value + 1 WHERE id = 1";
+        let change = format!(
+            "BEGIN IMMEDIATE; {raise}; UPDATE tenant_key SET {change}, version = (SELECT value FROM version) \
+             WHERE id = '{}'; COMMIT",
+            key.client_id
+        );
+        other.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(change))).await.unwrap();
+        assert_refused(&call.await.unwrap(), status, code);
+    }
+    assert_eq!(alpha.get(QUEUES).await.status, 200, "another key is not touched");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_revoked_before_a_repeat_is_not_repeated() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    alpha.get(QUEUES).await.expect(200);
+    let below = Match { method: None, path_prefix: Some(QUEUES.to_owned()) };
+    let slow = Rule::new(below.clone(), Fault::Latency { ms: 1_500 }, None);
+    app.simulator
+        .organisation()
+        .set_faults(vec![slow, Rule::new(below, Fault::Status { status: 401, retry_after: None }, None)]);
+    let call = in_flight(&app, &alpha, QUEUES).await;
+    app.admin().post(&format!("/keys/{}/revoke", alpha.client_id), &json!({})).await.expect(200);
+    assert_refused(&call.await.unwrap(), 401, "ringfence.key_revoked");
+    assert_eq!(sent(&app).len(), 1, "nothing was repeated");
     app.finish().await;
 }
 

@@ -1,7 +1,7 @@
 //! Processes and the events they left without an outcome.
 
 use ringfence::{
-    model::{Event, RecordedEvent, StreamId},
+    model::{Event, Outcome, RecordedEvent, StreamId},
     store::{EventFilter, Store},
 };
 
@@ -55,12 +55,19 @@ async fn a_process_that_was_only_asleep_is_looked_at_again() {
         store.append_events(std::slice::from_ref(&early), &[]).await.unwrap();
         assert_eq!(store.close_orphans(&own, at(50), at(51)).await.unwrap(), 1);
 
-        // It wakes: its outcome comes too late and changes nothing, its next event may be orphaned again.
+        // It wakes: its outcome comes late and is the truth, its next event may be orphaned again.
         store.touch_stream(&sleeper, at(60)).await.unwrap();
         let late = event(&sleeper);
-        let outcomes = [outcome(&early, "ok")];
-        store.append_events(std::slice::from_ref(&late), &outcomes).await.unwrap();
-        assert_eq!(code(&store, &early).await.as_deref(), Some("unknown"));
+        let real = outcome(&early, "ok");
+        store.append_events(std::slice::from_ref(&late), std::slice::from_ref(&real)).await.unwrap();
+        let ended = read(&store, &early).await.outcome.unwrap();
+        let whole =
+            |outcome: &Outcome| (outcome.at, outcome.code.clone(), outcome.status, outcome.detail.clone());
+        assert_eq!(whole(&ended), whole(&real));
+        for later in ["aborted", "unknown"] {
+            store.append_events(&[], &[outcome(&early, later)]).await.unwrap();
+            assert_eq!(code(&store, &early).await.as_deref(), Some("ok"), "{later} is no better");
+        }
         assert_eq!(store.close_orphans(&own, at(50), at(70)).await.unwrap(), 0);
         assert_eq!(store.close_orphans(&own, at(90), at(91)).await.unwrap(), 1);
         assert_eq!(code(&store, &late).await.as_deref(), Some("unknown"));

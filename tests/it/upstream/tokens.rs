@@ -1,6 +1,9 @@
 //! One token per service account.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use chrono::TimeDelta;
 use ringfence::{model::ServiceAccount, upstream::UpstreamError};
@@ -20,7 +23,7 @@ async fn the_first_callers_leaving_does_not_stop_the_mint() {
     let house = House::open().await;
     house.genesys.hold();
     let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
-    let first = tokio::spawn(async move { upstream.send(&account, get("/api/v2/token")).await });
+    let first = tokio::spawn(async move { upstream.send(&account, get("/api/v2/token"), &|| true).await });
     house.genesys.login_number(1).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
@@ -96,6 +99,26 @@ async fn a_refused_token_is_replaced_and_the_call_repeated() {
     assert_eq!(tokens, ["Bearer token-1", "Bearer token-1", "Bearer token-2"]);
 }
 
+#[tokio::test]
+async fn what_is_withdrawn_while_a_token_is_awaited_is_not_sent() {
+    let house = House::open().await;
+    let error = house.upstream.send(&house.account, get("/api/v2/token"), &|| false).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
+    assert_eq!((house.genesys.logins(), house.genesys.seen().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_before_the_repeat_is_not_repeated() {
+    let house = House::open().await;
+    house.token().await;
+    house.genesys.revoke_all();
+    let asked = AtomicUsize::new(0);
+    let only_once = || asked.fetch_add(1, Ordering::SeqCst) == 0;
+    let error = house.upstream.send(&house.account, get("/api/v2/token"), &only_once).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
+    assert_eq!((asked.into_inner(), house.genesys.seen().len()), (2, 2));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_with_a_refused_token_mints_one_more() {
     let house = House::open().await;
@@ -110,7 +133,7 @@ async fn a_changed_account_mints_anew() {
     let house = House::open().await;
     assert_eq!(house.token().await, "token-1");
     let changed = Arc::new(ServiceAccount { version: 2, ..(*house.account).clone() });
-    let answer = house.upstream.send(&changed, get("/api/v2/token")).await.unwrap();
+    let answer = house.upstream.send(&changed, get("/api/v2/token"), &|| true).await.unwrap();
     assert_eq!(answer.body, "token-2");
     assert_eq!(house.token().await, "token-1", "each version keeps its own");
 }

@@ -29,8 +29,8 @@ async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let single = format!("{QUEUES}/{}", owned(&app, ALPHA, "queues").first().unwrap());
     for (fault, code, number, by_id) in [
-        (Fault::Malformed, "ringfence.answer_refused", 502, None),
-        (Fault::EmptyBody, "ringfence.answer_refused", 502, None),
+        (Fault::Malformed, "ringfence.answer_refused", 502, Some(("not.found", 404))),
+        (Fault::EmptyBody, "ringfence.answer_refused", 502, Some(("not.found", 404))),
         (Fault::Truncate, "ringfence.upstream_failed", 502, None),
         (Fault::Reset, "ringfence.upstream_failed", 502, None),
         (Fault::Hang, "ringfence.upstream_timed_out", 504, None),
@@ -44,6 +44,10 @@ async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
         (status(404), "not.found", 404, None),
         (status(410), "not.found", 404, None),
         (status(403), "ringfence.upstream_failed", 502, Some(("not.found", 404))),
+        (status(405), "ringfence.upstream_failed", 502, Some(("not.found", 404))),
+        (status(409), "ringfence.upstream_failed", 502, Some(("not.found", 404))),
+        (status(413), "ringfence.upstream_failed", 502, Some(("not.found", 404))),
+        (status(422), "ringfence.upstream_failed", 502, Some(("not.found", 404))),
     ] {
         disturb(&app, fault.clone());
         for path in [QUEUES, USERS, &single] {

@@ -7,10 +7,28 @@ use super::{
     super::organisation::{DETAILS, DIVISIONS, NOBODY, QUEUES, SEARCH, USERS, assert_refused, event},
     canned::Canned,
 };
-use crate::support::app::TestApp;
+use crate::support::app::{Answer, TestApp};
+
+/// To the tenant there is nothing; the record says why.
+async fn assert_withheld(app: &TestApp, answer: &Answer, why: &str) {
+    assert_refused(answer, 404, "not.found");
+    let outcome = &event(app, answer).await["outcome"];
+    assert_eq!((&outcome["code"], &outcome["withheld"]), (&json!("not.found"), &json!(why)), "{outcome}");
+}
 
 #[tokio::test]
-async fn an_entity_without_one_plain_division_is_refused() {
+async fn by_its_id_an_entity_that_is_too_large_is_not_found() {
+    let app = TestApp::start_with(|config| config.gateway.max_answer_bytes = 6_000).await;
+    let canned = Canned::start().await;
+    let alpha = canned.tenant(&app).await;
+    canned.says(json!({"id": NOBODY, "division": {"id": BETA}, "name": "x".repeat(6_000)}).to_string());
+    let answer = alpha.get(&format!("{QUEUES}/{NOBODY}")).await;
+    assert_withheld(&app, &answer, "answer_too_large").await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_entity_without_one_plain_division_is_refused_and_by_its_id_not_found() {
     let app = TestApp::start().await;
     let canned = Canned::start().await;
     let alpha = canned.tenant(&app).await;
@@ -36,7 +54,7 @@ async fn an_entity_without_one_plain_division_is_refused() {
         canned.says(&entity);
         for path in [QUEUES, USERS] {
             let answer = alpha.get(&format!("{path}/{NOBODY}")).await;
-            assert_refused(&answer, 502, "ringfence.answer_refused");
+            assert_withheld(&app, &answer, "answer_refused").await;
         }
         canned.says(format!(r#"{{"entities":[{entity}],"total":1}}"#));
         assert_refused(&alpha.get(QUEUES).await, 502, "ringfence.answer_refused");
@@ -87,7 +105,7 @@ async fn an_answer_of_another_kind_is_refused() {
             assert_refused(&alpha.get(path).await, 502, "ringfence.answer_refused");
         }
         let answer = alpha.get(&format!("{QUEUES}/{NOBODY}")).await;
-        assert_refused(&answer, 502, "ringfence.answer_refused");
+        assert_withheld(&app, &answer, "answer_refused").await;
     }
     for collection in ["null", "{}", "7", "[7]", "[[]]", "[null]"] {
         canned.says(format!(r#"{{"entities":{collection},"results":{collection}}}"#));
