@@ -39,7 +39,7 @@ pub struct ConversationQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paging: Option<Paging>,
 
-    // Forms that tutorials teach and Genesys does not know; translated by `gateway::scope`, never sent.
+    // Forms that tutorials teach and Genesys does not know; translated by `gateway::asked`, never sent.
     /// The divisions wanted.
     #[serde(default, skip_serializing, alias = "division_ids")]
     pub division_ids: Option<Vec<String>>,

@@ -19,7 +19,7 @@ pub use body::{
 pub use guarding::{Facets, Foreign, Guarding, Holds, Nested, Shape};
 pub use loader::CatalogError;
 pub use narrowing::{Narrowing, OwnAnswer, Place, Translation};
-pub use operation::{BodyModel, Denied, Operation, Parameter, ParameterKind};
+pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
 
 use crate::policy::PolicyAction;
 
@@ -97,7 +97,7 @@ impl Catalog {
             serde_json::json!({
                 "id": operation.id, "method": operation.method, "path": operation.path, "enabled": true,
                 "groups": operation.groups, "narrowing": operation.narrowing, "guard": operation.guard,
-                "query": operation.query, "expand": operation.expand, "body": operation.body,
+                "query": operation.query, "expand": operation.expand, "body": operation.body, "dimensions": operation.dimensions,
                 "why": operation.why,
             })
         });

@@ -31,9 +31,28 @@ pub struct Operation {
     /// The model that a body is parsed as; without one, a body is refused.
     #[serde(default)]
     pub body: Option<BodyModel>,
+    /// The dimensions that the predicates of a details query may name.
+    #[serde(default)]
+    pub dimensions: Dimensions,
     /// What `expand` may add, in the query or the body: taken from the shape of the answer.
     #[serde(skip)]
     pub expand: Vec<String>,
+}
+
+/// Dimensions that predicates may name, by the kind of filter they stand in; what is not listed is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Dimensions {
+    /// Of conversations.
+    pub conversation_filters: Vec<String>,
+    /// Of segments.
+    pub segment_filters: Vec<String>,
+    /// Of evaluations.
+    pub evaluation_filters: Vec<String>,
+    /// Of surveys.
+    pub survey_filters: Vec<String>,
+    /// Of resolutions.
+    pub resolution_filters: Vec<String>,
 }
 
 /// An operation that is refused to every tenant, with the reason that a tenant reads.

@@ -8,9 +8,15 @@ use http::HeaderMap;
 
 use super::{body, denial::Invalid, query::Query};
 use crate::{
-    catalog::{BodyModel, ConversationQuery, Filter, Narrowing, Operation, UserSearchRequest},
+    catalog::{
+        BodyModel, ConversationQuery, Filter, Narrowing, Operation, Paging, Predicate, UserSearchCriteria,
+        UserSearchRequest,
+    },
     policy::Attributes,
 };
+
+/// Genesys's own default of the list of users.
+pub(super) const USERS_PAGE_SIZE: i64 = 25;
 
 /// A request, parsed.
 #[derive(Debug, Clone)]
@@ -21,6 +27,8 @@ pub(super) struct Asked {
     pub(super) query: Query,
     /// The body.
     pub(super) body: Body,
+    /// Old forms that were translated, for the event.
+    pub(super) notes: Vec<String>,
 }
 
 /// A body, as the operation's model.
@@ -43,10 +51,13 @@ impl Asked {
         headers: &HeaderMap,
         bytes: &Bytes,
     ) -> Result<Self, Invalid> {
-        let query = Query::read(query, operation)?;
+        let mut query = Query::read(query, operation)?;
+        let mut notes = Vec::new();
         let body = match operation.body {
             Some(BodyModel::ConversationQuery) => {
-                Body::Conversations(Box::new(conversations(headers, bytes)?))
+                let mut asked = conversations(headers, bytes)?;
+                notes = translate(&mut asked)?;
+                Body::Conversations(Box::new(asked))
             }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
             None if bytes.is_empty() => Body::None,
@@ -54,7 +65,11 @@ impl Asked {
                 return Err(Invalid::new("ringfence.body_unexpected", "This operation takes no body."));
             }
         };
-        Ok(Self { parameters, query, body })
+        // The search that it becomes always says a size: policies are told it.
+        if matches!(operation.narrowing, Narrowing::Translate { .. }) && query.one("pageSize").is_none() {
+            query.set("pageSize", vec![USERS_PAGE_SIZE.to_string()]);
+        }
+        Ok(Self { parameters, query, body, notes })
     }
 
     /// The divisions that the request names where the operation takes divisions; `None` where it names none.
@@ -90,16 +105,36 @@ impl Asked {
             Body::Conversations(query) => {
                 attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
                 attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
-                let metrics =
-                    filters(query).flat_map(predicates).filter_map(|predicate| predicate.metric.clone());
-                attributes.metrics.extend(metrics);
+                let facets = || query.aggregations.iter().flatten();
+                let named = || filters(query).flat_map(predicates);
+                attributes.metrics.extend(named().filter_map(|predicate| predicate.metric.clone()));
+                attributes.metrics.extend(facets().filter_map(|facet| facet.metric.clone()));
+                attributes.group_by.extend(facets().filter_map(|facet| facet.dimension.clone()));
+                let by_id = named().filter(|predicate| names_an_id(predicate));
+                attributes.ids.extend(by_id.filter_map(|predicate| predicate.value.clone()));
             }
             Body::Users(search) => {
                 attributes.page_size = search.page_size;
                 attributes.expand = search.expand.clone().unwrap_or_default();
+                searched_ids(search.query.as_deref().unwrap_or_default(), &mut attributes.ids);
             }
         }
         attributes
+    }
+}
+
+/// Divisions aside.
+fn names_an_id(predicate: &Predicate) -> bool {
+    matches!(predicate.dimension.as_deref(), Some("conversationId" | "userId" | "queueId"))
+}
+
+/// The ids that a search asks for, in groups too: parsing has bounded how deep they are.
+fn searched_ids(criteria: &[UserSearchCriteria], ids: &mut Vec<String>) {
+    for one in criteria {
+        if one.fields.iter().flatten().any(|field| field == "id") {
+            ids.extend(one.value.iter().chain(one.values.iter().flatten()).cloned());
+        }
+        searched_ids(one.group.as_deref().unwrap_or_default(), ids);
     }
 }
 
@@ -118,7 +153,7 @@ pub(super) fn filters(query: &ConversationQuery) -> impl Iterator<Item = &Filter
 }
 
 /// All predicates of a filter, of both levels.
-pub(super) fn predicates(filter: &Filter) -> impl Iterator<Item = &crate::catalog::Predicate> {
+pub(super) fn predicates(filter: &Filter) -> impl Iterator<Item = &Predicate> {
     let inner = filter.clauses.iter().flatten().flat_map(|clause| &clause.predicates);
     filter.predicates.iter().flatten().chain(inner)
 }
@@ -146,4 +181,40 @@ fn conversations(headers: &HeaderMap, bytes: &Bytes) -> Result<ConversationQuery
         )),
         Some(_) | None => Ok(query),
     }
+}
+
+/// The forms that tutorials teach, put into Genesys's own before policies see them; what was translated.
+///
+/// The divisions named stay where they are: the permit is made from them, and they are never sent.
+fn translate(query: &mut ConversationQuery) -> Result<Vec<String>, Invalid> {
+    let mut notes = Vec::new();
+    let mut note = |old: &str, new: &str| notes.push(format!("`{old}` is deprecated: use {new}"));
+    if query.division_ids.is_some() {
+        note("divisionIds", "a predicate over `divisionId` in `conversationFilters`");
+    }
+    match (query.date_from.take(), query.date_to.take()) {
+        (Some(from), Some(to)) if query.interval.is_none() => {
+            query.interval = Some(format!("{from}/{to}"));
+            note("date_from", "`interval`");
+        }
+        (None, None) => {}
+        _ => {
+            let message = "Send `interval` as `start/end`; the deprecated `date_from` and `date_to` go together, without it.";
+            return Err(Invalid::new("ringfence.body_invalid", message));
+        }
+    }
+    if let Some(page_size) = query.size.take() {
+        if query.paging.is_some() {
+            return Err(Invalid::new(
+                "ringfence.body_invalid",
+                "Send `paging` or the deprecated `size`, not both.",
+            ));
+        }
+        query.paging = Some(Paging { page_size, page_number: 1 });
+        note("size", "`paging`");
+    }
+    if query.view.take().is_some() {
+        note("view", "no view: it means nothing here");
+    }
+    Ok(notes)
 }

@@ -1,9 +1,8 @@
-//! The conversation details query: its filters get one more element, its old-fashioned forms are translated.
+//! The conversation details query: its filters get one more element.
 
-use super::{Denial, Invalid, bounded, filter};
+use super::{Denial, Invalid, bounded, dimensions, filter};
 use crate::{
-    audit::Record,
-    catalog::{ConversationQuery, Guarding, Paging, Predicate},
+    catalog::{ConversationQuery, Guarding, Predicate},
     gateway::{
         asked::{filters, interval_seconds, predicates},
         authorize::Permit,
@@ -20,50 +19,12 @@ const MAX_FACETS: usize = 20;
 const NO_DIVISION: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Narrows a query to a permit.
-pub(super) fn narrow(
-    mut query: ConversationQuery,
-    permit: &Permit,
-    record: &mut Record,
-) -> Result<ConversationQuery, Denial> {
-    translate(&mut query, record)?;
+pub(super) fn narrow(mut query: ConversationQuery, permit: &Permit) -> Result<ConversationQuery, Denial> {
     check(&query, permit)?;
     hide_foreign(&mut query, permit.granted())?;
     let narrowed = filter::narrow_list(query.conversation_filters.take(), permit.divisions());
     query.conversation_filters = Some(narrowed.map_err(unnarrowable)?);
     Ok(query)
-}
-
-/// The forms that tutorials teach, put into Genesys's own.
-fn translate(query: &mut ConversationQuery, record: &mut Record) -> Result<(), Invalid> {
-    let mut note = |old: &str, new: &str| record.call.notes.push(format!("`{old}` is deprecated: use {new}"));
-    if query.division_ids.take().is_some() {
-        note("divisionIds", "a predicate over `divisionId` in `conversationFilters`");
-    }
-    match (query.date_from.take(), query.date_to.take()) {
-        (Some(from), Some(to)) if query.interval.is_none() => {
-            query.interval = Some(format!("{from}/{to}"));
-            note("date_from", "`interval`");
-        }
-        (None, None) => {}
-        _ => {
-            let message = "Send `interval` as `start/end`; the deprecated `date_from` and `date_to` go together, without it.";
-            return Err(Invalid::new("ringfence.body_invalid", message));
-        }
-    }
-    if let Some(page_size) = query.size.take() {
-        if query.paging.is_some() {
-            return Err(Invalid::new(
-                "ringfence.body_invalid",
-                "Send `paging` or the deprecated `size`, not both.",
-            ));
-        }
-        query.paging = Some(Paging { page_size, page_number: 1 });
-        note("size", "`paging`");
-    }
-    if query.view.take().is_some() {
-        note("view", "no view: it means nothing here");
-    }
-    Ok(())
 }
 
 /// What Genesys bounds, and what would show other divisions' part of a shared conversation.
@@ -94,8 +55,11 @@ fn check(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
     if total > filter::MAX_PREDICATES {
         return Err(unnarrowable(filter::Unnarrowable::TooLarge));
     }
+    dimensions::check(query, &permit.operation().dimensions)?;
     check_facets(query, permit)
 }
+
+/// A facet over a metric would sum up what a stub does not show.
 
 fn check_facets(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
     let asked = query.aggregations.as_deref().unwrap_or_default();
@@ -103,12 +67,13 @@ fn check_facets(query: &ConversationQuery, permit: &Permit) -> Result<(), Invali
         Guarding::List { facets: Some(facets), .. } => facets.dimensions.as_slice(),
         Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => &[],
     };
-    let refused = asked
-        .iter()
-        .any(|facet| facet.dimension.as_ref().is_some_and(|dimension| !allowed.contains(dimension)));
+    let refused = asked.iter().any(|facet| {
+        let counts = facet.dimension.as_ref().is_some_and(|dimension| allowed.contains(dimension));
+        !counts || facet.metric.is_some() || facet.ranges.is_some()
+    });
     if refused || asked.len() > MAX_FACETS {
         let message = format!(
-            "`aggregations` may count by {} (at most {MAX_FACETS} of them); others would show values of other divisions.",
+            "`aggregations` may count by {} (at most {MAX_FACETS} of them), without `metric` and `ranges`; else they would show values of other divisions.",
             allowed.join(", ")
         );
         return Err(Invalid::new("ringfence.aggregation_refused", message));

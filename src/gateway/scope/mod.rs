@@ -4,6 +4,7 @@
 //! its declared parameters, the body from its model. Nothing of the caller's text is patched or passed on.
 
 mod conversations;
+mod dimensions;
 pub mod filter;
 mod search;
 mod translate;
@@ -56,6 +57,7 @@ impl Scoped {
 
 /// Narrows a request to its permit.
 pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Result<Scoped, Denial> {
+    record.call.notes.append(&mut asked.notes);
     let operation = std::sync::Arc::clone(permit.operation());
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter } => {
@@ -64,7 +66,7 @@ pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Re
         }
         Narrowing::DivisionPredicate => {
             let body = match asked.body {
-                Body::Conversations(query) => encode(&conversations::narrow(*query, &permit, record)?)?,
+                Body::Conversations(query) => encode(&conversations::narrow(*query, &permit)?)?,
                 Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
                 Body::None => return Err(Denial::Failed(Failure::Internal)),
             };

@@ -42,6 +42,25 @@ const FIELDS: [&str; 24] = [
     "dateWelcomeSent",
 ];
 
+/// How a field may be compared. Not among them: `QUERY_STRING`, a language of its own that can name any field, and
+/// `REGEX`.
+const TYPES: [&str; 12] = [
+    "EXACT",
+    "STARTS_WITH",
+    "CONTAINS",
+    "TERM",
+    "TERMS",
+    "REQUIRED_FIELDS",
+    MATCH_ALL,
+    "RANGE",
+    "LESS_THAN",
+    "LESS_THAN_EQUAL_TO",
+    "GREATER_THAN",
+    "GREATER_THAN_EQUAL_TO",
+];
+/// Looks at no field.
+const MATCH_ALL: &str = "MATCH_ALL";
+
 /// Narrows a search to a permit.
 pub(super) fn narrow(mut search: UserSearchRequest, permit: &Permit) -> Result<UserSearchRequest, Invalid> {
     bounded("pageSize", search.page_size, MAX_PAGE_SIZE)?;
@@ -52,6 +71,8 @@ pub(super) fn narrow(mut search: UserSearchRequest, permit: &Permit) -> Result<U
     check(&theirs, 0, &mut count)?;
     let sorted = search.sort.iter().flatten().filter_map(|sort| sort.sort_by.as_deref());
     search.sort_by.as_deref().into_iter().chain(sorted).try_for_each(searchable)?;
+    let orders = search.sort.iter().flatten().filter_map(|sort| sort.sort_order.as_deref());
+    search.sort_order.as_deref().into_iter().chain(orders).try_for_each(check_order)?;
     let mut criteria = vec![UserSearchCriteria {
         r#type: "TERMS".to_owned(),
         fields: Some(vec![DIVISION.to_owned()]),
@@ -78,11 +99,36 @@ fn check(criteria: &[UserSearchCriteria], depth: usize, count: &mut usize) -> Re
             format!("The search has more than {MAX_CRITERIA} conditions, or groups deeper than {MAX_DEPTH}.");
         return Err(Invalid::new("ringfence.filter_refused", message));
     }
-    criteria.iter().flat_map(|one| one.fields.iter().flatten()).try_for_each(|field| searchable(field))?;
+    criteria.iter().try_for_each(check_one)?;
     criteria
         .iter()
         .filter_map(|one| one.group.as_deref())
         .try_for_each(|group| check(group, depth + 1, count))
+}
+
+/// A condition without fields would look at all of them, hidden ones too.
+fn check_one(one: &UserSearchCriteria) -> Result<(), Invalid> {
+    if !TYPES.contains(&one.r#type.as_str()) {
+        let message = format!("A condition's `type` is one of {}.", TYPES.join(", "));
+        return Err(Invalid::new("ringfence.filter_refused", message));
+    }
+    let fields = one.fields.as_deref().unwrap_or_default();
+    let has_group = one.group.as_ref().is_some_and(|group| !group.is_empty());
+    let has_value =
+        one.value.is_some() || one.values.is_some() || one.start_value.is_some() || one.end_value.is_some();
+    if fields.is_empty() && one.r#type != MATCH_ALL && (has_value || !has_group) {
+        let message = format!("A condition names the `fields` it looks at, of these: {}.", FIELDS.join(", "));
+        return Err(Invalid::new("ringfence.filter_refused", message));
+    }
+    fields.iter().try_for_each(|field| searchable(field))
+}
+
+/// By score, words would be weighed by how often they stand in the whole organisation.
+fn check_order(order: &str) -> Result<(), Invalid> {
+    match order {
+        "ASC" | "DESC" => Ok(()),
+        _ => Err(Invalid::new("ringfence.filter_refused", "`sortOrder` is `ASC` or `DESC`.")),
+    }
 }
 
 /// A part of a field, as `addresses.address`, counts as its field.

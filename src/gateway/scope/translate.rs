@@ -2,11 +2,8 @@
 
 use crate::{
     catalog::{SearchOperator, UserSearchCriteria, UserSearchRequest},
-    gateway::query::Query,
+    gateway::{asked::USERS_PAGE_SIZE, query::Query},
 };
-
-/// Genesys's own default.
-const PAGE_SIZE: i64 = 25;
 
 /// The page that was asked for: what its links are made from.
 #[derive(Debug)]
@@ -30,7 +27,7 @@ impl UsersPage {
 pub(super) fn users(query: &Query) -> (UserSearchRequest, UsersPage) {
     let number = |name, default| query.one(name).and_then(|value| value.parse().ok()).unwrap_or(default);
     let page = UsersPage {
-        size: number("pageSize", PAGE_SIZE),
+        size: number("pageSize", USERS_PAGE_SIZE),
         number: number("pageNumber", 1),
         query: query.clone(),
     };

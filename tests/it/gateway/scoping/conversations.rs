@@ -209,6 +209,70 @@ async fn aggregations_count_what_tells_nothing_of_others() {
     app.finish().await;
 }
 
+/// Their sums would be read out of stubs.
+#[tokio::test]
+async fn facets_over_metrics_and_ranges_are_refused() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let ranges = json!([{"gte": 0, "lt": 1_000}]);
+    for facet in [
+        json!({"type": "numericRange", "metric": "tTalk", "ranges": ranges}),
+        json!({"type": "numericRange", "metric": "tTalk"}),
+        json!({"type": "termFrequency", "dimension": "mediaType", "metric": "tTalk"}),
+        json!({"type": "termFrequency", "dimension": "mediaType", "ranges": ranges}),
+        json!({"type": "termFrequency"}),
+    ] {
+        let query = question(&json!({"aggregations": [facet]}), 1);
+        assert_refused(&alpha.post(DETAILS, &query).await, 400, "ringfence.aggregation_refused");
+    }
+    assert_eq!(sent(&app), []);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn predicates_are_over_listed_dimensions_in_their_one_spelling() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let by = |dimension: &str| json!({"dimension": dimension, "value": "x"});
+    let property =
+        |name: &str| json!({"type": "property", "property": name, "propertyType": "string", "value": "x"});
+    let long = "x".repeat(200);
+    for (kind, predicate) in [
+        ("conversationFilters", by("accessAttribute")),
+        ("conversationFilters", by("DivisionId")),
+        ("conversationFilters", by("divisionId ")),
+        ("conversationFilters", by("mediaType")),
+        ("conversationFilters", by(&long)),
+        ("conversationFilters", property("divisionId")),
+        ("segmentFilters", by("divisionId")),
+        ("segmentFilters", by("scoredAgentId")),
+        ("segmentFilters", by("monitoredParticipantId")),
+        ("segmentFilters", by("destinationConversationId")),
+        ("segmentFilters", by("teamId")),
+        ("segmentFilters", by("groupId")),
+        ("segmentFilters", property("DIVISIONID")),
+        ("segmentFilters", property("anything")),
+        ("segmentFilters", json!({"dimension": "mediaType", "property": "divisionId", "value": "voice"})),
+        ("segmentFilters", json!({"type": "metric", "metric": "t-Talk", "range": {"gt": 1}})),
+        ("segmentFilters", json!({"metric": "tTalk", "dimension": "mediaType", "range": {"gt": 1}})),
+        ("segmentFilters", json!({"value": "x"})),
+        ("evaluationFilters", by("evaluatorId")),
+        ("surveyFilters", by("evaluationId")),
+        ("resolutionFilters", by("queueId")),
+    ] {
+        for filter in [
+            json!({"type": "and", "predicates": [predicate]}),
+            json!({"type": "or", "clauses": [{"type": "and", "predicates": [predicate]}]}),
+        ] {
+            let answer = alpha.post(DETAILS, &question(&json!({kind: [filter]}), 1)).await;
+            assert_refused(&answer, 400, "ringfence.filter_refused");
+            assert!(answer.text.contains(kind) && !answer.text.contains(&long), "{answer:?}");
+        }
+    }
+    assert_eq!(sent(&app), []);
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn an_order_by_segments_is_refused() {
     let app = TestApp::start().await;

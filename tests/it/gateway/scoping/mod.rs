@@ -3,6 +3,7 @@
 mod conversations;
 mod forms;
 mod identity;
+mod policies;
 mod queues;
 mod search;
 mod users;

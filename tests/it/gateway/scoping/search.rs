@@ -112,7 +112,7 @@ async fn pages_of_a_search_have_no_opaque_continuation() {
 async fn the_callers_criteria_are_one_group_beside_the_division() {
     let app = TestApp::start().await;
     let pair = app.tenant("pair", &[ALPHA, BETA]).await;
-    let theirs = json!([{"type": "MATCH_ALL", "operator": "OR"}, {"type": "QUERY_STRING", "value": "x", "operator": "NOT"}]);
+    let theirs = json!([{"type": "MATCH_ALL", "operator": "OR"}, {"type": "TERM", "fields": ["name"], "value": "x", "operator": "NOT"}]);
     let answer = pair.post(SEARCH, &json!({"query": theirs})).await;
     assert_eq!(answer.headers["ringfence-divisions"], format!("{ALPHA},{BETA}"));
     let (call, body) = only_call(&app);
@@ -140,6 +140,37 @@ async fn hidden_fields_can_neither_be_searched_nor_sorted_by() {
         assert_refused(&answer, 400, "ringfence.filter_refused");
     }
     assert_eq!(sent(&app), []);
+    app.finish().await;
+}
+
+/// Without fields, a condition would look at all of them; a query string and a score know the whole organisation.
+#[tokio::test]
+async fn a_condition_names_the_fields_it_looks_at_in_a_type_that_has_no_language_of_its_own() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let query = |one: Value| json!({"query": [one]});
+    let inner = json!({"type": "CONTAINS", "fields": ["name"], "value": "a"});
+    for search in [
+        query(json!({"type": "EXACT", "value": "a"})),
+        query(json!({"type": "TERM", "fields": [], "value": "a"})),
+        query(json!({"type": "CONTAINS", "group": [], "value": "a"})),
+        query(json!({"type": "CONTAINS", "group": [inner], "value": "a"})),
+        query(json!({"type": "EXACT", "group": [inner, {"type": "TERMS", "values": ["a"]}]})),
+        query(json!({"type": "REQUIRED_FIELDS"})),
+        query(json!({"type": "QUERY_STRING", "value": "manager.id:0*"})),
+        query(json!({"type": "QUERY_STRING", "fields": ["name"], "value": "manager.id:0*"})),
+        query(json!({"type": "REGEX", "fields": ["name"], "value": ".*"})),
+        query(json!({"type": "exact", "fields": ["name"], "value": "a"})),
+        query(json!({"type": "QUERY_STRING", "group": [inner]})),
+        json!({"sortBy": "name", "sortOrder": "SCORE"}),
+        json!({"sortOrder": "score"}),
+        json!({"sort": [{"sortBy": "name", "sortOrder": "ASC"}, {"sortBy": "email", "sortOrder": "SCORE"}]}),
+    ] {
+        assert_refused(&alpha.post(SEARCH, &search).await, 400, "ringfence.filter_refused");
+    }
+    assert_eq!(sent(&app), []);
+    let sorted = json!({"query": [inner], "sort": [{"sortBy": "name", "sortOrder": "DESC"}]});
+    alpha.post(SEARCH, &sorted).await.expect(200);
     app.finish().await;
 }
 
