@@ -60,7 +60,6 @@ fn check(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
 }
 
 /// A facet over a metric would sum up what a stub does not show.
-
 fn check_facets(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
     let asked = query.aggregations.as_deref().unwrap_or_default();
     let allowed = match &permit.operation().guard {

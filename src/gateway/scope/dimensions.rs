@@ -11,17 +11,20 @@ const MAX_METRIC: usize = 64;
 
 /// Refuses a query with a predicate over anything else.
 pub(super) fn check(query: &ConversationQuery, dimensions: &Dimensions) -> Result<(), Invalid> {
-    let kinds: [(&str, &Option<Vec<Filter>>, &[String]); 5] = [
-        ("conversationFilters", &query.conversation_filters, &dimensions.conversation_filters),
-        ("segmentFilters", &query.segment_filters, &dimensions.segment_filters),
-        ("evaluationFilters", &query.evaluation_filters, &dimensions.evaluation_filters),
-        ("surveyFilters", &query.survey_filters, &dimensions.survey_filters),
-        ("resolutionFilters", &query.resolution_filters, &dimensions.resolution_filters),
-    ];
-    kinds.into_iter().try_for_each(|(kind, filters, allowed)| {
-        let mut predicates = filters.iter().flatten().flat_map(predicates);
-        predicates.try_for_each(|predicate| check_one(predicate, kind, allowed))
-    })
+    check_kind(
+        "conversationFilters",
+        query.conversation_filters.as_deref(),
+        &dimensions.conversation_filters,
+    )?;
+    check_kind("segmentFilters", query.segment_filters.as_deref(), &dimensions.segment_filters)?;
+    check_kind("evaluationFilters", query.evaluation_filters.as_deref(), &dimensions.evaluation_filters)?;
+    check_kind("surveyFilters", query.survey_filters.as_deref(), &dimensions.survey_filters)?;
+    check_kind("resolutionFilters", query.resolution_filters.as_deref(), &dimensions.resolution_filters)
+}
+
+fn check_kind(kind: &str, filters: Option<&[Filter]>, allowed: &[String]) -> Result<(), Invalid> {
+    let mut predicates = filters.unwrap_or_default().iter().flat_map(predicates);
+    predicates.try_for_each(|predicate| check_one(predicate, kind, allowed))
 }
 
 fn check_one(predicate: &Predicate, kind: &str, allowed: &[String]) -> Result<(), Invalid> {

@@ -175,7 +175,7 @@ async fn a_conversation_query_has_an_interval_and_pages_that_genesys_takes() {
 #[tokio::test]
 async fn a_conversation_query_that_cannot_be_narrowed_is_refused() {
     let with = with_interval;
-    let predicate = json!({ "dimension": "mediaType", "value": "voice" });
+    let predicate = json!({ "dimension": "originatingDirection", "value": "inbound" });
     let filters = |filter: Value| with("conversationFilters", json!([filter]));
     let many = |count: usize| json!({ "type": "or", "predicates": vec![predicate.clone(); count] });
     let range = json!({ "dimension": "divisionId", "range": { "gt": 1 } });

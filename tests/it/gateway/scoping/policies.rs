@@ -1,6 +1,6 @@
 //! What policies are told of a request is what is sent, whatever form it was asked in.
 
-use chrono::Utc;
+use chrono::DateTime;
 use ringfence::{
     model::{Actor, Event, EventKind, PolicyMode, PolicyVersion},
     simulator::{ALPHA, INTERVAL},
@@ -31,11 +31,11 @@ async fn give_policies(app: &TestApp, tenant: &str) {
         mode: PolicyMode::Active,
         author: "ada@bpo.example".to_owned(),
         reason: "because".to_owned(),
-        created_at: Utc::now(),
+        created_at: DateTime::UNIX_EPOCH,
     };
     let change = Event {
         id: uuid::Uuid::now_v7().into(),
-        at: Utc::now(),
+        at: DateTime::UNIX_EPOCH,
         stream: uuid::Uuid::now_v7().into(),
         kind: EventKind::Change,
         actor: Actor::default(),
