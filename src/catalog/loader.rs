@@ -144,7 +144,7 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
     match &operation.guard {
         Guarding::List { shape, .. } | Guarding::Entity { shape } => match shapes.get(shape) {
             None => return Err(format!("its guard names the unknown shape `{shape}`")),
-            Some(shaped) if shaped.division.is_none() => {
+            Some(known) if known.division.is_none() => {
                 return Err(format!("its guard names the shape `{shape}`, which does not say its division"));
             }
             Some(_) => {}

@@ -50,12 +50,12 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
     if matches!(scanned.division, Ids::Several(_)) != shape.partial.is_some() {
         return Judged::Malformed;
     }
-    let share = share(&scanned.division, divisions);
-    if matches!(share, Share::All) && scanned.is_whole {
+    let owned = share(&scanned.division, divisions);
+    if matches!(owned, Share::All) && scanned.is_whole {
         return Judged::Own(Cow::Borrowed(json));
     }
     let Some(object) = Object::read(json) else { return Judged::Malformed };
-    match (share, &shape.partial) {
+    match (owned, &shape.partial) {
         (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions))),
         (Share::Part, Some(fields)) => Judged::Own(Cow::Owned(part(&object, fields))),
         (Share::Part, None) | (Share::None, _) => Judged::Foreign,
