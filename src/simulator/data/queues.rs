@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Division, Plan, Roster, Seed, names, other};
+use super::{Division, Person, Plan, Roster, Seed, names, other};
 
 /// A queue: what can be filtered, and how it is written.
 #[derive(Debug)]
@@ -67,7 +67,8 @@ fn queue(
 ) -> Value {
     let own = rosters.get(place).map_or(0, |roster| roster.users.len());
     // Members of another division count too: the number changes when that division does.
-    let others = rosters.get(foreign).map_or(0, |roster| roster.users.len()) / 3;
+    let is_member = |person: &&Person| person.id.starts_with(|first: char| first.is_ascii_digit());
+    let others = rosters.get(foreign).map_or(0, |roster| roster.users.iter().filter(is_member).count());
     let members = 1 + seed.below(own) + others;
     let flow = seed.id();
     let author = author(rosters, if seed.one_in(3) { foreign } else { place }, seed);
