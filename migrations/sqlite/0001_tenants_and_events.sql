@@ -105,6 +105,8 @@ CREATE TABLE stream (
     settled_at TEXT
 ) STRICT;
 
+-- Ids are in the order of time, so that neither time nor stream needs an index of its own.
+--
 -- No references to tenants, keys or streams, and no bounds on lengths: an event must be writable whatever happened, one
 -- refused row would refuse its whole batch, and each reference costs a look-up per row on the hottest write there is.
 CREATE TABLE event (
@@ -123,8 +125,6 @@ CREATE TABLE event (
 CREATE INDEX event_by_tenant ON event (tenant_id, id);
 CREATE INDEX event_by_key ON event (key_id, id);
 CREATE INDEX event_by_operation ON event (operation, id);
-CREATE INDEX event_by_stream ON event (stream, id);
-CREATE INDEX event_by_time ON event (at);
 
 -- How an event ended. No reference to it, for the same reasons; the one writer of a stream sends the event first.
 CREATE TABLE event_outcome (

@@ -8,7 +8,6 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
-use uuid::Uuid;
 
 use crate::{
     model::EventId,
@@ -31,7 +30,7 @@ pub(super) async fn authenticate(
     let author = Author {
         operator,
         source: extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip().to_canonical()),
-        event_id: extensions.get().cloned().unwrap_or_else(|| EventId::from(Uuid::now_v7())),
+        event_id: extensions.get().cloned().unwrap_or_else(|| EventId::at(desk.clock.now())),
     };
     request.extensions_mut().insert(author);
     Ok(next.run(request).await)

@@ -45,13 +45,14 @@ pub fn router(desk: Desk) -> Router {
         .route("/keys/{id}/revoke", post(keys::revoke))
         .route("/events", get(events::search))
         .route("/operations", get(operations));
+    let clock = desk.clock.clone();
     let listener = Router::new()
         .nest("/admin/v1", routes)
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(desk.clone(), authenticate))
         .with_state(desk);
-    web::correlated(listener)
+    web::correlated(listener, clock)
 }
 
 async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Value>, Problem> {

@@ -5,7 +5,6 @@ use std::{net::IpAddr, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use uuid::Uuid;
 
 use super::{Audit, NotRecorded, writer::Entry};
 use crate::model::{Actor, Call, Event, EventId, EventKind, Outcome};
@@ -85,7 +84,7 @@ impl Record {
             call: Call::default(),
             ended: Ended::default(),
             audit,
-            id: EventId::from(Uuid::now_v7()),
+            id: EventId::at(at),
             at,
             intent: Some(intent),
             outcome: Some(outcome),

@@ -4,81 +4,84 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Text;
+
 /// The body of `POST /api/v2/analytics/conversations/details/query`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConversationQuery {
+pub struct ConversationQuery<'a> {
     /// Conversation-level filters; all must match. Here divisions can be named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation_filters: Option<Vec<Filter>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub conversation_filters: Option<Vec<Filter<'a>>>,
     /// Segment-level filters; all must match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment_filters: Option<Vec<Filter>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub segment_filters: Option<Vec<Filter<'a>>>,
     /// Filters over evaluations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evaluation_filters: Option<Vec<Filter>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_filters: Option<Vec<Filter<'a>>>,
     /// Filters over surveys.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub survey_filters: Option<Vec<Filter>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub survey_filters: Option<Vec<Filter<'a>>>,
     /// Filters over resolutions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolution_filters: Option<Vec<Filter>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub resolution_filters: Option<Vec<Filter<'a>>>,
     /// `asc`, `desc` or `unordered`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Text<'a>>,
     /// Such as `conversationStart`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order_by: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub order_by: Option<Text<'a>>,
     /// ISO-8601: `start/end`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Text<'a>>,
     /// Facets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aggregations: Option<Vec<Aggregation>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub aggregations: Option<Vec<Aggregation<'a>>>,
     /// Which page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paging: Option<Paging>,
 
     // Forms that tutorials teach and Genesys does not know; translated by `gateway::asked`, never sent.
     /// The divisions wanted.
-    #[serde(default, skip_serializing, alias = "division_ids")]
-    pub division_ids: Option<Vec<String>>,
+    #[serde(borrow, default, skip_serializing, alias = "division_ids")]
+    pub division_ids: Option<Vec<Text<'a>>>,
     /// Where the interval starts.
-    #[serde(default, skip_serializing, rename = "date_from", alias = "dateFrom")]
-    pub date_from: Option<String>,
+    #[serde(borrow, default, skip_serializing, rename = "date_from", alias = "dateFrom")]
+    pub date_from: Option<Text<'a>>,
     /// Where it ends.
-    #[serde(default, skip_serializing, rename = "date_to", alias = "dateTo")]
-    pub date_to: Option<String>,
+    #[serde(borrow, default, skip_serializing, rename = "date_to", alias = "dateTo")]
+    pub date_to: Option<Text<'a>>,
     /// The page size.
     #[serde(default, skip_serializing)]
     pub size: Option<i64>,
     /// Means nothing here.
-    #[serde(default, skip_serializing)]
-    pub view: Option<String>,
+    #[serde(borrow, default, skip_serializing)]
+    pub view: Option<Text<'a>>,
 }
 
 /// Boolean logic of two levels: predicates, and clauses of predicates.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Filter {
+pub struct Filter<'a> {
     /// How clauses and predicates are joined.
     pub r#type: Logic,
     /// The second level.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clauses: Option<Vec<Clause>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub clauses: Option<Vec<Clause<'a>>>,
     /// The first level's own predicates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub predicates: Option<Vec<Predicate>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub predicates: Option<Vec<Predicate<'a>>>,
 }
 
 /// Predicates joined by one word.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Clause {
+pub struct Clause<'a> {
     /// How they are joined.
     pub r#type: Logic,
     /// The predicates.
-    pub predicates: Vec<Predicate>,
+    #[serde(borrow)]
+    pub predicates: Vec<Predicate<'a>>,
 }
 
 /// How conditions are joined.
@@ -94,28 +97,28 @@ pub enum Logic {
 /// One condition.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Predicate {
+pub struct Predicate<'a> {
     /// What it is about; a dimension where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#type: Option<PredicateKind>,
     /// Such as `divisionId`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dimension: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<Text<'a>>,
     /// The type of a segment's property.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub property_type: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub property_type: Option<Text<'a>>,
     /// A segment's property.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub property: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub property: Option<Text<'a>>,
     /// Such as `tTalk`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metric: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Text<'a>>,
     /// `matches` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
     /// What must match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Text<'a>>,
     /// The range that must hold the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
@@ -166,16 +169,16 @@ pub struct Range {
 /// A facet.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Aggregation {
+pub struct Aggregation<'a> {
     /// `termFrequency` or `numericRange`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub r#type: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<Text<'a>>,
     /// What is counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dimension: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<Text<'a>>,
     /// What is measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metric: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Text<'a>>,
     /// How many buckets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<i64>,
@@ -197,13 +200,13 @@ pub struct Paging {
 /// The body of `POST /api/v2/users/search`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UserSearchRequest {
+pub struct UserSearchRequest<'a> {
     /// `ASC`, `DESC` or `SCORE`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sort_order: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub sort_order: Option<Text<'a>>,
     /// A field.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sort_by: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub sort_by: Option<Text<'a>>,
     /// Items a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<i64>,
@@ -211,17 +214,17 @@ pub struct UserSearchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_number: Option<i64>,
     /// Several orders.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sort: Option<Vec<SearchSort>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Vec<SearchSort<'a>>>,
     /// Parts to be added to each user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expand: Option<Vec<String>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub expand: Option<Vec<Text<'a>>>,
     /// What must match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub query: Option<Vec<UserSearchCriteria>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Vec<UserSearchCriteria<'a>>>,
     /// Whose presence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub integration_presence_source: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub integration_presence_source: Option<Text<'a>>,
     /// Adds what the caller's permissions allow to the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforce_permissions: Option<bool>,
@@ -230,45 +233,46 @@ pub struct UserSearchRequest {
 /// One order of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SearchSort {
+pub struct SearchSort<'a> {
     /// `ASC`, `DESC` or `SCORE`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sort_order: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub sort_order: Option<Text<'a>>,
     /// A field.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sort_by: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub sort_by: Option<Text<'a>>,
 }
 
 /// One condition of a user search, or a group of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UserSearchCriteria {
+pub struct UserSearchCriteria<'a> {
     /// The end of a range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_value: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub end_value: Option<Text<'a>>,
     /// Any of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub values: Option<Vec<String>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Text<'a>>>,
     /// The start of a range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_value: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub start_value: Option<Text<'a>>,
     /// This.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Text<'a>>,
     /// How it is joined to the conditions before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<SearchOperator>,
     /// Conditions taken together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Vec<UserSearchCriteria>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Vec<UserSearchCriteria<'a>>>,
     /// The form of dates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub date_format: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub date_format: Option<Text<'a>>,
     /// The fields looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<Vec<String>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<Text<'a>>>,
     /// Such as `EXACT`.
-    pub r#type: String,
+    #[serde(borrow)]
+    pub r#type: Text<'a>,
 }
 
 /// How search conditions are joined.

@@ -4,6 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::names::Names;
+
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
@@ -69,8 +71,8 @@ pub struct Shape {
     /// Where the entity's division stands: field names from the outside in. A shape without one is a part of the entity
     /// that it stands in.
     pub division: Option<Vec<String>>,
-    /// Fields that say something about this entity alone, sorted.
-    pub keep: Vec<String>,
+    /// Fields that say something about this entity alone.
+    pub keep: Names,
     /// Places where other entities stand.
     pub nested: Vec<Nested>,
     /// Which of them are shown only when asked for by `expand`.
@@ -82,7 +84,7 @@ pub struct Shape {
 impl Shape {
     /// Whether a field stays as it stands.
     pub fn keeps(&self, field: &str) -> bool {
-        self.keep.binary_search_by(|kept| kept.as_str().cmp(field)).is_ok()
+        self.keep.contains(field)
     }
 }
 
@@ -163,11 +165,9 @@ pub(super) fn resolve(
             Ok(Nested { at: nested.at.clone(), holds: nested.holds, shape })
         })
         .collect::<Result<_, String>>()?;
-    let mut keep = source.keep.clone();
-    keep.sort_unstable();
     Ok(Arc::new(Shape {
         division: source.division.as_ref().map(|place| place.split('.').map(str::to_owned).collect()),
-        keep,
+        keep: Names::from(source.keep.clone()),
         nested,
         expand: source.expand.clone(),
         partial: source.partial.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{guarding::Guarding, narrowing::Narrowing};
+use super::{guarding::Guarding, names::Names, narrowing::Narrowing};
 use crate::policy::ResourceKind;
 
 /// An operation that tenants may be permitted: how its request is narrowed *and* how its answer is guarded.
@@ -44,15 +44,15 @@ pub struct Operation {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Dimensions {
     /// Of conversations.
-    pub conversation_filters: Vec<String>,
+    pub conversation_filters: Names,
     /// Of segments.
-    pub segment_filters: Vec<String>,
+    pub segment_filters: Names,
     /// Of evaluations.
-    pub evaluation_filters: Vec<String>,
+    pub evaluation_filters: Names,
     /// Of surveys.
-    pub survey_filters: Vec<String>,
+    pub survey_filters: Names,
     /// Of resolutions.
-    pub resolution_filters: Vec<String>,
+    pub resolution_filters: Names,
 }
 
 /// An operation that is refused to every tenant, with the reason that a tenant reads.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 
+// Twice that and the other timers of a call stay below the store's longest call.
+const LONGEST_REQUEST_MS: u64 = 300_000;
+
 /// The listener for tenants.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,7 +21,7 @@ pub struct Gateway {
     pub max_answer_bytes: usize,
     /// How long a client may take to send its headers.
     pub header_read_timeout_ms: u64,
-    /// How long one exchange with Genesys may take.
+    /// How long one exchange with Genesys may take, at most five minutes.
     pub request_timeout_ms: u64,
     /// How many connections are open at once; further ones wait.
     pub max_connections: usize,
@@ -49,6 +52,10 @@ impl Gateway {
             ("gateway.request_timeout_ms", self.request_timeout_ms == 0),
             ("gateway.max_connections", self.max_connections == 0),
         ];
+        if self.request_timeout_ms > LONGEST_REQUEST_MS {
+            let message = format!("at most {LONGEST_REQUEST_MS}: a call that takes longer is taken for lost");
+            problems.push(Problem::new("gateway.request_timeout_ms", message));
+        }
         let zeros = positive.into_iter().filter(|(_, zero)| *zero);
         problems
             .extend(zeros.map(|(key, _)| Problem::new(key, "0 would refuse everything: write 1 or more")));

@@ -20,36 +20,36 @@ pub(super) const USERS_PAGE_SIZE: i64 = 25;
 
 /// A request, parsed.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     /// The path's parameters, decoded.
     pub(super) parameters: Vec<(String, String)>,
     /// The query's.
     pub(super) query: Query,
     /// The body.
-    pub(super) body: Body,
+    pub(super) body: Body<'a>,
     /// Old forms that were translated, for the event.
     pub(super) notes: Vec<String>,
 }
 
 /// A body, as the operation's model.
 #[derive(Debug, Clone)]
-pub(super) enum Body {
+pub(super) enum Body<'a> {
     /// The operation takes none.
     None,
     /// Of the conversation details query.
-    Conversations(Box<ConversationQuery>),
+    Conversations(Box<ConversationQuery<'a>>),
     /// Of the user search.
-    Users(Box<UserSearchRequest>),
+    Users(Box<UserSearchRequest<'a>>),
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// Parses a request against its operation.
     pub(super) fn read(
         operation: &Operation,
         parameters: Vec<(String, String)>,
         query: &str,
         headers: &HeaderMap,
-        bytes: &Bytes,
+        bytes: &'a Bytes,
     ) -> Result<Self, Invalid> {
         let mut query = Query::read(query, operation)?;
         let mut notes = Vec::new();
@@ -81,7 +81,7 @@ impl Asked {
             }
             (_, Body::Conversations(query)) => {
                 let named = query.division_ids.as_ref()?;
-                Some(named.iter().map(String::as_str).collect())
+                Some(named.iter().map(|id| &**id).collect())
             }
             (_, Body::None | Body::Users(_)) => None,
         }
@@ -107,15 +107,15 @@ impl Asked {
                 attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
                 let facets = || query.aggregations.iter().flatten();
                 let named = || filters(query).flat_map(predicates);
-                attributes.metrics.extend(named().filter_map(|predicate| predicate.metric.clone()));
-                attributes.metrics.extend(facets().filter_map(|facet| facet.metric.clone()));
-                attributes.group_by.extend(facets().filter_map(|facet| facet.dimension.clone()));
+                attributes.metrics.extend(named().filter_map(|predicate| predicate.metric.as_deref().map(str::to_owned)));
+                attributes.metrics.extend(facets().filter_map(|facet| facet.metric.as_deref().map(str::to_owned)));
+                attributes.group_by.extend(facets().filter_map(|facet| facet.dimension.as_deref().map(str::to_owned)));
                 let by_id = named().filter(|predicate| names_an_id(predicate));
-                attributes.ids.extend(by_id.filter_map(|predicate| predicate.value.clone()));
+                attributes.ids.extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
             }
             Body::Users(search) => {
                 attributes.page_size = search.page_size;
-                attributes.expand = search.expand.clone().unwrap_or_default();
+                attributes.expand = search.expand.iter().flatten().map(|part| part.to_string()).collect();
                 searched_ids(search.query.as_deref().unwrap_or_default(), &mut attributes.ids);
             }
         }
@@ -124,22 +124,22 @@ impl Asked {
 }
 
 /// Divisions aside.
-fn names_an_id(predicate: &Predicate) -> bool {
+fn names_an_id(predicate: &Predicate<'_>) -> bool {
     matches!(predicate.dimension.as_deref(), Some("conversationId" | "userId" | "queueId"))
 }
 
 /// The ids that a search asks for, in groups too: parsing has bounded how deep they are.
-fn searched_ids(criteria: &[UserSearchCriteria], ids: &mut Vec<String>) {
+fn searched_ids(criteria: &[UserSearchCriteria<'_>], ids: &mut Vec<String>) {
     for one in criteria {
-        if one.fields.iter().flatten().any(|field| field == "id") {
-            ids.extend(one.value.iter().chain(one.values.iter().flatten()).cloned());
+        if one.fields.iter().flatten().any(|field| **field == *"id") {
+            ids.extend(one.value.iter().chain(one.values.iter().flatten()).map(|id| id.to_string()));
         }
         searched_ids(one.group.as_deref().unwrap_or_default(), ids);
     }
 }
 
 /// All of a query's filters, of every kind.
-pub(super) fn filters(query: &ConversationQuery) -> impl Iterator<Item = &Filter> {
+pub(super) fn filters<'q, 'a>(query: &'q ConversationQuery<'a>) -> impl Iterator<Item = &'q Filter<'a>> {
     [
         &query.conversation_filters,
         &query.segment_filters,
@@ -153,7 +153,7 @@ pub(super) fn filters(query: &ConversationQuery) -> impl Iterator<Item = &Filter
 }
 
 /// All predicates of a filter, of both levels.
-pub(super) fn predicates(filter: &Filter) -> impl Iterator<Item = &Predicate> {
+pub(super) fn predicates<'f, 'a>(filter: &'f Filter<'a>) -> impl Iterator<Item = &'f Predicate<'a>> {
     let inner = filter.clauses.iter().flatten().flat_map(|clause| &clause.predicates);
     filter.predicates.iter().flatten().chain(inner)
 }
@@ -172,8 +172,8 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// An empty list of divisions must not read as "all of them".
-fn conversations(headers: &HeaderMap, bytes: &Bytes) -> Result<ConversationQuery, Invalid> {
-    let query: ConversationQuery = body::parse(headers, bytes)?;
+fn conversations<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<ConversationQuery<'a>, Invalid> {
+    let query: ConversationQuery<'_> = body::parse(headers, bytes)?;
     match &query.division_ids {
         Some(named) if named.is_empty() => Err(Invalid::new(
             "ringfence.division_parameter_empty",
@@ -186,7 +186,7 @@ fn conversations(headers: &HeaderMap, bytes: &Bytes) -> Result<ConversationQuery
 /// The forms that tutorials teach, put into Genesys's own before policies see them; what was translated.
 ///
 /// The divisions named stay where they are: the permit is made from them, and they are never sent.
-fn translate(query: &mut ConversationQuery) -> Result<Vec<String>, Invalid> {
+fn translate(query: &mut ConversationQuery<'_>) -> Result<Vec<String>, Invalid> {
     let mut notes = Vec::new();
     let mut note = |old: &str, new: &str| notes.push(format!("`{old}` is deprecated: use {new}"));
     if query.division_ids.is_some() {
@@ -194,7 +194,7 @@ fn translate(query: &mut ConversationQuery) -> Result<Vec<String>, Invalid> {
     }
     match (query.date_from.take(), query.date_to.take()) {
         (Some(from), Some(to)) if query.interval.is_none() => {
-            query.interval = Some(format!("{from}/{to}"));
+            query.interval = Some(format!("{}/{}", &*from, &*to).into());
             note("date_from", "`interval`");
         }
         (None, None) => {}

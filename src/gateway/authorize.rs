@@ -66,7 +66,7 @@ impl Permit {
 pub(super) fn authorize(
     caller: Caller,
     operation: Arc<Operation>,
-    asked: &Asked,
+    asked: &Asked<'_>,
     attributes: Attributes,
     record: &mut Record,
 ) -> Result<Permit, Denial> {
@@ -82,7 +82,7 @@ pub(super) fn authorize(
 /// The granted divisions that the request asks for.
 fn narrow(
     operation: &Operation,
-    asked: &Asked,
+    asked: &Asked<'_>,
     verdict: &Verdict,
     record: &mut Record,
 ) -> Result<Vec<DivisionId>, Denial> {

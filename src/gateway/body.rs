@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use super::{denial::Invalid, json};
 
@@ -45,7 +45,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming, max_bytes: usize) 
 }
 
 /// Parses a JSON body as a model. What does not fit is looked at again, to say what is wrong and where.
-pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Invalid> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<T, Invalid> {
     let json_type = headers.get(header::CONTENT_TYPE).is_none_or(|value| {
         let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
         value.split(';').next().is_some_and(|kind| kind.trim() == "application/json")

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, fmt};
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
+};
 
 use super::denial::Invalid;
 
@@ -14,7 +17,7 @@ const TWICE: &str = "duplicate key ";
 const DEEP: &str = "too deep";
 
 /// The fault of a body that did not parse as `T`.
-pub(super) fn diagnose<T: DeserializeOwned>(bytes: &[u8]) -> Invalid {
+pub(super) fn diagnose<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Invalid {
     if std::str::from_utf8(bytes).is_err() {
         return Invalid::new("ringfence.body_not_utf8", "The body is not valid UTF-8.");
     }
@@ -145,7 +148,7 @@ mod tests {
     use crate::catalog::ConversationQuery;
 
     fn code(body: &[u8]) -> &'static str {
-        diagnose::<ConversationQuery>(body).code
+        diagnose::<ConversationQuery<'_>>(body).code
     }
 
     #[test]
@@ -166,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_place_is_named() {
-        let fault = diagnose::<ConversationQuery>(br#"{"paging":{"pageSize":"x","pageNumber":1}}"#);
+        let fault = diagnose::<ConversationQuery<'_>>(br#"{"paging":{"pageSize":"x","pageNumber":1}}"#);
         assert!(fault.message.contains("`paging.pageSize`"), "{}", fault.message);
     }
 }

@@ -163,7 +163,7 @@ impl Gateway {
         let started = Instant::now();
         let at_login = CanonicalPath::read(request.uri().path()).is_ok_and(|path| path.is_login());
         let Ok(mut record) = self.0.parts.audit.open().await else {
-            let id = EventId::from(uuid::Uuid::now_v7());
+            let id = EventId::at(self.0.parts.clock.now());
             return Refused::failed(Failure::NotRecorded, at_login).answer(&id);
         };
         let id = record.id().clone();

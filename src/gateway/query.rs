@@ -163,15 +163,18 @@ fn check(name: &str, value: String, kind: Kind<'_>, operation: &Operation) -> Re
         }
         Kind::Declared(ParameterKind::Expand) => {
             let asked = split();
-            check_expand(&asked, operation)?;
+            check_expand(asked.iter().map(String::as_str), operation)?;
             Ok(asked)
         }
     }
 }
 
 /// Parts asked for by `expand`, in the query or in a body.
-pub(super) fn check_expand(asked: &[String], operation: &Operation) -> Result<(), Invalid> {
-    if asked.iter().all(|part| operation.expand.contains(part)) {
+pub(super) fn check_expand<'a>(
+    mut asked: impl Iterator<Item = &'a str>,
+    operation: &Operation,
+) -> Result<(), Invalid> {
+    if asked.all(|part| operation.expand.iter().any(|one| one == part)) {
         return Ok(());
     }
     let parts = operation.expand.join(", ");

@@ -8,6 +8,7 @@ mod operator;
 mod policy;
 mod service_account;
 mod tenant;
+mod text;
 
 pub use credential::{ApiKey, ApiToken, InvalidCredential};
 pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent};
@@ -19,3 +20,4 @@ pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{PolicyMode, PolicyVersion};
 pub use service_account::ServiceAccount;
 pub use tenant::{CrossDivision, Tenant};
+pub use text::Text;

@@ -121,7 +121,7 @@ pub async fn bootstrap(
     let (kept, issued) = make_token(pepper, &operator.id, at, LONGEST_TOKEN_DAYS)?;
     let stream = StreamId::from(Uuid::now_v7());
     let event = |operation: &str, after: serde_json::Value| Event {
-        id: EventId::from(Uuid::now_v7()),
+        id: EventId::at(at),
         at,
         stream: stream.clone(),
         kind: EventKind::Change,

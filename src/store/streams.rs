@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::StreamId;
+use crate::model::{EventId, StreamId};
 
-use super::{Store, StoreError, pool::in_transaction};
+use super::{Store, StoreError, events::LONGEST_CALL, pool::in_transaction};
 
 impl Store {
     /// Notes a process start; its events carry the stream.
@@ -41,23 +41,25 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         const MARK: &str = "UPDATE stream SET settled_at = $3 WHERE id <> $1 AND settled_at IS NULL \
-            AND (closed_at IS NOT NULL OR seen_at < $2) RETURNING id";
+            AND (closed_at IS NOT NULL OR seen_at < $2) RETURNING id, seen_at";
         const CLOSE: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
             SELECT event.id, $2, 'unknown', NULL, '{}' FROM event \
             LEFT JOIN event_outcome AS outcome ON outcome.event_id = event.id \
-            WHERE event.stream = $1 AND outcome.event_id IS NULL ON CONFLICT (event_id) DO NOTHING";
+            WHERE event.stream = $1 AND event.id >= $3 AND outcome.event_id IS NULL ON CONFLICT (event_id) DO NOTHING";
         in_transaction!(self, "closing what was left without an outcome", eventually, |transaction| {
-            let dead: Vec<StreamId> = sqlx::query_scalar(MARK)
+            let dead: Vec<(StreamId, DateTime<Utc>)> = sqlx::query_as(MARK)
                 .bind(own)
                 .bind(dead_before)
                 .bind(at)
                 .fetch_all(&mut *transaction)
                 .await?;
             let mut closed = 0;
-            for stream in dead {
+            for (stream, seen_at) in dead {
+                // What was under way when it was last seen; all before has its outcome.
                 closed += sqlx::query(CLOSE)
                     .bind(stream)
                     .bind(at)
+                    .bind(EventId::lowest(seen_at - LONGEST_CALL))
                     .execute(&mut *transaction)
                     .await?
                     .rows_affected();

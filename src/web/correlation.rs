@@ -4,28 +4,27 @@ use std::any::Any;
 
 use axum::{
     Router,
-    extract::Request,
-    middleware::{Next, from_fn},
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
-use uuid::Uuid;
 
 use super::Problem;
-use crate::model::EventId;
+use crate::{clock::Clock, model::EventId};
 
 /// Genesys's own name for the header.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
 
 /// Wraps a router: each request gets its [`EventId`] (an extension), each answer its headers; a panic and each
 /// [`Problem`] become whole answers.
-pub fn correlated(router: Router) -> Router {
-    router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn(correlate))
+pub fn correlated(router: Router, clock: Clock) -> Router {
+    router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(clock, correlate))
 }
 
-async fn correlate(mut request: Request, next: Next) -> Response {
-    let id = EventId::from(Uuid::now_v7());
+async fn correlate(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
+    let id = EventId::at(clock.now());
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -69,7 +68,7 @@ mod tests {
         async fn broken() -> &'static str {
             panic!("the inside of things")
         }
-        let router = correlated(Router::new().route("/", get(broken)));
+        let router = correlated(Router::new().route("/", get(broken)), Clock::default());
         let response = router.oneshot(Request::<Body>::default()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let id = response.headers()[CORRELATION_ID].to_str().unwrap().to_owned();

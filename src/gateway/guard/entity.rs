@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     catalog::{Holds, Nested, Shape},
-    model::DivisionId,
+    model::{DivisionId, Text},
 };
 
 /// The divisions that decide.
@@ -71,7 +71,7 @@ fn share(ids: &Ids<'_>, divisions: Divisions<'_>) -> Share {
     if !ids.iter().any(|id| is_in(divisions.narrowed, id)) {
         return Share::None;
     }
-    let known = |id: &Cow<'_, str>| is_in(divisions.granted, id) || is_in(divisions.neutral, id);
+    let known = |id: &Text<'_>| is_in(divisions.granted, id) || is_in(divisions.neutral, id);
     if ids.iter().all(known) { Share::All } else { Share::Part }
 }
 
@@ -84,7 +84,7 @@ fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>) -> String 
             out.field(name, value.get());
             continue;
         }
-        let nested = shape.nested.iter().find(|nested| nested.at == *name);
+        let nested = shape.nested.iter().find(|nested| nested.at == **name);
         if let Some(inner) = nested.and_then(|nested| own_inside(value, nested, divisions)) {
             out.field(name, &inner);
         }

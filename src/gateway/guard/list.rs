@@ -92,7 +92,7 @@ impl Checked<'_> {
                 if let Some(link) = relative(value) {
                     out.field(name, &link);
                 }
-            } else if rules.facets.is_some_and(|facets| facets.at == *name) {
+            } else if rules.facets.is_some_and(|facets| facets.at == **name) {
                 self.write_facets(&mut out, value, rules)?;
             }
         }

@@ -1,6 +1,6 @@
 //! A JSON object, one level deep: what need not change keeps its bytes.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,9 +8,11 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use crate::model::Text;
+
 /// The fields of an object in their order, each value as it stands in the answer.
 #[derive(Debug, Default)]
-pub(super) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Object<'a>(pub(super) Vec<(Text<'a>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
     /// Reads an object; one that names a field twice is none, because the two readings could differ.
@@ -30,7 +32,7 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
+        self.0.iter().find(|(other, _)| **other == *name).map(|(_, value)| *value)
     }
 }
 
@@ -89,10 +91,6 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-#[derive(Deserialize, PartialEq)]
-#[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Fields { list: None })
@@ -113,8 +111,8 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Object<'de>, A::Error> {
         let mut object = Object(Vec::with_capacity(16));
-        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
-            let listed = self.list.as_mut().filter(|(list, _)| *list == name).map(|(_, items)| items);
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            let listed = self.list.as_mut().filter(|(list, _)| **list == *name).map(|(_, items)| items);
             let twice = || de::Error::custom("a field stands twice");
             if let Some(items) = listed {
                 if items.replace(map.next_value()?).is_some() {

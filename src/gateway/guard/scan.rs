@@ -2,7 +2,7 @@
 //!
 //! Almost every entity is shown as it is. That is found out in one pass, without building anything.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize,
@@ -11,7 +11,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::object::Object;
-use crate::catalog::{Holds, Nested, Shape};
+use crate::{
+    catalog::{Holds, Nested, Shape},
+    model::Text,
+};
 
 /// What one look over an entity shows.
 #[derive(Debug)]
@@ -23,13 +26,42 @@ pub(super) struct Scanned<'a> {
 }
 
 /// Where the division ids stand: one, or a list.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum Ids<'a> {
-    #[serde(borrow)]
-    One(Cow<'a, str>),
-    #[serde(borrow)]
-    Several(Vec<Cow<'a, str>>),
+    One(Text<'a>),
+    Several(Vec<Text<'a>>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Ids<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdsVisitor)
+    }
+}
+
+struct IdsVisitor;
+
+impl<'de> Visitor<'de> for IdsVisitor {
+    type Value = Ids<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a division's id, or a list of them")
+    }
+
+    fn visit_borrowed_str<E>(self, id: &'de str) -> Result<Ids<'de>, E> {
+        Ok(Ids::One(id.into()))
+    }
+
+    fn visit_str<E>(self, id: &str) -> Result<Ids<'de>, E> {
+        Ok(Ids::One(id.to_owned().into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut ids: A) -> Result<Ids<'de>, A::Error> {
+        let mut several = Vec::with_capacity(4);
+        while let Some(id) = ids.next_element()? {
+            several.push(id);
+        }
+        Ok(Ids::Several(several))
+    }
 }
 
 /// Looks over an entity; `None` where it is none, or does not say its division.
@@ -56,10 +88,6 @@ struct Look<'l, 'de> {
     division: Option<(&'l str, &'l mut Option<&'de RawValue>)>,
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'de> DeserializeSeed<'de> for Look<'_, 'de> {
     type Value = bool;
 
@@ -77,8 +105,8 @@ impl<'de> Visitor<'de> for Look<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<bool, A::Error> {
         let mut is_whole = true;
-        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
-            if let Some((_, place)) = self.division.as_mut().filter(|(field, _)| *field == name) {
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if let Some((_, place)) = self.division.as_mut().filter(|(field, _)| **field == *name) {
                 // Two divisions, and two readers could each take another one.
                 if place.replace(map.next_value()?).is_some() {
                     return Err(de::Error::custom("the division stands twice"));
@@ -86,7 +114,7 @@ impl<'de> Visitor<'de> for Look<'_, 'de> {
                 is_whole &= self.shape.keeps(&name);
             } else if self.shape.keeps(&name) {
                 map.next_value::<IgnoredAny>()?;
-            } else if let Some(part) = self.shape.nested.iter().find(|nested| nested.at == name) {
+            } else if let Some(part) = self.shape.nested.iter().find(|nested| nested.at == *name) {
                 is_whole &= map.next_value_seed(Inside(part))?;
             } else {
                 map.next_value::<IgnoredAny>()?;

@@ -19,7 +19,10 @@ const MAX_FACETS: usize = 20;
 const NO_DIVISION: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Narrows a query to a permit.
-pub(super) fn narrow(mut query: ConversationQuery, permit: &Permit) -> Result<ConversationQuery, Denial> {
+pub(super) fn narrow<'a>(
+    mut query: ConversationQuery<'a>,
+    permit: &'a Permit,
+) -> Result<ConversationQuery<'a>, Denial> {
     check(&query, permit)?;
     hide_foreign(&mut query, permit.granted())?;
     let narrowed = filter::narrow_list(query.conversation_filters.take(), permit.divisions());
@@ -28,7 +31,7 @@ pub(super) fn narrow(mut query: ConversationQuery, permit: &Permit) -> Result<Co
 }
 
 /// What Genesys bounds, and what would show other divisions' part of a shared conversation.
-fn check(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
+fn check(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
     let invalid = |message: &str| Err(Invalid::new("ringfence.body_invalid", message));
     match query.interval.as_deref().map(interval_seconds) {
         None => return invalid("`interval` is missing: send it as `start/end`, both ISO-8601."),
@@ -60,14 +63,14 @@ fn check(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
 }
 
 /// A facet over a metric would sum up what a stub does not show.
-fn check_facets(query: &ConversationQuery, permit: &Permit) -> Result<(), Invalid> {
+fn check_facets(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
     let asked = query.aggregations.as_deref().unwrap_or_default();
     let allowed = match &permit.operation().guard {
         Guarding::List { facets: Some(facets), .. } => facets.dimensions.as_slice(),
         Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => &[],
     };
     let refused = asked.iter().any(|facet| {
-        let counts = facet.dimension.as_ref().is_some_and(|dimension| allowed.contains(dimension));
+        let counts = facet.dimension.as_ref().is_some_and(|dimension| allowed.iter().any(|one| **one == **dimension));
         !counts || facet.metric.is_some() || facet.ranges.is_some()
     });
     if refused || asked.len() > MAX_FACETS {
@@ -82,7 +85,7 @@ fn check_facets(query: &ConversationQuery, permit: &Permit) -> Result<(), Invali
 
 /// A predicate that names a division not granted matches nothing, as one that names a missing division does; else it
 /// would tell which of the tenant's conversations another division shares.
-fn hide_foreign(query: &mut ConversationQuery, granted: &[DivisionId]) -> Result<(), Denial> {
+fn hide_foreign(query: &mut ConversationQuery<'_>, granted: &[DivisionId]) -> Result<(), Denial> {
     let is_granted = |value: &str| granted.iter().any(|division| division.as_str() == value);
     let named: Vec<_> = filters(query).flat_map(predicates).filter(|one| names_division(one)).collect();
     let values = || named.iter().filter_map(|predicate| predicate.value.as_deref());
@@ -101,14 +104,14 @@ fn hide_foreign(query: &mut ConversationQuery, granted: &[DivisionId]) -> Result
         for predicate in filter.predicates.iter_mut().flatten().chain(inner) {
             if names_division(predicate) && predicate.value.as_deref().is_some_and(|value| !is_granted(value))
             {
-                predicate.value = Some(NO_DIVISION.to_owned());
+                predicate.value = Some(NO_DIVISION.into());
             }
         }
     }
     Ok(())
 }
 
-fn names_division(predicate: &Predicate) -> bool {
+fn names_division(predicate: &Predicate<'_>) -> bool {
     predicate.dimension.as_deref() == Some(filter::DIVISION)
 }
 

@@ -2,7 +2,7 @@
 
 use super::Invalid;
 use crate::{
-    catalog::{ConversationQuery, Dimensions, Filter, Predicate, PredicateKind},
+    catalog::{ConversationQuery, Dimensions, Filter, Names, Predicate, PredicateKind},
     gateway::asked::predicates,
 };
 
@@ -10,7 +10,7 @@ use crate::{
 const MAX_METRIC: usize = 64;
 
 /// Refuses a query with a predicate over anything else.
-pub(super) fn check(query: &ConversationQuery, dimensions: &Dimensions) -> Result<(), Invalid> {
+pub(super) fn check(query: &ConversationQuery<'_>, dimensions: &Dimensions) -> Result<(), Invalid> {
     check_kind(
         "conversationFilters",
         query.conversation_filters.as_deref(),
@@ -22,19 +22,19 @@ pub(super) fn check(query: &ConversationQuery, dimensions: &Dimensions) -> Resul
     check_kind("resolutionFilters", query.resolution_filters.as_deref(), &dimensions.resolution_filters)
 }
 
-fn check_kind(kind: &str, filters: Option<&[Filter]>, allowed: &[String]) -> Result<(), Invalid> {
+fn check_kind(kind: &str, filters: Option<&[Filter<'_>]>, allowed: &Names) -> Result<(), Invalid> {
     let mut predicates = filters.unwrap_or_default().iter().flat_map(predicates);
     predicates.try_for_each(|predicate| check_one(predicate, kind, allowed))
 }
 
-fn check_one(predicate: &Predicate, kind: &str, allowed: &[String]) -> Result<(), Invalid> {
+fn check_one(predicate: &Predicate<'_>, kind: &str, allowed: &Names) -> Result<(), Invalid> {
     // A property's name is free text, which could name a dimension that is not listed.
     let is_property = matches!(predicate.r#type, Some(PredicateKind::Property));
     if is_property || predicate.property.is_some() || predicate.property_type.is_some() {
         return refused(format!("`{kind}` cannot be filtered by a property; use a dimension or a metric."));
     }
     match (predicate.dimension.as_deref(), predicate.metric.as_deref()) {
-        (Some(dimension), None) if allowed.iter().any(|one| one == dimension) => Ok(()),
+        (Some(dimension), None) if allowed.contains(dimension) => Ok(()),
         (Some(dimension), None) => {
             refused(format!("`{kind}` cannot be filtered by the dimension `{}`.", cut(dimension)))
         }

@@ -33,7 +33,10 @@ pub enum Unnarrowable {
 }
 
 /// The narrowed form of a model's single `filter`.
-pub fn narrow(filter: Option<Filter>, divisions: &[DivisionId]) -> Result<Filter, Unnarrowable> {
+pub fn narrow<'a>(
+    filter: Option<Filter<'a>>,
+    divisions: &'a [DivisionId],
+) -> Result<Filter<'a>, Unnarrowable> {
     let Some(filter) = filter else { return Ok(division_filter(divisions)) };
     check(&filter)?;
     let clauses = filter.clauses.unwrap_or_default();
@@ -50,10 +53,10 @@ pub fn narrow(filter: Option<Filter>, divisions: &[DivisionId]) -> Result<Filter
 }
 
 /// The narrowed form of a model's list of filters, all of which must match: one more element.
-pub fn narrow_list(
-    filters: Option<Vec<Filter>>,
-    divisions: &[DivisionId],
-) -> Result<Vec<Filter>, Unnarrowable> {
+pub fn narrow_list<'a>(
+    filters: Option<Vec<Filter<'a>>>,
+    divisions: &'a [DivisionId],
+) -> Result<Vec<Filter<'a>>, Unnarrowable> {
     let mut filters = filters.unwrap_or_default();
     filters.iter().try_for_each(check)?;
     filters.push(division_filter(divisions));
@@ -61,7 +64,7 @@ pub fn narrow_list(
 }
 
 /// A filter that says something, in each of its parts.
-pub(super) fn check(filter: &Filter) -> Result<(), Unnarrowable> {
+pub(super) fn check(filter: &Filter<'_>) -> Result<(), Unnarrowable> {
     let clauses = filter.clauses.as_deref().unwrap_or_default();
     let predicates = filter.predicates.as_deref().unwrap_or_default();
     let empty = clauses.is_empty() && predicates.is_empty();
@@ -73,18 +76,25 @@ pub(super) fn check(filter: &Filter) -> Result<(), Unnarrowable> {
 }
 
 /// `and` of what the caller asks for and the division clause.
-fn both(mut clauses: Vec<Clause>, predicates: Vec<Predicate>, divisions: &[DivisionId]) -> Filter {
+fn both<'a>(
+    mut clauses: Vec<Clause<'a>>,
+    predicates: Vec<Predicate<'a>>,
+    divisions: &'a [DivisionId],
+) -> Filter<'a> {
     clauses.push(Clause { r#type: Logic::Or, predicates: division_predicates(divisions) });
     let predicates = (!predicates.is_empty()).then_some(predicates);
     Filter { r#type: Logic::And, clauses: Some(clauses), predicates }
 }
 
 /// An `or` as one clause, where that can be; else its alternatives, each an `and` of predicates.
-fn one_clause(clauses: Vec<Clause>, predicates: Vec<Predicate>) -> Result<Clause, Vec<Vec<Predicate>>> {
+fn one_clause<'a>(
+    clauses: Vec<Clause<'a>>,
+    predicates: Vec<Predicate<'a>>,
+) -> Result<Clause<'a>, Vec<Vec<Predicate<'a>>>> {
     if let ([clause], []) = (clauses.as_slice(), predicates.as_slice()) {
         return Ok(clause.clone());
     }
-    let mut alternatives: Vec<Vec<Predicate>> = predicates.into_iter().map(|one| vec![one]).collect();
+    let mut alternatives: Vec<Vec<Predicate<'_>>> = predicates.into_iter().map(|one| vec![one]).collect();
     for clause in clauses {
         match clause.r#type {
             Logic::And => alternatives.push(clause.predicates),
@@ -99,7 +109,10 @@ fn one_clause(clauses: Vec<Clause>, predicates: Vec<Predicate>) -> Result<Clause
 }
 
 /// `(a and b) or c`, in divisions D and E: `(a and b and D) or (a and b and E) or (c and D) or (c and E)`.
-fn distribute(alternatives: &[Vec<Predicate>], divisions: &[DivisionId]) -> Result<Filter, Unnarrowable> {
+fn distribute<'a>(
+    alternatives: &[Vec<Predicate<'a>>],
+    divisions: &'a [DivisionId],
+) -> Result<Filter<'a>, Unnarrowable> {
     let size: usize = alternatives.iter().map(|alternative| (alternative.len() + 1) * divisions.len()).sum();
     if size > MAX_PREDICATES {
         return Err(Unnarrowable::TooLarge);
@@ -116,19 +129,19 @@ fn distribute(alternatives: &[Vec<Predicate>], divisions: &[DivisionId]) -> Resu
     Ok(Filter { r#type: Logic::Or, clauses: Some(clauses), predicates: None })
 }
 
-fn division_filter(divisions: &[DivisionId]) -> Filter {
+fn division_filter(divisions: &[DivisionId]) -> Filter<'_> {
     let predicates = Some(division_predicates(divisions));
     Filter { r#type: Logic::Or, clauses: None, predicates }
 }
 
-fn division_predicates(divisions: &[DivisionId]) -> Vec<Predicate> {
+fn division_predicates(divisions: &[DivisionId]) -> Vec<Predicate<'_>> {
     divisions
         .iter()
         .map(|division| Predicate {
             r#type: Some(PredicateKind::Dimension),
-            dimension: Some(DIVISION.to_owned()),
+            dimension: Some(DIVISION.into()),
             operator: Some(Operator::Matches),
-            value: Some(division.to_string()),
+            value: Some(division.as_str().into()),
             ..Predicate::default()
         })
         .collect()

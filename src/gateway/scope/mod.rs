@@ -56,7 +56,7 @@ impl Scoped {
 }
 
 /// Narrows a request to its permit.
-pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Result<Scoped, Denial> {
+pub(super) fn scope(permit: Permit, mut asked: Asked<'_>, record: &mut Record) -> Result<Scoped, Denial> {
     record.call.notes.append(&mut asked.notes);
     let operation = std::sync::Arc::clone(permit.operation());
     let (request, form) = match &operation.narrowing {
@@ -93,7 +93,7 @@ pub(super) fn scope(permit: Permit, mut asked: Asked, record: &mut Record) -> Re
 }
 
 /// A request without a body.
-fn get(operation: &Operation, asked: &Asked) -> Result<UpstreamRequest, Denial> {
+fn get(operation: &Operation, asked: &Asked<'_>) -> Result<UpstreamRequest, Denial> {
     let mut path_and_query = path::build(&operation.path, &asked.parameters);
     let query = asked.query.encode();
     if !query.is_empty() {

@@ -62,10 +62,13 @@ const TYPES: [&str; 12] = [
 const MATCH_ALL: &str = "MATCH_ALL";
 
 /// Narrows a search to a permit.
-pub(super) fn narrow(mut search: UserSearchRequest, permit: &Permit) -> Result<UserSearchRequest, Invalid> {
+pub(super) fn narrow<'a>(
+    mut search: UserSearchRequest<'a>,
+    permit: &'a Permit,
+) -> Result<UserSearchRequest<'a>, Invalid> {
     bounded("pageSize", search.page_size, MAX_PAGE_SIZE)?;
     bounded("pageNumber", search.page_number, MAX_PAGE_NUMBER)?;
-    check_expand(search.expand.as_deref().unwrap_or_default(), permit.operation())?;
+    check_expand(search.expand.iter().flatten().map(|part| &**part), permit.operation())?;
     let theirs = search.query.take().unwrap_or_default();
     let mut count = 0;
     check(&theirs, 0, &mut count)?;
@@ -74,15 +77,15 @@ pub(super) fn narrow(mut search: UserSearchRequest, permit: &Permit) -> Result<U
     let orders = search.sort.iter().flatten().filter_map(|sort| sort.sort_order.as_deref());
     search.sort_order.as_deref().into_iter().chain(orders).try_for_each(check_order)?;
     let mut criteria = vec![UserSearchCriteria {
-        r#type: "TERMS".to_owned(),
-        fields: Some(vec![DIVISION.to_owned()]),
-        values: Some(permit.divisions().iter().map(ToString::to_string).collect()),
+        r#type: "TERMS".into(),
+        fields: Some(vec![DIVISION.into()]),
+        values: Some(permit.divisions().iter().map(|division| division.as_str().into()).collect()),
         operator: Some(SearchOperator::And),
         ..UserSearchCriteria::default()
     }];
     if !theirs.is_empty() {
         criteria.push(UserSearchCriteria {
-            r#type: "EXACT".to_owned(),
+            r#type: "EXACT".into(),
             group: Some(theirs),
             operator: Some(SearchOperator::And),
             ..UserSearchCriteria::default()
@@ -92,7 +95,7 @@ pub(super) fn narrow(mut search: UserSearchRequest, permit: &Permit) -> Result<U
     Ok(search)
 }
 
-fn check(criteria: &[UserSearchCriteria], depth: usize, count: &mut usize) -> Result<(), Invalid> {
+fn check(criteria: &[UserSearchCriteria<'_>], depth: usize, count: &mut usize) -> Result<(), Invalid> {
     *count += criteria.len();
     if depth > MAX_DEPTH || *count > MAX_CRITERIA {
         let message =
@@ -107,8 +110,8 @@ fn check(criteria: &[UserSearchCriteria], depth: usize, count: &mut usize) -> Re
 }
 
 /// A condition without fields would look at all of them, hidden ones too.
-fn check_one(one: &UserSearchCriteria) -> Result<(), Invalid> {
-    if !TYPES.contains(&one.r#type.as_str()) {
+fn check_one(one: &UserSearchCriteria<'_>) -> Result<(), Invalid> {
+    if !TYPES.contains(&&*one.r#type) {
         let message = format!("A condition's `type` is one of {}.", TYPES.join(", "));
         return Err(Invalid::new("ringfence.filter_refused", message));
     }
@@ -116,7 +119,7 @@ fn check_one(one: &UserSearchCriteria) -> Result<(), Invalid> {
     let has_group = one.group.as_ref().is_some_and(|group| !group.is_empty());
     let has_value =
         one.value.is_some() || one.values.is_some() || one.start_value.is_some() || one.end_value.is_some();
-    if fields.is_empty() && one.r#type != MATCH_ALL && (has_value || !has_group) {
+    if fields.is_empty() && *one.r#type != *MATCH_ALL && (has_value || !has_group) {
         let message = format!("A condition names the `fields` it looks at, of these: {}.", FIELDS.join(", "));
         return Err(Invalid::new("ringfence.filter_refused", message));
     }

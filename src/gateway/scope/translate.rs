@@ -3,6 +3,7 @@
 use crate::{
     catalog::{SearchOperator, UserSearchCriteria, UserSearchRequest},
     gateway::{asked::USERS_PAGE_SIZE, query::Query},
+    model::Text,
 };
 
 /// The page that was asked for: what its links are made from.
@@ -24,7 +25,7 @@ impl UsersPage {
 }
 
 /// The search that finds what the list's parameters ask for, of all divisions yet.
-pub(super) fn users(query: &Query) -> (UserSearchRequest, UsersPage) {
+pub(super) fn users(query: &Query) -> (UserSearchRequest<'_>, UsersPage) {
     let number = |name, default| query.one(name).and_then(|value| value.parse().ok()).unwrap_or(default);
     let page = UsersPage {
         size: number("pageSize", USERS_PAGE_SIZE),
@@ -39,29 +40,29 @@ pub(super) fn users(query: &Query) -> (UserSearchRequest, UsersPage) {
         Some("deleted") => &["deleted"],
         Some(_) => &["active", "inactive", "deleted"],
     };
-    criteria.push(one_of("state", states.iter().map(ToString::to_string).collect()));
+    criteria.push(one_of("state", states.iter().copied().map(Text::from).collect()));
     if !query.all("id").is_empty() {
-        criteria.push(one_of("id", query.all("id").to_vec()));
+        criteria.push(one_of("id", query.all("id").iter().map(|id| id.as_str().into()).collect()));
     }
     let descending =
         query.one("sortOrder").is_some_and(|order| order.to_ascii_lowercase().starts_with("desc"));
     let expand = query.all("expand");
     let search = UserSearchRequest {
-        sort_order: Some(if descending { "DESC" } else { "ASC" }.to_owned()),
-        sort_by: Some("name".to_owned()),
+        sort_order: Some(if descending { "DESC" } else { "ASC" }.into()),
+        sort_by: Some("name".into()),
         page_size: Some(page.size),
         page_number: Some(page.number),
-        expand: (!expand.is_empty()).then(|| expand.to_vec()),
+        expand: (!expand.is_empty()).then(|| expand.iter().map(|part| part.as_str().into()).collect()),
         query: Some(criteria),
         ..UserSearchRequest::default()
     };
     (search, page)
 }
 
-fn one_of(field: &str, values: Vec<String>) -> UserSearchCriteria {
+fn one_of<'a>(field: &'a str, values: Vec<Text<'a>>) -> UserSearchCriteria<'a> {
     UserSearchCriteria {
-        r#type: "TERMS".to_owned(),
-        fields: Some(vec![field.to_owned()]),
+        r#type: "TERMS".into(),
+        fields: Some(vec![field.into()]),
         values: Some(values),
         operator: Some(SearchOperator::And),
         ..UserSearchCriteria::default()

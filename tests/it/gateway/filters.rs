@@ -7,10 +7,14 @@ use std::str::FromStr;
 
 use proptest::prelude::*;
 use ringfence::{
-    catalog::{Clause, Filter, Logic, Operator, Predicate},
+    catalog::{self, Logic, Operator},
     gateway::scope::filter::{Unnarrowable, narrow, narrow_list},
     model::DivisionId,
 };
+
+type Filter = catalog::Filter<'static>;
+type Clause = catalog::Clause<'static>;
+type Predicate = catalog::Predicate<'static>;
 
 const DIVISIONS: [&str; 3] = [
     "a0000000-0000-4000-8000-000000000000",
@@ -32,7 +36,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// How Genesys reads a filter, written down once more and independently.
-fn holds(filter: &Filter, row: Row) -> bool {
+fn holds(filter: &catalog::Filter<'_>, row: Row) -> bool {
     let clauses = filter.clauses.iter().flatten().map(|clause| {
         join(clause.r#type, clause.predicates.iter().map(|predicate| is_true(predicate, row)).collect())
     });
@@ -47,7 +51,7 @@ fn join(logic: Logic, parts: Vec<bool>) -> bool {
     }
 }
 
-fn is_true(predicate: &Predicate, row: Row) -> bool {
+fn is_true(predicate: &catalog::Predicate<'_>, row: Row) -> bool {
     let value = predicate.value.as_deref();
     let matches = match predicate.dimension.as_deref().unwrap() {
         "divisionId" => value.is_none_or(|value| value == DIVISIONS[row.division]),
@@ -61,10 +65,10 @@ fn is_true(predicate: &Predicate, row: Row) -> bool {
     }
 }
 
-fn predicate(dimension: &str, value: Option<&str>, operator: Operator) -> Predicate {
+fn predicate(dimension: &'static str, value: Option<&'static str>, operator: Operator) -> Predicate {
     Predicate {
-        dimension: Some(dimension.to_owned()),
-        value: value.map(str::to_owned),
+        dimension: Some(dimension.into()),
+        value: value.map(Into::into),
         operator: Some(operator),
         ..Predicate::default()
     }
@@ -129,7 +133,8 @@ fn every_form_of_the_two_levels_holds_exactly_where_the_callers_does_and_the_div
     for filter in all_filters() {
         for indices in [&[0][..], &[0, 1]] {
             let says_nothing = filter.clauses.is_none() && filter.predicates.is_none();
-            let narrowed = match narrow(Some(filter.clone()), &permitted(indices)) {
+            let divisions = permitted(indices);
+            let narrowed = match narrow(Some(filter.clone()), &divisions) {
                 Ok(narrowed) => narrowed,
                 Err(error) => {
                     assert!(says_nothing && error == Unnarrowable::Empty, "{filter:?}: {error}");
@@ -149,7 +154,8 @@ fn every_form_of_the_two_levels_holds_exactly_where_the_callers_does_and_the_div
 #[test]
 fn a_list_of_filters_all_of_which_must_match_gets_one_more() {
     for filter in all_filters().step_by(97).filter(|one| one.clauses.is_some() || one.predicates.is_some()) {
-        let narrowed = narrow_list(Some(vec![filter.clone()]), &permitted(&[0, 1])).unwrap();
+        let divisions = permitted(&[0, 1]);
+        let narrowed = narrow_list(Some(vec![filter.clone()]), &divisions).unwrap();
         for row in rows() {
             let expected = holds(&filter, row) && row.division < 2;
             assert_eq!(
@@ -160,7 +166,8 @@ fn a_list_of_filters_all_of_which_must_match_gets_one_more() {
         }
     }
     for none in [None, Some(Vec::new())] {
-        let narrowed = narrow_list(none, &permitted(&[1])).unwrap();
+        let divisions = permitted(&[1]);
+        let narrowed = narrow_list(none, &divisions).unwrap();
         assert!(
             rows().into_iter().all(|row| narrowed.iter().all(|one| holds(one, row)) == (row.division == 1))
         );
@@ -169,7 +176,8 @@ fn a_list_of_filters_all_of_which_must_match_gets_one_more() {
 
 #[test]
 fn no_filter_becomes_the_division_clause() {
-    let narrowed = narrow(None, &permitted(&[2])).unwrap();
+    let divisions = permitted(&[2]);
+    let narrowed = narrow(None, &divisions).unwrap();
     assert!(rows().into_iter().all(|row| holds(&narrowed, row) == (row.division == 2)));
 }
 
@@ -209,7 +217,8 @@ proptest! {
     #[test]
     fn larger_filters_hold_the_same_promise(filter in any_filter(), two in any::<bool>()) {
         let indices: &[usize] = if two { &[0, 1] } else { &[1] };
-        let narrowed = narrow(Some(filter.clone()), &permitted(indices)).unwrap();
+        let divisions = permitted(indices);
+        let narrowed = narrow(Some(filter.clone()), &divisions).unwrap();
         for row in rows() {
             let expected = holds(&filter, row) && indices.contains(&row.division);
             prop_assert_eq!(holds(&narrowed, row), expected);

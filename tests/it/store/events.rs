@@ -6,7 +6,7 @@ use ringfence::{
     store::{EventFilter, Store, StoreError},
 };
 
-use super::things::{at, change, event, id, operator, outcome};
+use super::things::{at, change, event, event_at, id, operator, outcome};
 use crate::support::database::TestDatabase;
 
 async fn found(store: &Store, filter: EventFilter) -> Vec<EventId> {
@@ -125,19 +125,18 @@ async fn each_filter_narrows_and_all_narrow_together() {
         let store = database.store().await;
         let stream = id();
         let by = |tenant: &str, key: &str, operation: &str, second| Event {
-            at: at(second),
             actor: Actor {
                 tenant_id: Some(tenant.parse().unwrap()),
                 key_id: Some(key.parse().unwrap()),
                 operator_id: None,
             },
             operation: Some(operation.to_owned()),
-            ..event(&stream)
+            ..event_at(&stream, at(second))
         };
         let a = by("north", "aaaaaaaaaaaaaaaa", "getUsers", 10);
         let b = by("north", "bbbbbbbbbbbbbbbb", "getusers", 20);
         let c = by("south", "cccccccccccccccc", "getUsers", 30);
-        let none = Event { operation: None, at: at(40), ..event(&stream) };
+        let none = Event { operation: None, ..event_at(&stream, at(40)) };
         let events = [&a, &b, &c, &none].map(Clone::clone);
         let outcomes = [outcome(&a, "ok"), outcome(&b, "aborted"), outcome(&c, "ok")];
         store.append_events(&events, &outcomes).await.unwrap();
@@ -184,10 +183,10 @@ async fn times_with_and_without_a_fraction_compare_as_times() {
         let store = database.store().await;
         let stream = id();
         let half = TimeDelta::milliseconds(500);
-        let whole = Event { at: at(20), ..event(&stream) };
-        let fraction = Event { at: at(20) + half, ..event(&stream) };
-        let finer = Event { at: at(20) + half + TimeDelta::microseconds(1), ..event(&stream) };
-        let next = Event { at: at(21), ..event(&stream) };
+        let whole = event_at(&stream, at(20));
+        let fraction = event_at(&stream, at(20) + half);
+        let finer = event_at(&stream, at(20) + half + TimeDelta::microseconds(1));
+        let next = event_at(&stream, at(21));
         let events = [&whole, &fraction, &finer, &next].map(Clone::clone);
         store.append_events(&events, &[]).await.unwrap();
         for (place, from) in events.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringfence::model::{
-    Actor, CrossDivision, DivisionId, Event, EventKind, Key, Operator, Outcome, PolicyMode, PolicyVersion,
+    Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, Operator, Outcome, PolicyMode, PolicyVersion,
     Role, ServiceAccount, StreamId, Tenant,
 };
 
@@ -36,6 +36,11 @@ pub(super) fn event(stream: &StreamId) -> Event {
         source: None,
         detail: r#"{"path":"/api/v2/users"}"#.to_owned(),
     }
+}
+
+/// An event of a call that came and was read at one time.
+pub(super) fn event_at(stream: &StreamId, at: DateTime<Utc>) -> Event {
+    Event { id: EventId::at(at), at, ..event(stream) }
 }
 
 pub(super) fn outcome(event: &Event, code: &str) -> Outcome {

@@ -1,0 +1,56 @@
+//! A set of names, such as an entity's fields: made once, asked hundreds of times for each request.
+
+use serde::{Deserialize, Serialize};
+
+/// A set of names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
+pub struct Names {
+    // By length: few names of one object share theirs, so that most are told apart without being read.
+    by_length: Vec<Vec<String>>,
+}
+
+impl Names {
+    /// Whether the name is one of them, to the letter.
+    pub fn contains(&self, name: &str) -> bool {
+        self.by_length.get(name.len()).is_some_and(|same| same.iter().any(|one| one == name))
+    }
+
+    /// All of them: the shorter first, then by the alphabet.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.by_length.iter().flatten().map(String::as_str)
+    }
+}
+
+impl From<Vec<String>> for Names {
+    fn from(mut names: Vec<String>) -> Self {
+        names.sort_unstable();
+        names.dedup();
+                let longest = names.iter().map(String::len).max().unwrap_or_default();
+        let of = |length| names.iter().filter(move |name| name.len() == length).cloned().collect();
+        Self { by_length: (0..=longest).map(of).collect() }
+    }
+}
+
+impl From<Names> for Vec<String> {
+    fn from(names: Names) -> Self {
+        names.by_length.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_to_the_letter() {
+        let names = Names::from(["id", "name", "Name", "division", "id"].map(str::to_owned).to_vec());
+        assert_eq!(names.iter().collect::<Vec<_>>(), ["id", "Name", "name", "division"]);
+        for name in ["id", "name", "Name", "division"] {
+            assert!(names.contains(name), "{name}");
+        }
+        for name in ["", "ID", "nam", "names", "divisions", "a name that is longer than all of them"] {
+            assert!(!names.contains(name), "{name}");
+        }
+    }
+}
