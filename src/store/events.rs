@@ -43,7 +43,7 @@ impl EventFilter {
     fn id_column(&self) -> &'static str {
         let Self { tenant_id, key_id, operation, outcome, id, since: _, until: _ } = self;
         let of_few = tenant_id.is_some() || key_id.is_some() || operation.is_some() || id.is_some();
-        if outcome.is_some() && !of_few { "outcome.event_id" } else { "event.id" }
+        if outcome.as_ref().is_some_and(|code| code != COMMON) && !of_few { "outcome.event_id" } else { "event.id" }
     }
 
     /// Text with a NUL stands in no row, and PostgreSQL refuses to compare with it.
@@ -108,6 +108,10 @@ macro_rules! search {
         }
         if let Some(code) = &$filter.outcome {
             query.push(" AND outcome.code = ").push_bind(code);
+            if code != COMMON {
+                // The index holds no others, and is used only where the statement says as much.
+                query.push(" AND outcome.code <> 'ok'");
+            }
         }
         if let Some(id) = &$filter.id {
             query.push(" AND event.id = ").push_bind(id.as_str());
@@ -129,6 +133,9 @@ macro_rules! search {
         query
     }};
 }
+
+/// The outcome that is in no index.
+const COMMON: &str = "ok";
 
 const SEARCH: &str = "SELECT event.id, event.at, event.stream, event.kind, event.tenant_id, event.key_id, \
     event.operator_id, event.operation, event.source, event.detail, outcome.at AS outcome_at, outcome.code, \

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     object::{Object, Writer},
-    scan::{Ids, scan},
+    scan::{Ids, Scanned, scan},
 };
 use crate::{
     catalog::{Holds, Nested, Shape},
@@ -46,11 +46,7 @@ enum Share {
 pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) -> Judged<'a> {
     // An entity that does not say its division is nobody's; it must not pass for want of a fence.
     let Some(scanned) = scan(json, shape) else { return Judged::Malformed };
-    // Only what can be shared has several divisions, and always has a list of them.
-    if matches!(scanned.division, Ids::Several(_)) != shape.partial.is_some() {
-        return Judged::Malformed;
-    }
-    let owned = share(&scanned.division, divisions);
+    let Some(owned) = share(&scanned, shape, divisions) else { return Judged::Malformed };
     if matches!(owned, Share::All) && scanned.is_whole {
         return Judged::Own(Cow::Borrowed(json));
     }
@@ -62,17 +58,29 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
     }
 }
 
-fn share(ids: &Ids<'_>, divisions: Divisions<'_>) -> Share {
+/// Whether an entity is the tenant's, and is shown with everything in it.
+pub(super) fn is_own_and_whole(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> bool {
+    scanned.is_whole && matches!(share(scanned, shape, divisions), Some(Share::All))
+}
+
+/// `None` where it says its divisions in another form than its shape: only what can be shared has several, and always
+/// has a list of them.
+fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Option<Share> {
     let is_in = |list: &[DivisionId], id: &str| list.iter().any(|division| division.as_str() == id);
-    let ids = match ids {
-        Ids::One(id) => return if is_in(divisions.narrowed, id) { Share::All } else { Share::None },
-        Ids::Several(ids) => ids,
+    let share = match (&scanned.division, &shape.partial) {
+        (Ids::One(id), None) if is_in(divisions.narrowed, id) => Share::All,
+        (Ids::One(_), None) => Share::None,
+        (Ids::Several(ids), Some(_)) => {
+            let known = |id: &Text<'_>| is_in(divisions.granted, id) || is_in(divisions.neutral, id);
+            match ids.iter().any(|id| is_in(divisions.narrowed, id)) {
+                true if ids.iter().all(known) => Share::All,
+                true => Share::Part,
+                false => Share::None,
+            }
+        }
+        (Ids::One(_), Some(_)) | (Ids::Several(_), None) => return None,
     };
-    if !ids.iter().any(|id| is_in(divisions.narrowed, id)) {
-        return Share::None;
-    }
-    let known = |id: &Text<'_>| is_in(divisions.granted, id) || is_in(divisions.neutral, id);
-    if ids.iter().all(known) { Share::All } else { Share::Part }
+    Some(share)
 }
 
 /// What the shape keeps of an object; kept fields keep their bytes.

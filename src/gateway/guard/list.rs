@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     entity::{Divisions, Judged, judge},
-    object::{Object, Writer, quoted},
+    object::{List, Object, Writer, quoted},
 };
 use crate::{
     catalog::{Facets, Foreign, Shape},
@@ -16,6 +16,9 @@ use crate::{
         scope::UsersPage,
     },
 };
+
+/// Links lead nowhere else.
+pub(super) const LINKS_BELOW: &str = "/api/v2/";
 
 /// What a list's guard declares, put together.
 pub(super) struct Rules<'r> {
@@ -33,6 +36,7 @@ pub(super) struct Rules<'r> {
 pub(super) struct Checked<'a> {
     object: Object<'a>,
     items: Vec<Cow<'a, str>>,
+    place: usize,
     /// Entities that were not the tenant's.
     pub(super) dropped: u64,
     /// Those of them that upstream had been told to leave out.
@@ -59,10 +63,11 @@ struct Facet<'a> {
 pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>, Denial> {
     let refused =
         |what: &str| Denial::Failed(Failure::AnswerRefused(format!("{what} in `{}`", rules.collection)));
-    let (object, raw) =
+    let (object, List { items, place }) =
         Object::read_list(json, rules.collection).ok_or_else(|| refused("no object with a list"))?;
-    let mut checked = Checked { object, items: Vec::with_capacity(raw.len()), dropped: 0, violations: 0 };
-    for item in raw {
+    let mut checked =
+        Checked { object, items: Vec::with_capacity(items.len()), place, dropped: 0, violations: 0 };
+    for item in items {
         match judge(item.get(), rules.shape, rules.divisions) {
             Judged::Own(json) => checked.items.push(json),
             Judged::Foreign => {
@@ -79,9 +84,11 @@ impl Checked<'_> {
     /// The answer in upstream's own form.
     pub(super) fn write(&self, json: &str, rules: &Rules<'_>) -> Result<String, Denial> {
         let mut out = Writer::with_capacity(json.len());
-        out.list(rules.collection, self.items.iter().map(AsRef::as_ref));
-        let is_in = |list: &[String], name: &str| list.iter().any(|other| other == name);
-        for (name, value) in &self.object.0 {
+        let items = || self.items.iter().map(AsRef::as_ref);
+        for (place, (name, value)) in self.object.0.iter().enumerate() {
+            if place == self.place {
+                out.list(rules.collection, items());
+            }
             if is_in(rules.keep, name) {
                 out.field(name, value.get());
             } else if is_in(rules.totals, name) {
@@ -95,6 +102,9 @@ impl Checked<'_> {
             } else if rules.facets.is_some_and(|facets| facets.at == **name) {
                 self.write_facets(&mut out, value, rules)?;
             }
+        }
+        if self.place >= self.object.0.len() {
+            out.list(rules.collection, items());
         }
         Ok(out.finish())
     }
@@ -144,6 +154,10 @@ impl Checked<'_> {
     }
 }
 
+pub(super) fn is_in(list: &[String], name: &str) -> bool {
+    list.iter().any(|other| other == name)
+}
+
 /// A link below the API, without a host; none where it leads elsewhere.
 fn relative(value: &RawValue) -> Option<String> {
     let link: String = serde_json::from_str(value.get()).ok()?;
@@ -151,5 +165,5 @@ fn relative(value: &RawValue) -> Option<String> {
         Some((_, rest)) => rest.get(rest.find('/')?..)?,
         None => link.as_str(),
     };
-    path.starts_with("/api/v2/").then(|| quoted(path))
+    path.starts_with(LINKS_BELOW).then(|| quoted(path))
 }

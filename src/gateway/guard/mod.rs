@@ -8,6 +8,9 @@ mod list;
 mod object;
 mod refusal;
 mod scan;
+mod whole;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -50,7 +53,7 @@ pub(super) fn guard(
 ) -> Result<Guarded, Denial> {
     let (permit, form, answer) = answer.into_parts();
     match check(catalog, neutral, &permit, &form, &answer, record) {
-        Ok(body) => Ok(Guarded { permit, body: Bytes::from(body) }),
+        Ok(body) => Ok(Guarded { permit, body }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
 }
@@ -91,7 +94,7 @@ fn check(
     form: &Form,
     answer: &UpstreamAnswer,
     record: &mut Record,
-) -> Result<String, Denial> {
+) -> Result<Bytes, Denial> {
     if answer.status != StatusCode::OK {
         return Err(refusal(permit.operation(), answer.status, &answer.body));
     }
@@ -104,6 +107,9 @@ fn check(
             let facets = facets.as_ref();
             let foreign = *foreign;
             let rules = list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions };
+            if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
+                return Ok(answer.body.clone());
+            }
             let checked = list::check(json, &rules)?;
             note(permit, checked.dropped, checked.violations, record);
             match form {
@@ -114,7 +120,8 @@ fn check(
         Guarding::Entity { shape } => {
             let shape = catalog.shape(shape).ok_or(Denial::Failed(Failure::Internal))?;
             match entity::judge(json, shape, divisions) {
-                Judged::Own(json) => json.into_owned(),
+                Judged::Own(Cow::Borrowed(_)) => return Ok(answer.body.clone()),
+                Judged::Own(Cow::Owned(json)) => json,
                 Judged::Foreign => return Err(Denial::NotFound),
                 Judged::Malformed => {
                     return Err(Denial::Failed(Failure::AnswerRefused(
@@ -127,7 +134,7 @@ fn check(
             .ok_or_else(|| Denial::Failed(Failure::AnswerRefused("the answer is no object".to_owned())))?,
         Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
     };
-    Ok(body)
+    Ok(body.into())
 }
 
 /// Foreign entities are for auditors and alarms, never for the tenant.

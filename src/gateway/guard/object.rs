@@ -21,19 +21,27 @@ impl<'a> Object<'a> {
     }
 
     /// Reads an object and the list that one of its fields holds, in one go; the field itself is taken out.
-    pub(super) fn read_list(json: &'a str, name: &str) -> Option<(Self, Vec<&'a RawValue>)> {
-        let mut items = None;
+    pub(super) fn read_list(json: &'a str, name: &str) -> Option<(Self, List<'a>)> {
+        let mut list = None;
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let fields = Fields { list: Some((name, &mut items)) };
+        let fields = Fields { list: Some((name, &mut list)) };
         let object = deserializer.deserialize_map(fields).ok()?;
         deserializer.end().ok()?;
         // Genesys leaves an empty collection out.
-        Some((object, items.unwrap_or_default()))
+        Some((object, list.unwrap_or_default()))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(other, _)| **other == *name).map(|(_, value)| *value)
     }
+}
+
+/// A list that one field of an object holds.
+#[derive(Debug, Default)]
+pub(super) struct List<'a> {
+    pub(super) items: Vec<&'a RawValue>,
+    /// How many of the object's other fields stand before it.
+    pub(super) place: usize,
 }
 
 /// Writes an object field by field.
@@ -99,7 +107,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
 /// Reads an object's fields; a list among them, if asked to, into its items.
 struct Fields<'l, 'de> {
-    list: Option<(&'l str, &'l mut Option<Vec<&'de RawValue>>)>,
+    list: Option<(&'l str, &'l mut Option<List<'de>>)>,
 }
 
 impl<'de> Visitor<'de> for Fields<'_, 'de> {
@@ -112,10 +120,11 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Object<'de>, A::Error> {
         let mut object = Object(Vec::with_capacity(16));
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            let listed = self.list.as_mut().filter(|(list, _)| **list == *name).map(|(_, items)| items);
+            let listed = self.list.as_mut().filter(|(list, _)| **list == *name).map(|(_, list)| list);
             let twice = || de::Error::custom("a field stands twice");
-            if let Some(items) = listed {
-                if items.replace(map.next_value()?).is_some() {
+            if let Some(list) = listed {
+                let read = List { items: map.next_value()?, place: object.0.len() };
+                if list.replace(read).is_some() {
                     return Err(twice());
                 }
             } else if object.get(&name).is_some() {

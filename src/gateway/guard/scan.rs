@@ -66,13 +66,27 @@ impl<'de> Visitor<'de> for IdsVisitor {
 
 /// Looks over an entity; `None` where it is none, or does not say its division.
 pub(super) fn scan<'a>(json: &'a str, shape: &Shape) -> Option<Scanned<'a>> {
-    let (field, inner) = shape.division.as_ref()?.split_first()?;
-    let mut division = None;
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let look = Look { shape, division: Some((field, &mut division)) };
-    let is_whole = look.deserialize(&mut deserializer).ok()?;
+    let scanned = Scan(shape).deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
-    Some(Scanned { division: ids(division?, inner)?, is_whole })
+    Some(scanned)
+}
+
+/// An entity that stands where it is read; an error where [`scan`] finds none.
+pub(super) struct Scan<'l>(pub(super) &'l Shape);
+
+impl<'de> DeserializeSeed<'de> for Scan<'_> {
+    type Value = Scanned<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scanned<'de>, D::Error> {
+        let nowhere = || de::Error::custom("no division");
+        let shape = self.0;
+        let (field, inner) = shape.division.as_ref().and_then(|place| place.split_first()).ok_or_else(nowhere)?;
+        let mut division = None;
+        let is_whole = Look { shape, division: Some((field, &mut division)) }.deserialize(deserializer)?;
+        let division = division.and_then(|value| ids(value, inner)).ok_or_else(nowhere)?;
+        Ok(Scanned { division, is_whole })
+    }
 }
 
 fn ids<'a>(value: &'a RawValue, place: &[String]) -> Option<Ids<'a>> {
