@@ -26,7 +26,7 @@ impl From<Vec<String>> for Names {
     fn from(mut names: Vec<String>) -> Self {
         names.sort_unstable();
         names.dedup();
-                let longest = names.iter().map(String::len).max().unwrap_or_default();
+        let longest = names.iter().map(String::len).max().unwrap_or_default();
         let of = |length| names.iter().filter(move |name| name.len() == length).cloned().collect();
         Self { by_length: (0..=longest).map(of).collect() }
     }

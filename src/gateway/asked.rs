@@ -107,11 +107,19 @@ impl<'a> Asked<'a> {
                 attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
                 let facets = || query.aggregations.iter().flatten();
                 let named = || filters(query).flat_map(predicates);
-                attributes.metrics.extend(named().filter_map(|predicate| predicate.metric.as_deref().map(str::to_owned)));
-                attributes.metrics.extend(facets().filter_map(|facet| facet.metric.as_deref().map(str::to_owned)));
-                attributes.group_by.extend(facets().filter_map(|facet| facet.dimension.as_deref().map(str::to_owned)));
+                attributes
+                    .metrics
+                    .extend(named().filter_map(|predicate| predicate.metric.as_deref().map(str::to_owned)));
+                attributes
+                    .metrics
+                    .extend(facets().filter_map(|facet| facet.metric.as_deref().map(str::to_owned)));
+                attributes
+                    .group_by
+                    .extend(facets().filter_map(|facet| facet.dimension.as_deref().map(str::to_owned)));
                 let by_id = named().filter(|predicate| names_an_id(predicate));
-                attributes.ids.extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
+                attributes
+                    .ids
+                    .extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
             }
             Body::Users(search) => {
                 attributes.page_size = search.page_size;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use super::{
     asked::Asked,
     authenticate::Caller,
@@ -12,6 +10,7 @@ use super::{
 use crate::{
     audit::Record,
     catalog::Operation,
+    clock::Clock,
     model::DivisionId,
     policy::{Attributes, ResourceKind},
     tenancy::{Verdict, Views},
@@ -25,7 +24,8 @@ pub(super) struct Permit {
     // Not empty, unless the operation has no divisions.
     divisions: Vec<DivisionId>,
     verdict: Arc<Verdict>,
-    attributes: Attributes,
+    // Where the policies read them.
+    attributes: Option<Attributes>,
 }
 
 impl Permit {
@@ -48,14 +48,14 @@ impl Permit {
     }
 
     /// Whether it still holds: asked before anything is sent and before anything is answered.
-    pub(super) fn confirm(&self, views: &Views, now: DateTime<Utc>) -> Result<(), Denial> {
+    pub(super) fn confirm(&self, views: &Views, clock: &Clock) -> Result<(), Denial> {
         let known = self.caller.key();
         let (key, tenant) = views.key(&known.id).ok_or(Denial::Credential(Credential::KeyRevoked))?;
         if Arc::ptr_eq(key, known) && Arc::ptr_eq(tenant, self.caller.tenant()) {
             return Ok(());
         }
-        self.caller.confirm(key, tenant, now)?;
-        let verdict = tenant.decide(key, &self.operation.id, &self.attributes);
+        self.caller.confirm(key, tenant, clock.now())?;
+        let verdict = tenant.decide(key, &self.operation.id, self.attributes.as_ref());
         let holds = |division| verdict.divisions.contains(division);
         let granted = !verdict.divisions.is_empty() && self.verdict.divisions.iter().all(holds);
         if granted { Ok(()) } else { Err(Denial::PermitWithdrawn) }
@@ -67,10 +67,12 @@ pub(super) fn authorize(
     caller: Caller,
     operation: Arc<Operation>,
     asked: &Asked<'_>,
-    attributes: Attributes,
+    clock: &Clock,
     record: &mut Record,
 ) -> Result<Permit, Denial> {
-    let verdict = caller.tenant().decide(caller.key(), &operation.id, &attributes);
+    let tenant = caller.tenant();
+    let attributes = tenant.reads_attributes().then(|| asked.attributes(record.source, clock.now()));
+    let verdict = tenant.decide(caller.key(), &operation.id, attributes.as_ref());
     record.call.policies.clone_from(&verdict.policies);
     let permitted = narrow(&operation, asked, &verdict, record);
     record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });

@@ -62,7 +62,7 @@ use crate::{
     upstream::Upstream,
 };
 
-/// The path in an event is cut to this many characters.
+/// The path in an event is cut to this many bytes.
 const MAX_RECORDED_PATH: usize = 2_000;
 /// A request for a token is a short form.
 const MAX_LOGIN_BYTES: usize = 8_192;
@@ -170,7 +170,10 @@ impl Gateway {
         let (head, body) = request.into_parts();
         record.source = Some(edge::source(peer, &head.headers, &self.config().trusted_proxies));
         head.method.as_str().clone_into(&mut record.call.method);
-        record.call.path = head.uri.path().chars().take(MAX_RECORDED_PATH).collect();
+        let path = head.uri.path();
+        path.get(..path.floor_char_boundary(MAX_RECORDED_PATH))
+            .unwrap_or(path)
+            .clone_into(&mut record.call.path);
         let span = request_span(&head, &id);
         // Boxed: the future of the whole path is large, and would be copied each time one that holds it moves.
         let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
@@ -247,8 +250,7 @@ impl Gateway {
         let asked =
             Asked::read(&operation, parameters, query, &head.headers, &bytes).map_err(Denial::from)?;
 
-        let attributes = asked.attributes(record.source, parts.clock.now());
-        let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, attributes, record)?;
+        let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         if let Narrowing::Own { answer } = operation.narrowing {
             let body = own::answer(answer, permit.caller())?;
             return Ok(answer::json(StatusCode::OK, record.id(), body));
@@ -258,7 +260,7 @@ impl Gateway {
         if !parts.audit.is_available() {
             return Err(Denial::Failed(Failure::NotRecorded).into());
         }
-        let confirm = |permit: &Permit| permit.confirm(&*self.views()?, parts.clock.now());
+        let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
         confirm(scoped.permit())?;
         let answer = forward::forward(&parts.upstream, scoped, record, confirm).await?;
         let answered = Instant::now();

@@ -76,6 +76,11 @@ impl<'p> CanonicalPath<'p> {
 
 /// Whether a segment, as sent, can be read in one way only.
 fn is_canonical(segment: &str) -> bool {
+    // Nearly every segment is plain, and needs no decoding to be told so.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !segment.is_empty() && segment.bytes().all(plain) {
+        return true;
+    }
     let Ok(decoded) = percent_decode_str(segment).decode_utf8() else { return false };
     // An encoded character that needs no encoding is a disguise.
     let disguised = segment.split('%').skip(1).any(|after| {

@@ -59,7 +59,7 @@ pub struct Actor {
 pub struct Call {
     /// The request's method.
     pub method: String,
-    /// The request's path with its ids, as sent by the caller, cut to 2,000 characters.
+    /// The request's path with its ids, as sent by the caller, cut to 2,000 bytes.
     pub path: String,
     /// Divisions that the request named.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -161,7 +161,9 @@ mod tests {
         let ids: Vec<_> = times.iter().map(|time| EventId::at(*time)).collect();
         assert!(ids.is_sorted_by(|one, other| one < other));
         for (id, time) in ids.iter().zip(&times) {
-            assert!(EventId::lowest(*time) <= *id && *id < EventId::lowest(*time + TimeDelta::microseconds(1)));
+            assert!(
+                EventId::lowest(*time) <= *id && *id < EventId::lowest(*time + TimeDelta::microseconds(1))
+            );
             assert_eq!(id.as_str().parse::<EventId>().as_ref(), Ok(id));
             assert_eq!(uuid::Uuid::try_parse(id.as_str()).unwrap().get_version_num(), 7);
         }

@@ -28,7 +28,7 @@ pub struct TenantPolicies {
 }
 
 /// What of a request policies may speak of (Cedar context).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Attributes {
     /// The caller's address.
     pub source: Option<IpAddr>,

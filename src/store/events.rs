@@ -43,7 +43,11 @@ impl EventFilter {
     fn id_column(&self) -> &'static str {
         let Self { tenant_id, key_id, operation, outcome, id, since: _, until: _ } = self;
         let of_few = tenant_id.is_some() || key_id.is_some() || operation.is_some() || id.is_some();
-        if outcome.as_ref().is_some_and(|code| code != COMMON) && !of_few { "outcome.event_id" } else { "event.id" }
+        if outcome.as_ref().is_some_and(|code| code != COMMON) && !of_few {
+            "outcome.event_id"
+        } else {
+            "event.id"
+        }
     }
 
     /// Text with a NUL stands in no row, and PostgreSQL refuses to compare with it.

@@ -54,24 +54,38 @@ impl TenantView {
         &self.account
     }
 
-    /// What the policies say. Remembered here, and nowhere else, unless a policy of the set reads the context.
-    pub fn decide(&self, key: &Key, operation: &Arc<str>, attributes: &Attributes) -> Arc<Verdict> {
-        let policies =
-            self.policies.get_or_init(|| self.engine.tenant(&self.tenant, self.own_policy.as_deref()));
-        let policies = match policies {
+    /// Whether a policy of the set speaks of the request's attributes.
+    pub fn reads_attributes(&self) -> bool {
+        self.policies().as_ref().is_ok_and(TenantPolicies::reads_context)
+    }
+
+    /// What the policies say. Remembered here, and nowhere else, unless they read the attributes; without attributes,
+    /// such policies permit nothing.
+    pub fn decide(&self, key: &Key, operation: &Arc<str>, attributes: Option<&Attributes>) -> Arc<Verdict> {
+        let policies = match self.policies() {
             Ok(policies) => policies,
             // A set that does not parse permits nothing.
             Err(error) => return Arc::new(Verdict::failed(error.to_string())),
         };
-        let decide = || {
+        let decide = |attributes: &Attributes| {
             let principal = Principal { tenant: &self.tenant, key };
             let decision = policies.decide(principal, operation, &self.tenant.division_ids, attributes);
             Arc::new(Verdict::from(decision))
         };
-        if policies.reads_context() {
-            return decide();
+        match attributes {
+            Some(attributes) if policies.reads_context() => decide(attributes),
+            None if policies.reads_context() => {
+                Arc::new(Verdict::failed("the policies read attributes, which were not read".to_owned()))
+            }
+            Some(_) | None => {
+                let key = (key.id.clone(), Arc::clone(operation));
+                self.decisions.get_with(key, || decide(&Attributes::default()))
+            }
         }
-        self.decisions.get_with((key.id.clone(), Arc::clone(operation)), decide)
+    }
+
+    fn policies(&self) -> &Result<TenantPolicies, PolicyError> {
+        self.policies.get_or_init(|| self.engine.tenant(&self.tenant, self.own_policy.as_deref()))
     }
 }
 

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri,
     header::{
-        ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST, TE,
-        TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+        ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST,
+        PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
     },
 };
 use http_body::Body;
@@ -151,6 +151,9 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, UpstreamError> 
     Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
 /// Drops what concerns one connection only, and whatever `Connection` lists.
 fn drop_hop_by_hop(headers: &mut HeaderMap) {
     let listed: Vec<HeaderName> = headers
@@ -166,7 +169,7 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
     for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
-    for name in ["keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"] {
+    for name in [KEEP_ALIVE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, PROXY_CONNECTION] {
         headers.remove(name);
     }
 }

@@ -81,7 +81,8 @@ impl<'de> DeserializeSeed<'de> for Scan<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scanned<'de>, D::Error> {
         let nowhere = || de::Error::custom("no division");
         let shape = self.0;
-        let (field, inner) = shape.division.as_ref().and_then(|place| place.split_first()).ok_or_else(nowhere)?;
+        let (field, inner) =
+            shape.division.as_ref().and_then(|place| place.split_first()).ok_or_else(nowhere)?;
         let mut division = None;
         let is_whole = Look { shape, division: Some((field, &mut division)) }.deserialize(deserializer)?;
         let division = division.and_then(|value| ids(value, inner)).ok_or_else(nowhere)?;

@@ -92,3 +92,99 @@ impl<'de> Visitor<'de> for Items<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::Catalog,
+        gateway::guard::{entity::Divisions, list},
+        model::DivisionId,
+    };
+
+    const OWN: &str = "a0000000-0000-4000-8000-000000000000";
+    const OTHER: &str = "b0000000-0000-4000-8000-000000000000";
+
+    fn conversation(divisions: &str, rest: &str) -> String {
+        format!(r#"{{"conversationId":"c","divisionIds":[{divisions}]{rest}}}"#)
+    }
+
+    /// Whether an answer is passed on as it stands, and what it becomes when it is judged piece by piece.
+    fn both(json: &str, foreign: Foreign) -> (bool, Option<String>) {
+        let catalog = Catalog::embedded().unwrap();
+        let own: [DivisionId; 1] = [OWN.parse().unwrap()];
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let rules = Rules {
+            collection: "conversations",
+            shape: catalog.shape("AnalyticsConversation").unwrap(),
+            foreign,
+            keep: &words(&["pageSize"]),
+            totals: &words(&["totalHits"]),
+            links: &words(&["nextUri"]),
+            facets: None,
+            divisions: Divisions { narrowed: &own, granted: &own, neutral: &[] },
+        };
+        let piecewise = list::check(json, &rules).and_then(|checked| checked.write(json, &rules));
+        (is_whole(json, &rules), piecewise.ok())
+    }
+
+    #[test]
+    fn what_is_passed_on_as_it_stands_is_what_judging_it_piece_by_piece_would_make() {
+        let own = format!(r#""{OWN}""#);
+        let one = conversation(&own, r#","participants":[{"purpose":"agent"}]"#);
+        for json in [
+            format!(r#"{{"conversations":[{one},{one}],"totalHits":2}}"#),
+            format!(
+                r#"{{"totalHits":0,"conversations":[],"pageSize":25,"nextUri":"/api/v2/users?pageNumber=2"}}"#
+            ),
+            format!(r#"{{"pageSize":[1,{{"a":2}}],"conversations":[{one}]}}"#),
+        ] {
+            assert_eq!(both(&json, Foreign::Violation), (true, Some(json.clone())));
+            // What Genesys was not told to leave out is left out by us, and may not be seen to be.
+            assert_eq!(both(&json, Foreign::Drop), (false, Some(json.clone())));
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_wholly_the_tenants_own_is_judged_piece_by_piece() {
+        let own = conversation(&format!(r#""{OWN}""#), "");
+        let foreign = conversation(&format!(r#""{OTHER}""#), "");
+        let shared = conversation(&format!(r#""{OWN}","{OTHER}""#), "");
+        let unknown = conversation(&format!(r#""{OWN}""#), r#","secret":1"#);
+        let twice = conversation(&format!(r#""{OWN}""#), &format!(r#","divisionIds":["{OTHER}"]"#));
+        let single = conversation("", "").replace("[]", &format!(r#""{OWN}""#));
+        for items in [&foreign, &shared, &unknown, &twice, &single, "{}", "1", r#"{"conversationId":"c"}"#] {
+            for list in [items.to_owned(), format!("{own},{items}")] {
+                assert!(!both(&format!(r#"{{"conversations":[{list}]}}"#), Foreign::Violation).0, "{list}");
+            }
+        }
+        for beside in [
+            r#""secret":1"#,
+            r#""totalHits":"many""#,
+            r#""totalHits":-1"#,
+            r#""pageSize":1,"pageSize":2"#,
+            r#""conversations":[]"#,
+            r#""convers\u0061tions":[]"#,
+            r#""nextUri":"https://elsewhere.example/api/v2/users""#,
+            r#""nextUri":"//elsewhere.example""#,
+            r#""nextUri":"/api/v2/users?to=a://b""#,
+            r#""nextUri":null"#,
+            r#""aggregations":[]"#,
+        ] {
+            let json = format!(r#"{{"conversations":[{own}],{beside}}}"#);
+            assert!(!both(&json, Foreign::Violation).0, "{json}");
+        }
+        for json in [
+            "",
+            "[]",
+            "null",
+            "{",
+            "{}",
+            r#"{"totalHits":1}"#,
+            r#"{"conversations":[]} x"#,
+            r#"{"conversations":null}"#,
+        ] {
+            assert!(!both(json, Foreign::Violation).0, "{json}");
+        }
+    }
+}

@@ -70,7 +70,8 @@ fn check_facets(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), In
         Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => &[],
     };
     let refused = asked.iter().any(|facet| {
-        let counts = facet.dimension.as_ref().is_some_and(|dimension| allowed.iter().any(|one| **one == **dimension));
+        let counts =
+            facet.dimension.as_ref().is_some_and(|dimension| allowed.iter().any(|one| **one == **dimension));
         !counts || facet.metric.is_some() || facet.ranges.is_some()
     });
     if refused || asked.len() > MAX_FACETS {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringfence::model::{
-    Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, Operator, Outcome, PolicyMode, PolicyVersion,
-    Role, ServiceAccount, StreamId, Tenant,
+    Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, Operator, Outcome, PolicyMode,
+    PolicyVersion, Role, ServiceAccount, StreamId, Tenant,
 };
 
 /// Seconds after a fixed time, some of which have a fraction.
