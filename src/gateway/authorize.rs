@@ -22,7 +22,7 @@ pub(super) struct Permit {
     caller: Caller,
     operation: Arc<Operation>,
     // Not empty, unless the operation has no divisions.
-    divisions: Vec<DivisionId>,
+    divisions: Arc<[DivisionId]>,
     verdict: Arc<Verdict>,
     // Where the policies read them.
     attributes: Option<Attributes>,
@@ -73,11 +73,11 @@ pub(super) fn authorize(
     let tenant = caller.tenant();
     let attributes = tenant.reads_attributes().then(|| asked.attributes(record.source, clock.now()));
     let verdict = tenant.decide(caller.key(), &operation.id, attributes.as_ref());
-    record.call.policies.clone_from(&verdict.policies);
+    record.call.policies = Arc::clone(&verdict.policies);
     let permitted = narrow(&operation, asked, &verdict, record);
     record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });
     let divisions = permitted?;
-    record.call.divisions.clone_from(&divisions);
+    record.call.divisions = Arc::clone(&divisions);
     Ok(Permit { caller, operation, divisions, verdict, attributes })
 }
 
@@ -87,7 +87,7 @@ fn narrow(
     asked: &Asked<'_>,
     verdict: &Verdict,
     record: &mut Record,
-) -> Result<Vec<DivisionId>, Denial> {
+) -> Result<Arc<[DivisionId]>, Denial> {
     if !verdict.errors.is_empty() {
         tracing::error!(operation.name = %operation.id, errors = ?verdict.errors, "a policy could not be evaluated");
         return Err(Denial::PolicyFailed);
@@ -96,11 +96,11 @@ fn narrow(
         return Err(Denial::NotPermitted);
     }
     if operation.resource() == ResourceKind::Tenant {
-        return Ok(Vec::new());
+        return Ok(Arc::from([]));
     }
-    let Some(named) = asked.divisions(operation) else { return Ok(verdict.divisions.to_vec()) };
+    let Some(named) = asked.divisions(operation) else { return Ok(Arc::clone(&verdict.divisions)) };
     record.call.divisions_asked = named.iter().filter_map(|id| id.parse().ok()).collect();
-    let divisions: Vec<_> =
+    let divisions: Arc<[_]> =
         verdict.divisions.iter().filter(|division| named.contains(&division.as_str())).cloned().collect();
     if divisions.is_empty() { Err(Denial::DivisionNotPermitted) } else { Ok(divisions) }
 }

@@ -109,7 +109,8 @@ fn connection(
         let drain = drain.clone();
         async move {
             let version = request.version();
-            let mut response = gateway.respond(request, peer.ip()).await;
+            // Boxed: hyper moves the future about.
+            let mut response = Box::pin(gateway.respond(request, peer.ip())).await;
             if drain.is_cancelled() && version < Version::HTTP_2 {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -1,6 +1,6 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
@@ -71,12 +71,12 @@ pub(super) async fn forward(
 async fn timed<T>(work: impl Future<Output = T>) -> (T, u64) {
     let begun = Instant::now();
     let made = work.await;
-    (made, microseconds(begun))
+    (made, microseconds(begun.elapsed()))
 }
 
-/// Microseconds since a moment.
-pub(super) fn microseconds(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+/// In microseconds, as the record has it.
+pub(super) fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn denial(error: &UpstreamError) -> Denial {

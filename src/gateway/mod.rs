@@ -25,6 +25,7 @@ mod edge;
 mod forward;
 mod guard;
 mod json;
+mod meters;
 mod oauth;
 mod own;
 mod path;
@@ -47,6 +48,7 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    meters::Meters,
     oauth::LoginDenial,
     path::CanonicalPath,
     token::Tokens,
@@ -96,6 +98,7 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     parts: Parts,
     tokens: Tokens,
+    meters: Meters,
 }
 
 /// Why a request was refused, in the shape of the surface that it came to.
@@ -146,7 +149,8 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let tokens = Tokens::new(&parts.signing_key);
-        Self(Arc::new(Inner { parts, tokens }))
+        let meters = Meters::new(&parts.catalog);
+        Self(Arc::new(Inner { parts, tokens, meters }))
     }
 
     /// Accepts until `drain` is cancelled and a moment longer, then finishes what is in flight.
@@ -175,7 +179,7 @@ impl Gateway {
             .unwrap_or(path)
             .clone_into(&mut record.call.path);
         let span = request_span(&head, &id);
-        // Boxed: the future of the whole path is large, and would be copied each time one that holds it moves.
+        // Boxed: the future of the whole path is large, and would be copied into each one that wraps it.
         let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
@@ -189,10 +193,9 @@ impl Gateway {
         let operation = record.operation.clone().unwrap_or_else(|| Arc::from("none"));
         span.record("operation.name", &*operation).record("outcome.code", code);
         span.record("http.response.status_code", response.status().as_u16());
-        metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
-            .increment(1);
-        record.ended.durations_us.total = Some(forward::microseconds(started));
-        metrics::histogram!("ringfence_request_duration_seconds").record(started.elapsed().as_secs_f64());
+        let took = started.elapsed();
+        self.0.meters.count(operation, code, took);
+        record.ended.durations_us.total = Some(forward::microseconds(took));
         record.ended.bytes = response.body().size_hint().exact();
         let status = response.status().as_u16();
         if committed {
@@ -265,7 +268,7 @@ impl Gateway {
         let answer = forward::forward(&parts.upstream, scoped, record, confirm).await?;
         let answered = Instant::now();
         let guarded = guard::guard(&parts.catalog, &parts.neutral_divisions, answer, record)?;
-        record.ended.durations_us.guard = Some(forward::microseconds(answered));
+        record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
         // What was withdrawn while upstream worked is not released.
         let (permit, body) = guarded.into_parts();

@@ -1,6 +1,6 @@
 //! The record of one call or one change.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -65,13 +65,13 @@ pub struct Call {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub divisions_asked: Vec<DivisionId>,
     /// Divisions that the policy granted: what the request was narrowed to.
-    pub divisions: Vec<DivisionId>,
+    pub divisions: Arc<[DivisionId]>,
     /// `allow`, `deny`, or absent where no policy was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<&'static str>,
     /// The ids of the policies that decided.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub policies: Vec<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub policies: Arc<[String]>,
     /// SHA-256 of the caller's query and body, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_before: Option<String>,
@@ -81,6 +81,10 @@ pub struct Call {
     /// Deprecated forms that were understood and translated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+fn is_empty(policies: &Arc<[String]>) -> bool {
+    policies.is_empty()
 }
 
 /// How it ended. Follows its event, linked by the id.

@@ -28,7 +28,7 @@ pub struct Verdict {
     /// The divisions that came back Allow.
     pub divisions: Arc<[DivisionId]>,
     /// The policies that determined it.
-    pub policies: Vec<String>,
+    pub policies: Arc<[String]>,
     /// Evaluation errors; any of them denies all.
     pub errors: Vec<String>,
 }
@@ -91,17 +91,13 @@ impl TenantView {
 
 impl Verdict {
     fn failed(error: String) -> Self {
-        Self { divisions: Arc::from([]), policies: Vec::new(), errors: vec![error] }
+        Self { divisions: Arc::from([]), policies: Arc::from([]), errors: vec![error] }
     }
 }
 
 impl From<Decision> for Verdict {
     fn from(decision: Decision) -> Self {
-        if decision.errors.is_empty() {
-            let divisions = decision.divisions.into();
-            Self { divisions, policies: decision.policies, errors: decision.errors }
-        } else {
-            Self { divisions: Arc::from([]), policies: decision.policies, errors: decision.errors }
-        }
+        let divisions = if decision.errors.is_empty() { decision.divisions.into() } else { Arc::from([]) };
+        Self { divisions, policies: decision.policies.into(), errors: decision.errors }
     }
 }

@@ -64,7 +64,7 @@ impl Client {
         &self,
         api_url: &str,
         token: &SecretString,
-        request: UpstreamRequest,
+        request: &UpstreamRequest,
     ) -> Result<UpstreamAnswer, UpstreamError> {
         let result = match build(api_url, token, request) {
             Ok(request) => tokio::time::timeout(self.request_timeout, self.pass(request))
@@ -97,9 +97,11 @@ impl Client {
 fn build(
     api_url: &str,
     token: &SecretString,
-    request: UpstreamRequest,
+    request: &UpstreamRequest,
 ) -> Result<Request<Full<Bytes>>, String> {
-    let UpstreamRequest { method, path_and_query, mut headers, body } = request;
+    let UpstreamRequest { method, path_and_query, headers, body } = request;
+    let mut headers = headers.clone();
+    headers.reserve(8);
     // SECURITY: the path is appended, not joined. Without its slash it could become part of the host.
     if !path_and_query.starts_with('/') || path_and_query.contains('#') {
         return Err("the path does not start with `/`, or has a fragment".to_owned());
@@ -116,8 +118,8 @@ fn build(
     headers.insert(AUTHORIZATION, bearer);
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    let mut out = Request::new(Full::new(body));
-    *out.method_mut() = method;
+    let mut out = Request::new(Full::new(body.clone()));
+    *out.method_mut() = method.clone();
     *out.uri_mut() = uri;
     *out.headers_mut() = headers;
     Ok(out)

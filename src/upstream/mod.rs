@@ -153,14 +153,14 @@ impl Upstream {
         let deadline = Instant::now() + TOKEN_WAIT;
         let lease = broker.token(account, deadline).await?;
         confirmed()?;
-        let answer = client.exchange(&account.api_url, lease.secret(), request.clone()).await?;
+        let answer = client.exchange(&account.api_url, lease.secret(), &request).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         if broker.renounce(&lease) {
             let lease = broker.token(account, deadline).await?;
             confirmed()?;
-            let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
+            let answer = client.exchange(&account.api_url, lease.secret(), &request).await?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
             }
@@ -181,7 +181,7 @@ impl Upstream {
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };
-        let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
+        let answer = client.exchange(&account.api_url, lease.secret(), &request).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             broker.mark_refused(&lease);
             return Err(UpstreamError::Unauthorized { account: account.id.to_string() });

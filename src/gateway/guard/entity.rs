@@ -67,7 +67,7 @@ pub(super) fn is_own_and_whole(scanned: &Scanned<'_>, shape: &Shape, divisions: 
 /// has a list of them.
 fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Option<Share> {
     let is_in = |list: &[DivisionId], id: &str| list.iter().any(|division| division.as_str() == id);
-    let share = match (&scanned.division, &shape.partial) {
+    Some(match (&scanned.division, &shape.partial) {
         (Ids::One(id), None) if is_in(divisions.narrowed, id) => Share::All,
         (Ids::One(_), None) => Share::None,
         (Ids::Several(ids), Some(_)) => {
@@ -79,8 +79,7 @@ fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Opti
             }
         }
         (Ids::One(_), Some(_)) | (Ids::Several(_), None) => return None,
-    };
-    Some(share)
+    })
 }
 
 /// What the shape keeps of an object; kept fields keep their bytes.

@@ -134,9 +134,8 @@ mod tests {
         let one = conversation(&own, r#","participants":[{"purpose":"agent"}]"#);
         for json in [
             format!(r#"{{"conversations":[{one},{one}],"totalHits":2}}"#),
-            format!(
-                r#"{{"totalHits":0,"conversations":[],"pageSize":25,"nextUri":"/api/v2/users?pageNumber=2"}}"#
-            ),
+            r#"{"totalHits":0,"conversations":[],"pageSize":25,"nextUri":"/api/v2/users?pageNumber=2"}"#
+                .to_owned(),
             format!(r#"{{"pageSize":[1,{{"a":2}}],"conversations":[{one}]}}"#),
         ] {
             assert_eq!(both(&json, Foreign::Violation), (true, Some(json.clone())));
