@@ -4,10 +4,12 @@
 //! what is there already, so a batch whose commit was in doubt may be sent again. One thing gives way: the outcome
 //! `unknown` of a process that was taken for dead, to the one that it sends when it wakes.
 
-use std::slice;
+use std::{
+    slice,
+    sync::{Arc, LazyLock},
+};
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 
 use crate::model::{Event, EventKind, KeyId, OperatorId, Outcome, TenantId};
 
@@ -36,37 +38,72 @@ pub(super) async fn record_change(transaction: &mut impl Append, event: &Event) 
 
 impl Append for SqliteConnection {
     async fn append_events(&mut self, events: &[Event]) -> Result<u64, Failure> {
-        // `WHERE true` tells the parser that ON CONFLICT belongs to the insert, not to a join.
-        const APPEND: &str = "INSERT INTO event \
-            (id, at, stream, kind, tenant_id, key_id, operator_id, operation, source, detail) \
-            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, \
-            value ->> 7, value ->> 8, value ->> 9 FROM jsonb_each($1) WHERE true ON CONFLICT (id) DO NOTHING";
-        let rows: Vec<_> = events
-            .iter()
-            .map(|event| {
-                let Event { id, at, stream, kind, actor, operation, source, detail } = event;
-                let actor = (&actor.tenant_id, &actor.key_id, &actor.operator_id);
-                (id, text(*at), stream, name(*kind), actor.0, actor.1, actor.2, operation, source, detail)
-            })
-            .collect();
-        let batch = serde_json::to_string(&rows)?;
-        Ok(sqlx::query(APPEND).bind(batch).execute(self).await?.rows_affected())
+        let mut appended = 0;
+        for (rows, statement) in chunks(events, &EVENTS) {
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(statement)));
+            for Event { id, at, stream, kind, actor, operation, source, detail } in rows {
+                query = query.bind(id).bind(at).bind(stream).bind(name(*kind));
+                query = query.bind(&actor.tenant_id).bind(&actor.key_id).bind(&actor.operator_id);
+                query = query.bind(operation).bind(source.map(|address| address.to_string())).bind(detail);
+            }
+            appended += query.execute(&mut *self).await?.rows_affected();
+        }
+        Ok(appended)
     }
 
     async fn append_outcomes(&mut self, outcomes: &[Outcome]) -> Result<(), Failure> {
-        const APPEND: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
-            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-            FROM jsonb_each($1) WHERE true ON CONFLICT (event_id) DO UPDATE \
-            SET at = excluded.at, code = excluded.code, status = excluded.status, detail = excluded.detail \
-            WHERE event_outcome.code = 'unknown' AND excluded.code <> 'unknown'";
-        let rows: Vec<_> = outcomes
-            .iter()
-            .map(|Outcome { event_id, at, code, status, detail }| (event_id, text(*at), code, status, detail))
-            .collect();
-        let batch = serde_json::to_string(&rows)?;
-        sqlx::query(APPEND).bind(batch).execute(self).await?;
+        for (rows, statement) in chunks(outcomes, &OUTCOMES) {
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(statement)));
+            for Outcome { event_id, at, code, status, detail } in rows {
+                query = query.bind(event_id).bind(at).bind(code).bind(status).bind(detail);
+            }
+            query.execute(&mut *self).await?;
+        }
         Ok(())
     }
+}
+
+/// Rows of one SQLite statement. It takes fewer too: what is not bound is NULL, and such rows are left out.
+const SIZES: [usize; 3] = [1, 8, 64];
+
+static EVENTS: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
+    statements(
+        "event (id, at, stream, kind, tenant_id, key_id, operator_id, operation, source, detail)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "(id) DO NOTHING",
+    )
+});
+
+static OUTCOMES: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| {
+    statements(
+        "event_outcome (event_id, at, code, status, detail)",
+        "(?, ?, ?, ?, ?)",
+        "(event_id) DO UPDATE \
+         SET at = excluded.at, code = excluded.code, status = excluded.status, detail = excluded.detail \
+         WHERE event_outcome.code = 'unknown' AND excluded.code <> 'unknown'",
+    )
+});
+
+fn statements(into: &str, row: &str, conflict: &str) -> [Arc<str>; 3] {
+    SIZES.map(|size| {
+        let rows = vec![row; size].join(", ");
+        format!(
+            "INSERT INTO {into} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL ON CONFLICT {conflict}"
+        )
+        .into()
+    })
+}
+
+/// The rows in as few statements as hold them, each in the smallest.
+fn chunks<'r, T>(
+    rows: &'r [T],
+    statements: &'r [Arc<str>; 3],
+) -> impl Iterator<Item = (&'r [T], &'r Arc<str>)> {
+    let [_, _, largest] = SIZES;
+    rows.chunks(largest).filter_map(move |rows| {
+        let (_, statement) = SIZES.iter().zip(statements).find(|(size, _)| rows.len() <= **size)?;
+        Some((rows, statement))
+    })
 }
 
 impl Append for PgConnection {
@@ -109,11 +146,6 @@ impl Append for PgConnection {
             .await?;
         Ok(())
     }
-}
-
-/// A time as sqlx writes it into SQLite, so that rows of either origin sort together.
-fn text(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 fn name(kind: EventKind) -> &'static str {

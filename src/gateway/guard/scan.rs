@@ -4,16 +4,13 @@
 
 use std::fmt;
 
-use serde::{
-    Deserialize,
-    de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::value::RawValue;
-
-use super::object::Object;
 use crate::{
     catalog::{Holds, Nested, Shape},
     model::Text,
+};
+use serde::{
+    Deserialize,
+    de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 /// What one look over an entity shows.
@@ -79,28 +76,59 @@ impl<'de> DeserializeSeed<'de> for Scan<'_> {
     type Value = Scanned<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scanned<'de>, D::Error> {
-        let nowhere = || de::Error::custom("no division");
         let shape = self.0;
-        let (field, inner) =
-            shape.division.as_ref().and_then(|place| place.split_first()).ok_or_else(nowhere)?;
+        let place = shape.division.as_deref().ok_or_else(nowhere)?;
         let mut division = None;
-        let is_whole = Look { shape, division: Some((field, &mut division)) }.deserialize(deserializer)?;
-        let division = division.and_then(|value| ids(value, inner)).ok_or_else(nowhere)?;
-        Ok(Scanned { division, is_whole })
+        let is_whole = Look { shape, division: Some((place, &mut division)) }.deserialize(deserializer)?;
+        Ok(Scanned { division: division.ok_or_else(nowhere)?, is_whole })
     }
 }
 
-fn ids<'a>(value: &'a RawValue, place: &[String]) -> Option<Ids<'a>> {
-    match place.split_first() {
-        None => serde_json::from_str(value.get()).ok(),
-        Some((name, inner)) => ids(Object::read(value.get())?.get(name)?, inner),
+/// The division ids that stand at a place inside the value that is read.
+struct At<'l>(&'l [String]);
+
+impl<'de> DeserializeSeed<'de> for At<'_> {
+    type Value = Ids<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Ids<'de>, D::Error> {
+        if self.0.is_empty() { Ids::deserialize(deserializer) } else { deserializer.deserialize_map(self) }
     }
+}
+
+impl<'de> Visitor<'de> for At<'_> {
+    type Value = Ids<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object that names its division")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ids<'de>, A::Error> {
+        let (field, inner) = self.0.split_first().ok_or_else(nowhere)?;
+        let mut found = None;
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if *name != **field {
+                map.next_value::<IgnoredAny>()?;
+            } else if found.replace(map.next_value_seed(At(inner))?).is_some() {
+                return Err(twice());
+            }
+        }
+        found.ok_or_else(nowhere)
+    }
+}
+
+fn nowhere<E: de::Error>() -> E {
+    E::custom("no division")
+}
+
+/// Two divisions, and two readers could each take another one.
+fn twice<E: de::Error>() -> E {
+    E::custom("the division stands twice")
 }
 
 /// An object that should have a shape.
 struct Look<'l, 'de> {
     shape: &'l Shape,
-    division: Option<(&'l str, &'l mut Option<&'de RawValue>)>,
+    division: Option<(&'l [String], &'l mut Option<Ids<'de>>)>,
 }
 
 impl<'de> DeserializeSeed<'de> for Look<'_, 'de> {
@@ -121,10 +149,12 @@ impl<'de> Visitor<'de> for Look<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<bool, A::Error> {
         let mut is_whole = true;
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if let Some((_, place)) = self.division.as_mut().filter(|(field, _)| **field == *name) {
-                // Two divisions, and two readers could each take another one.
-                if place.replace(map.next_value()?).is_some() {
-                    return Err(de::Error::custom("the division stands twice"));
+            let division = self.division.as_mut();
+            let division = division.filter(|(place, _)| place.first().is_some_and(|field| *name == **field));
+            if let Some((place, found)) = division {
+                let inner = place.get(1..).unwrap_or_default();
+                if found.replace(map.next_value_seed(At(inner))?).is_some() {
+                    return Err(twice());
                 }
                 is_whole &= self.shape.keeps(&name);
             } else if self.shape.keeps(&name) {
