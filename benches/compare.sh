@@ -3,7 +3,7 @@
 #
 #   benches/compare.sh BINARY [--rounds N] [--seconds N] [--connections N] [--json FILE]
 #
-# BINARY is a release build of ringfence. What is missing (wrk, nginx, its Lua module) is installed from Debian, as root
+# BINARY is ringfence as it is shipped (profile `dist`); the peers are taken from beside it, built alike. What is missing (wrk, nginx, its Lua module) is installed from Debian, as root
 # or with sudo.
 set -eu
 
@@ -23,6 +23,6 @@ if [ -n "$missing" ]; then
     { $as_root apt-get update -q && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $missing; } >&2
 fi
 
-target=${CARGO_TARGET_DIR:-$here/../target}
-[ -x "$target/release/examples/peers" ] || (cd "$here/.." && cargo build --release --example peers >&2)
-exec python3 "$here/compare.py" "$binary" "$target/release/examples/peers" "$@"
+peers=$(dirname "$binary")/examples/peers
+[ -x "$peers" ] || { echo "$peers: missing; build it with the profile that $binary was built with: cargo build --profile dist --example peers" >&2; exit 1; }
+exec python3 "$here/compare.py" "$binary" "$peers" "$@"

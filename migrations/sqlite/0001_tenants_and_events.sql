@@ -122,8 +122,8 @@ CREATE TABLE event (
     detail TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX event_by_tenant ON event (tenant_id, id);
-CREATE INDEX event_by_key ON event (key_id, id);
+-- A key's events are found among its tenant's, without looking at the rows.
+CREATE INDEX event_by_tenant ON event (tenant_id, id, key_id);
 CREATE INDEX event_by_operation ON event (operation, id);
 
 -- How an event ended. No reference to it, for the same reasons; the one writer of a stream sends the event first.

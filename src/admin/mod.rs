@@ -23,6 +23,7 @@ use http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use crate::{
+    model::EventId,
     operator::{Desk, list_operations},
     web::{self, Problem},
 };
@@ -52,7 +53,7 @@ pub fn router(desk: Desk) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(desk.clone(), authenticate))
         .with_state(desk);
-    web::correlated(listener, clock)
+    web::correlated(listener, move || EventId::at(clock.now()))
 }
 
 async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Value>, Problem> {

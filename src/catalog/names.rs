@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Names {
-    // By length: few names of one object share theirs, so that most are told apart without being read.
+    // By length: few names of one object share theirs, so that most are told apart by that and their last letter.
     by_length: Vec<Vec<String>>,
 }
 
 impl Names {
     /// Whether the name is one of them, to the letter.
     pub fn contains(&self, name: &str) -> bool {
-        self.by_length.get(name.len()).is_some_and(|same| same.iter().any(|one| one == name))
+        let last = name.as_bytes().last();
+        let same = |one: &&String| one.as_bytes().last() == last;
+        let mut same = self.by_length.get(name.len()).into_iter().flatten().filter(same);
+        same.any(|one| one == name)
     }
 
     /// All of them: the shorter first, then by the alphabet.

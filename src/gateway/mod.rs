@@ -109,9 +109,13 @@ enum Refused {
 
 impl Refused {
     /// What stopped on our side before, or after, the path itself could say to which surface it came.
-    fn failed(failure: Failure, at_login: bool) -> Self {
+    fn failed(failure: Failure, path: &str) -> Self {
         let denial = Denial::Failed(failure);
-        if at_login { Self::Login(LoginDenial::Denied(denial)) } else { Self::Api(denial) }
+        if CanonicalPath::read(path).is_ok_and(|path| path.is_login()) {
+            Self::Login(LoginDenial::Denied(denial))
+        } else {
+            Self::Api(denial)
+        }
     }
 
     fn code(&self) -> &'static str {
@@ -165,10 +169,9 @@ impl Gateway {
     /// Answers a request, whatever happens, and sees to its record.
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let started = Instant::now();
-        let at_login = CanonicalPath::read(request.uri().path()).is_ok_and(|path| path.is_login());
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::at(self.0.parts.clock.now());
-            return Refused::failed(Failure::NotRecorded, at_login).answer(&id);
+            return Refused::failed(Failure::NotRecorded, request.uri().path()).answer(&id);
         };
         let id = record.id().clone();
         let (head, body) = request.into_parts();
@@ -183,7 +186,7 @@ impl Gateway {
         let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
-        let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, at_login)));
+        let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, &record.call.path)));
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
         let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
         let (code, response) = match routed {
@@ -202,9 +205,10 @@ impl Gateway {
             record.end(code, status);
             return response;
         }
+        let path = record.call.path.clone();
         match record.refuse(code, status).await {
             Ok(()) => response,
-            Err(_) => Refused::failed(Failure::NotRecorded, at_login).answer(&id),
+            Err(_) => Refused::failed(Failure::NotRecorded, &path).answer(&id),
         }
     }
 

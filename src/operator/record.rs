@@ -37,7 +37,13 @@ pub async fn search(desk: &Desk, author: &Author, search: &Search) -> Result<Pag
         return Err(Refusal::invalid("limit", format!("expected 1 to {MOST_EVENTS}")));
     }
     let Search { filter, before, limit } = search;
-    let mut events = desk.store.list_events(filter, before.as_ref(), limit + 1).await?;
+    let mut within = filter.clone();
+    let views = desk.tenancy.views();
+    if let Some((key, _)) = filter.key_id.as_ref().and_then(|id| views.key(id)) {
+        // A key's events are found among its tenant's.
+        within.tenant_id.get_or_insert_with(|| key.tenant_id.clone());
+    }
+    let mut events = desk.store.list_events(&within, before.as_ref(), limit + 1).await?;
     let wanted = usize::try_from(*limit).unwrap_or(usize::MAX);
     let more = events.len() > wanted;
     events.truncate(wanted);

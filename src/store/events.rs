@@ -24,7 +24,7 @@ pub(super) const LONGEST_CALL: TimeDelta = TimeDelta::minutes(15);
 pub struct EventFilter {
     /// Events of this tenant.
     pub tenant_id: Option<TenantId>,
-    /// Events of this key.
+    /// Events of this key; found soon where the tenant is named too.
     pub key_id: Option<KeyId>,
     /// Events of this operation.
     pub operation: Option<String>,

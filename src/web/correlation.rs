@@ -4,27 +4,27 @@ use std::any::Any;
 
 use axum::{
     Router,
-    extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
+    extract::Request,
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::Problem;
-use crate::{clock::Clock, model::EventId};
+use crate::model::EventId;
 
 /// Genesys's own name for the header.
 pub const CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
 
 /// Wraps a router: each request gets its [`EventId`] (an extension), each answer its headers; a panic and each
 /// [`Problem`] become whole answers.
-pub fn correlated(router: Router, clock: Clock) -> Router {
-    router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(clock, correlate))
+pub fn correlated(router: Router, new_id: impl Fn() -> EventId + Clone + Send + Sync + 'static) -> Router {
+    let correlate = move |request, next| correlate(new_id(), request, next);
+    router.layer(CatchPanicLayer::custom(panicked)).layer(from_fn(correlate))
 }
 
-async fn correlate(State(clock): State<Clock>, mut request: Request, next: Next) -> Response {
-    let id = EventId::at(clock.now());
+async fn correlate(id: EventId, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -58,6 +58,7 @@ mod tests {
         body::{Body, to_bytes},
         routing::get,
     };
+    use chrono::DateTime;
     use serde_json::Value;
     use tower::ServiceExt;
 
@@ -68,7 +69,8 @@ mod tests {
         async fn broken() -> &'static str {
             panic!("the inside of things")
         }
-        let router = correlated(Router::new().route("/", get(broken)), Clock::default());
+        let router =
+            correlated(Router::new().route("/", get(broken)), || EventId::lowest(DateTime::UNIX_EPOCH));
         let response = router.oneshot(Request::<Body>::default()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let id = response.headers()[CORRELATION_ID].to_str().unwrap().to_owned();

@@ -127,7 +127,11 @@ async fn what_is_kept_keeps_its_bytes() {
     );
     canned.says(&whole);
     assert_eq!(alpha.get(&format!("{QUEUES}/{NOBODY}")).await.text, whole);
-    canned.says(format!(r#"{{"entities":[ {whole} ],"pageSize": 25}}"#));
+    let list = format!(r#"{{"entities":[ {whole} ],"pageSize": 25}}"#);
+    canned.says(&list);
+    assert_eq!(alpha.get(QUEUES).await.text, list);
+    // Where something is taken out, what stays keeps its bytes.
+    canned.says(format!(r#"{{"secret": 1, "entities":[ {whole} ],"pageSize": 25}}"#));
     assert_eq!(alpha.get(QUEUES).await.text, format!(r#"{{"entities":[{whole}],"pageSize":25}}"#));
     app.finish().await;
 }
