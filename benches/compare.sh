@@ -3,8 +3,8 @@
 #
 #   benches/compare.sh BINARY [--rounds N] [--seconds N] [--connections N] [--json FILE]
 #
-# BINARY is ringfence as it is shipped (profile `dist`); the peers are taken from beside it, built alike. What is missing (wrk, nginx, its Lua module) is installed from Debian, as root
-# or with sudo.
+# BINARY is ringfence built with the profile `dist`; the peers are taken from beside it, built alike. What is missing
+# (wrk, nginx, its Lua module) is installed from Debian, as root or with sudo.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,5 +24,8 @@ if [ -n "$missing" ]; then
 fi
 
 peers=$(dirname "$binary")/examples/peers
-[ -x "$peers" ] || { echo "$peers: missing; build it with the profile that $binary was built with: cargo build --profile dist --example peers" >&2; exit 1; }
+[ -x "$peers" ] || {
+    echo "$peers: missing; build it as $binary was built: cargo build --profile dist --example peers" >&2
+    exit 1
+}
 exec python3 "$here/compare.py" "$binary" "$peers" "$@"

@@ -1,6 +1,12 @@
 //! The process's sign of life, and the end of events whose process gave none.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use tokio::{
@@ -24,12 +30,19 @@ pub(super) struct Keeper {
     store: Store,
     clock: Clock,
     stream: StreamId,
+    owes: Arc<AtomicBool>,
     stopped: watch::Receiver<bool>,
 }
 
 impl Keeper {
-    pub(super) fn new(store: Store, clock: Clock, stream: StreamId, stopped: watch::Receiver<bool>) -> Self {
-        Self { store, clock, stream, stopped }
+    pub(super) fn new(
+        store: Store,
+        clock: Clock,
+        stream: StreamId,
+        owes: Arc<AtomicBool>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self { store, clock, stream, owes, stopped }
     }
 
     /// Until the writer has ended.
@@ -41,6 +54,10 @@ impl Keeper {
                 // An error means that the writer is gone without a word.
                 _ = self.stopped.changed() => return,
                 _ = heartbeat.tick() => {}
+            }
+            // What is still to be written is looked for from the last sign of life on, should it never come.
+            if self.owes.load(Ordering::Acquire) {
+                continue;
             }
             if let Err(error) = self.store.touch_stream(&self.stream, self.clock.now()).await {
                 warn!(error = &error as &dyn std::error::Error, "the stream of events could not be touched");

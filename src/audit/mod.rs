@@ -79,9 +79,12 @@ impl Audit {
         let (sender, receiver) = mpsc::unbounded_channel();
         let (ended, stopped) = watch::channel(false);
         let available = Arc::new(AtomicBool::new(true));
-        let keeper = Keeper::new(store.clone(), clock.clone(), stream.clone(), stopped.clone());
+        let owes = Arc::new(AtomicBool::new(false));
+        let keeper =
+            Keeper::new(store.clone(), clock.clone(), stream.clone(), Arc::clone(&owes), stopped.clone());
         keeper.close_orphans().await?;
-        let writer = Writer::new(store, clock.clone(), stream.clone(), receiver, Arc::clone(&available));
+        let writer =
+            Writer::new(store, clock.clone(), stream.clone(), receiver, Arc::clone(&available), owes);
         let stop = Arc::new(Notify::new());
         let stopping = Arc::clone(&stop);
         tokio::spawn(async move {

@@ -74,6 +74,8 @@ pub(super) struct Writer {
     stream: StreamId,
     receiver: mpsc::UnboundedReceiver<Entry>,
     available: Arc<AtomicBool>,
+    // Whether there is something kept.
+    owes: Arc<AtomicBool>,
     // What could not be written yet; nobody waits for it any more.
     kept: Vec<Entry>,
     confirmed: Instant,
@@ -86,8 +88,9 @@ impl Writer {
         stream: StreamId,
         receiver: mpsc::UnboundedReceiver<Entry>,
         available: Arc<AtomicBool>,
+        owes: Arc<AtomicBool>,
     ) -> Self {
-        Self { store, clock, stream, receiver, available, kept: Vec::new(), confirmed: Instant::now() }
+        Self { store, clock, stream, receiver, available, owes, kept: Vec::new(), confirmed: Instant::now() }
     }
 
     /// Until it is told to stop, or nobody is left who could send.
@@ -141,6 +144,7 @@ impl Writer {
         if self.is_available() && !self.kept.is_empty() {
             let kept = mem::take(&mut self.kept);
             self.write(kept).await;
+            self.owes.store(!self.kept.is_empty(), Ordering::Release);
         }
     }
 
@@ -212,11 +216,12 @@ impl Writer {
             error!(error, event.id = ?id, "an event cannot be written and is given up");
             metrics::counter!("ringfence_events_failed_total").increment(1);
         }
+        self.owes.store(!self.kept.is_empty(), Ordering::Release);
     }
 
     /// Tries a write: a store that only answers questions is no use.
     async fn probe(&mut self) {
-        match self.store.touch_stream(&self.stream, self.clock.now()).await {
+        match self.store.probe_stream(&self.stream).await {
             Ok(()) => self.confirm(),
             Err(error) => self.lose(&error),
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 
-// Twice that and the other timers of a call stay below the store's longest call.
+// Two exchanges and the other timers of a call stay below `store::events::LONGEST_CALL`.
 const LONGEST_REQUEST_MS: u64 = 300_000;
 
 /// The listener for tenants.
@@ -53,7 +53,7 @@ impl Gateway {
             ("gateway.max_connections", self.max_connections == 0),
         ];
         if self.request_timeout_ms > LONGEST_REQUEST_MS {
-            let message = format!("at most {LONGEST_REQUEST_MS}: a call that takes longer is taken for lost");
+            let message = format!("at most {LONGEST_REQUEST_MS}: the record relies on calls that end sooner");
             problems.push(Problem::new("gateway.request_timeout_ms", message));
         }
         let zeros = positive.into_iter().filter(|(_, zero)| *zero);

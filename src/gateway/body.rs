@@ -62,7 +62,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(headers: &HeaderMap, bytes: &'a [u8]
     }
     // A model would also parse from a bare list of its fields' values, which is not its documented form.
     let is_object = bytes.trim_ascii_start().starts_with(b"{");
-    // As text once, not string by string.
+    // Checked to be UTF-8 once and whole: from bytes, serde checks string by string.
     match std::str::from_utf8(bytes).map(serde_json::from_str) {
         Ok(Ok(model)) if is_object => Ok(model),
         Ok(_) | Err(_) => Err(json::diagnose::<T>(bytes)),

@@ -16,7 +16,7 @@ use hyper_util::{
 use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -60,11 +60,7 @@ pub(super) async fn serve(gateway: Gateway, listener: TcpListener, drain: Cancel
                 None => break,
             },
         };
-        let connection = connection(&gateway, &builder, stream, &drain, &graceful);
-        tokio::spawn(async move {
-            connection.await;
-            drop(place);
-        });
+        tokio::spawn(connection(&gateway, &builder, stream, &drain, &graceful, place));
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
@@ -95,6 +91,7 @@ fn connection(
     (stream, peer): (TcpStream, SocketAddr),
     drain: &CancellationToken,
     graceful: &GracefulShutdown,
+    place: OwnedSemaphorePermit,
 ) -> impl Future<Output = ()> + Send + use<> {
     // A small answer must not wait for the next.
     let _ = stream.set_nodelay(true);
@@ -132,6 +129,7 @@ fn connection(
             },
             () = silent => tracing::debug!("a connection brought no request in time"),
         }
+        drop(place);
     }
 }
 

@@ -116,7 +116,8 @@ uuid_id!(
     /// An event's id, a `UUIDv7`; also the correlation id that the caller is shown (`ININ-Correlation-Id`, `contextId`).
     EventId, "event"
 );
-// Of the 48 bits that there are.
+
+// The latest that the 48 bits of a `UUIDv7` hold.
 const LAST_MILLISECOND: u64 = (1 << 48) - 1;
 
 impl EventId {

@@ -28,9 +28,3 @@ impl From<String> for Text<'_> {
         Self(Cow::Owned(text))
     }
 }
-
-impl<'a> From<Text<'a>> for Cow<'a, str> {
-    fn from(text: Text<'a>) -> Self {
-        text.0
-    }
-}

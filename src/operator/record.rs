@@ -37,13 +37,7 @@ pub async fn search(desk: &Desk, author: &Author, search: &Search) -> Result<Pag
         return Err(Refusal::invalid("limit", format!("expected 1 to {MOST_EVENTS}")));
     }
     let Search { filter, before, limit } = search;
-    let mut within = filter.clone();
-    let views = desk.tenancy.views();
-    if let Some((key, _)) = filter.key_id.as_ref().and_then(|id| views.key(id)) {
-        // A key's events are found among its tenant's.
-        within.tenant_id.get_or_insert_with(|| key.tenant_id.clone());
-    }
-    let mut events = desk.store.list_events(&within, before.as_ref(), limit + 1).await?;
+    let mut events = find(desk, filter.clone(), before.as_ref(), limit + 1).await?;
     let wanted = usize::try_from(*limit).unwrap_or(usize::MAX);
     let more = events.len() > wanted;
     events.truncate(wanted);
@@ -60,4 +54,19 @@ pub async fn search(desk: &Desk, author: &Author, search: &Search) -> Result<Pag
     let outcome = desk.outcome(&event, "ok", 200);
     desk.store.append_events(&[event], &[outcome]).await?;
     Ok(Page { events, more })
+}
+
+/// A key's events are found among its tenant's; of a key that there never was there are none.
+async fn find(
+    desk: &Desk,
+    mut filter: EventFilter,
+    before: Option<&EventId>,
+    limit: u32,
+) -> Result<Vec<RecordedEvent>, Refusal> {
+    if let Some(id) = &filter.key_id {
+        let views = desk.tenancy.views();
+        let Some((key, _)) = views.key(id) else { return Ok(Vec::new()) };
+        filter.tenant_id.get_or_insert_with(|| key.tenant_id.clone());
+    }
+    Ok(desk.store.list_events(&filter, before, limit).await?)
 }

@@ -15,8 +15,8 @@ use super::{
     pool::{Pool, in_transaction},
 };
 
-/// No call is under way for longer: its timers are bounded by less. An event's id is as old as its call, so whoever looks
-/// for events of a time looks at ids from so much earlier on.
+/// No call is under way for longer: its timers are bounded by less. An id is made when its call comes, and clocks may be
+/// set: whoever looks for events of a time looks at ids from so much earlier to so much later.
 pub(super) const LONGEST_CALL: TimeDelta = TimeDelta::minutes(15);
 
 /// What to look for in the record; `None` means any.
@@ -127,7 +127,7 @@ macro_rules! search {
         }
         if let Some(until) = $filter.until {
             query.push(" AND event.at < ").push_bind(until);
-            let end = EventId::lowest(until.checked_add_signed(TimeDelta::milliseconds(1)).unwrap_or(until));
+            let end = EventId::lowest(until.checked_add_signed(LONGEST_CALL).unwrap_or(until));
             query.push(" AND ").push($filter.id_column()).push(" < ").push_bind(end.as_str().to_owned());
         }
         if let Some(before) = $before {

@@ -106,7 +106,7 @@ async fn open_sqlite(file: &Path) -> Result<Pool, Failure> {
         .journal_mode(SqliteJournalMode::Wal)
         // NORMAL could lose the last commits with the power; an event that was answered for must not be lost.
         .synchronous(SqliteSynchronous::Full)
-        // Events are long rows: fewer, larger pages are fewer writes per commit. A new file takes it, an old one stays.
+        // Events are long rows: larger pages are fewer writes per commit. A new file takes it, an old one stays.
         .page_size(8_192)
         // Else each batch opens a file of its own, to be able to take itself back.
         .pragma("temp_store", "MEMORY")

@@ -15,7 +15,7 @@ impl Store {
         })
     }
 
-    /// Says that the process still lives.
+    /// Says that the process still lives, and has written all that it had to: orphans are looked for from here on.
     pub async fn touch_stream(&self, stream: &StreamId, at: DateTime<Utc>) -> Result<(), StoreError> {
         // A process that was paused and taken for dead may leave new orphans: it is to be settled again.
         const TOUCH: &str = "UPDATE stream SET seen_at = $2, settled_at = NULL WHERE id = $1";
@@ -24,9 +24,17 @@ impl Store {
         })
     }
 
+    /// Writes to the stream without saying anything new: whether it can be written to.
+    pub async fn probe_stream(&self, stream: &StreamId) -> Result<(), StoreError> {
+        const PROBE: &str = "UPDATE stream SET settled_at = NULL WHERE id = $1";
+        in_transaction!(self, "probing a stream of events", soon, |transaction| {
+            sqlx::query(PROBE).bind(stream).execute(&mut *transaction).await?;
+        })
+    }
+
     /// Notes a process's orderly end.
     pub async fn close_stream(&self, stream: &StreamId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        const CLOSE: &str = "UPDATE stream SET seen_at = $2, closed_at = $2, settled_at = NULL WHERE id = $1";
+        const CLOSE: &str = "UPDATE stream SET closed_at = $2, settled_at = NULL WHERE id = $1";
         in_transaction!(self, "closing a stream of events", soon, |transaction| {
             sqlx::query(CLOSE).bind(stream).bind(at).execute(&mut *transaction).await?;
         })
@@ -55,7 +63,8 @@ impl Store {
                 .await?;
             let mut closed = 0;
             for (stream, seen_at) in dead {
-                // What was under way when it was last seen; all before has its outcome.
+                // What could be under way when it was last seen. What is older has its outcome, or one that could never be
+                // written and was logged.
                 closed += sqlx::query(CLOSE)
                     .bind(stream)
                     .bind(at)

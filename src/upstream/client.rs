@@ -101,7 +101,6 @@ fn build(
 ) -> Result<Request<Full<Bytes>>, String> {
     let UpstreamRequest { method, path_and_query, headers, body } = request;
     let mut headers = headers.clone();
-    headers.reserve(8);
     // SECURITY: the path is appended, not joined. Without its slash it could become part of the host.
     if !path_and_query.starts_with('/') || path_and_query.contains('#') {
         return Err("the path does not start with `/`, or has a fragment".to_owned());
@@ -109,6 +108,8 @@ fn build(
     let uri: Uri =
         format!("{api_url}{path_and_query}").parse().map_err(|error| format!("the URL: {error}"))?;
     drop_hop_by_hop(&mut headers);
+    // Ours, and what hyper adds: it does not grow.
+    headers.reserve(8);
     for ours in [HOST, CONTENT_LENGTH, COOKIE] {
         headers.remove(ours);
     }

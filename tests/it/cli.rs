@@ -52,6 +52,7 @@ fn what_is_wrong_in_the_file_is_named_with_its_place() {
         ("[audit]\nretention_days = 1", "`audit`", "unknown section"),
         ("[gateway]\nlisten = \"nowhere\"", "`gateway.listen`", "127.0.0.1:8080"),
         ("[gateway]\nmax_connections = 0", "`gateway.max_connections`", "1 or more"),
+        ("[gateway]\nrequest_timeout_ms = 300001", "`gateway.request_timeout_ms`", "at most 300000"),
         ("[telemetry]\nlog_format = \"xml\"", "`telemetry.log_format`", "`text`, `json`"),
         ("[telemetry]\notlp_endpoint = \"collector\"", "`telemetry.otlp_endpoint`", "https://host"),
         ("[store]\nurl = \"mysql://db\"", "`store.url`", "sqlite://FILE"),

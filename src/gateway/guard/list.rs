@@ -36,7 +36,8 @@ pub(super) struct Rules<'r> {
 pub(super) struct Checked<'a> {
     object: Object<'a>,
     items: Vec<Cow<'a, str>>,
-    place: usize,
+    // How many of the object's other fields stand before the list.
+    before: usize,
     /// Entities that were not the tenant's.
     pub(super) dropped: u64,
     /// Those of them that upstream had been told to leave out.
@@ -63,10 +64,10 @@ struct Facet<'a> {
 pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>, Denial> {
     let refused =
         |what: &str| Denial::Failed(Failure::AnswerRefused(format!("{what} in `{}`", rules.collection)));
-    let (object, List { items, place }) =
+    let (object, List { items, before }) =
         Object::read_list(json, rules.collection).ok_or_else(|| refused("no object with a list"))?;
     let mut checked =
-        Checked { object, items: Vec::with_capacity(items.len()), place, dropped: 0, violations: 0 };
+        Checked { object, items: Vec::with_capacity(items.len()), before, dropped: 0, violations: 0 };
     for item in items {
         match judge(item.get(), rules.shape, rules.divisions) {
             Judged::Own(json) => checked.items.push(json),
@@ -86,7 +87,7 @@ impl Checked<'_> {
         let mut out = Writer::with_capacity(json.len());
         let items = || self.items.iter().map(AsRef::as_ref);
         for (place, (name, value)) in self.object.0.iter().enumerate() {
-            if place == self.place {
+            if place == self.before {
                 out.list(rules.collection, items());
             }
             if is_in(rules.keep, name) {
@@ -103,7 +104,7 @@ impl Checked<'_> {
                 self.write_facets(&mut out, value, rules)?;
             }
         }
-        if self.place >= self.object.0.len() {
+        if self.before >= self.object.0.len() {
             out.list(rules.collection, items());
         }
         Ok(out.finish())

@@ -41,7 +41,7 @@ impl<'a> Object<'a> {
 pub(super) struct List<'a> {
     pub(super) items: Vec<&'a RawValue>,
     /// How many of the object's other fields stand before it.
-    pub(super) place: usize,
+    pub(super) before: usize,
 }
 
 /// Writes an object field by field.
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
             let listed = self.list.as_mut().filter(|(list, _)| **list == *name).map(|(_, list)| list);
             let twice = || de::Error::custom("a field stands twice");
             if let Some(list) = listed {
-                let read = List { items: map.next_value()?, place: object.0.len() };
+                let read = List { items: map.next_value()?, before: object.0.len() };
                 if list.replace(read).is_some() {
                     return Err(twice());
                 }

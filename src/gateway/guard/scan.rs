@@ -4,13 +4,14 @@
 
 use std::fmt;
 
-use crate::{
-    catalog::{Holds, Nested, Shape},
-    model::Text,
-};
 use serde::{
     Deserialize,
     de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::{
+    catalog::{Holds, Nested, Shape},
+    model::Text,
 };
 
 /// What one look over an entity shows.
@@ -105,12 +106,17 @@ impl<'de> Visitor<'de> for At<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ids<'de>, A::Error> {
         let (field, inner) = self.0.split_first().ok_or_else(nowhere)?;
         let mut found = None;
+        let mut names: Vec<Text<'de>> = Vec::with_capacity(4);
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if *name != **field {
-                map.next_value::<IgnoredAny>()?;
-            } else if found.replace(map.next_value_seed(At(inner))?).is_some() {
+            if names.contains(&name) {
                 return Err(twice());
             }
+            if *name == **field {
+                found = Some(map.next_value_seed(At(inner))?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            names.push(name);
         }
         found.ok_or_else(nowhere)
     }
@@ -122,7 +128,7 @@ fn nowhere<E: de::Error>() -> E {
 
 /// Two divisions, and two readers could each take another one.
 fn twice<E: de::Error>() -> E {
-    E::custom("the division stands twice")
+    E::custom("a field stands twice")
 }
 
 /// An object that should have a shape.

@@ -5,7 +5,7 @@ use ringfence::{
     store::{EventFilter, Store},
 };
 
-use super::things::{at, event, id, outcome};
+use super::things::{at, event, event_at, id, outcome};
 use crate::support::database::TestDatabase;
 
 async fn read(store: &Store, event: &Event) -> RecordedEvent {
@@ -70,6 +70,32 @@ async fn a_process_that_was_only_asleep_is_looked_at_again() {
         }
         assert_eq!(store.close_orphans(&own, at(50), at(70)).await.unwrap(), 0);
         assert_eq!(store.close_orphans(&own, at(90), at(91)).await.unwrap(), 1);
+        assert_eq!(code(&store, &late).await.as_deref(), Some("unknown"));
+    }
+}
+
+#[tokio::test]
+async fn orphans_are_looked_for_from_the_last_sign_of_life_on() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let [silent, own]: [StreamId; 2] = [id(), id()];
+        store.open_stream(&silent, at(0)).await.unwrap();
+        let done = event_at(&silent, at(10));
+        let lost = event_at(&silent, at(7_200));
+        store.append_events(&[done.clone(), lost.clone()], &[outcome(&done, "ok")]).await.unwrap();
+        // A probe is no sign of life: what the process still has to write may be as old as the last one.
+        store.probe_stream(&silent).await.unwrap();
+        assert_eq!(store.close_orphans(&own, at(9_000), at(9_001)).await.unwrap(), 1);
+        assert_eq!(code(&store, &done).await.as_deref(), Some("ok"));
+        assert_eq!(code(&store, &lost).await.as_deref(), Some("unknown"));
+
+        // A process that lives and owes nothing has ended what was under way long ago.
+        let old = event_at(&silent, at(7_201));
+        let late = event_at(&silent, at(9_900));
+        store.append_events(&[old.clone(), late.clone()], &[]).await.unwrap();
+        store.touch_stream(&silent, at(10_000)).await.unwrap();
+        assert_eq!(store.close_orphans(&own, at(20_000), at(20_001)).await.unwrap(), 1);
+        assert_eq!(code(&store, &old).await, None);
         assert_eq!(code(&store, &late).await.as_deref(), Some("unknown"));
     }
 }
