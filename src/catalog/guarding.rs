@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::names::Names;
+use super::name_set::NameSet;
 
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -72,7 +72,7 @@ pub struct Shape {
     /// that it stands in.
     pub division: Option<Vec<String>>,
     /// Fields that say something about this entity alone.
-    pub keep: Names,
+    pub keep: NameSet,
     /// Places where other entities stand.
     pub nested: Vec<Nested>,
     /// Which of them are shown only when asked for by `expand`.
@@ -167,7 +167,7 @@ pub(super) fn resolve(
         .collect::<Result<_, String>>()?;
     Ok(Arc::new(Shape {
         division: source.division.as_ref().map(|place| place.split('.').map(str::to_owned).collect()),
-        keep: Names::from(source.keep.clone()),
+        keep: NameSet::from(source.keep.clone()),
         nested,
         expand: source.expand.clone(),
         partial: source.partial.clone(),

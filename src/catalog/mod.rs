@@ -7,7 +7,7 @@
 mod body;
 mod guarding;
 mod loader;
-mod names;
+mod name_set;
 mod narrowing;
 mod operation;
 
@@ -19,7 +19,7 @@ pub use body::{
 };
 pub use guarding::{Facets, Foreign, Guarding, Holds, Nested, Shape};
 pub use loader::CatalogError;
-pub use names::Names;
+pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Place, Translation};
 pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
 

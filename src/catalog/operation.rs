@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{guarding::Guarding, names::Names, narrowing::Narrowing};
+use super::{guarding::Guarding, name_set::NameSet, narrowing::Narrowing};
 use crate::policy::ResourceKind;
 
 /// An operation that tenants may be permitted: how its request is narrowed *and* how its answer is guarded.
@@ -44,15 +44,15 @@ pub struct Operation {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Dimensions {
     /// Of conversations.
-    pub conversation_filters: Names,
+    pub conversation_filters: NameSet,
     /// Of segments.
-    pub segment_filters: Names,
+    pub segment_filters: NameSet,
     /// Of evaluations.
-    pub evaluation_filters: Names,
+    pub evaluation_filters: NameSet,
     /// Of surveys.
-    pub survey_filters: Names,
+    pub survey_filters: NameSet,
     /// Of resolutions.
-    pub resolution_filters: Names,
+    pub resolution_filters: NameSet,
 }
 
 /// An operation that is refused to every tenant, with the reason that a tenant reads.

@@ -20,7 +20,7 @@ use crate::model::{DivisionId, Key, Tenant, TenantId};
 pub struct TenantPolicies {
     engine: Arc<Engine>,
     set: PolicySet,
-    reads_context: bool,
+    reads_attributes: bool,
     tenant_id: TenantId,
     tenant_uid: EntityUid,
     tenant: Entity,
@@ -85,9 +85,9 @@ impl TenantPolicies {
         policies: impl Iterator<Item = Policy>,
     ) -> Result<Self, PolicyError> {
         let policies: Vec<_> = policies.collect();
-        let mut reads_context = false;
+        let mut reads_attributes = false;
         for policy in &policies {
-            reads_context |= restriction::reads_context(policy)?;
+            reads_attributes |= restriction::reads_attributes(policy)?;
         }
         let names = &engine.names;
         let tenant_uid = names.tenant_uid(&tenant.id);
@@ -95,7 +95,7 @@ impl TenantPolicies {
         Ok(Self {
             engine: Arc::clone(engine),
             set: PolicySet::from_policies(policies).map_err(PolicyError::invalid)?,
-            reads_context,
+            reads_attributes,
             tenant_id: tenant.id.clone(),
             tenant: names.tenant_entity(tenant)?,
             divisions: divisions
@@ -107,8 +107,8 @@ impl TenantPolicies {
     }
 
     /// Whether a policy of the set (base included) reads the context; if none does, decisions may be remembered.
-    pub fn reads_context(&self) -> bool {
-        self.reads_context
+    pub fn reads_attributes(&self) -> bool {
+        self.reads_attributes
     }
 
     /// Asks for each division; `divisions` are those of the tenant's that the request names, or all it holds.

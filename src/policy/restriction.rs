@@ -60,7 +60,7 @@ fn outside(policy: &Policy, named: &EntityUid, tenant: &Tenant) -> PolicyError {
 }
 
 /// Whether the policy reads the context anywhere.
-pub(super) fn reads_context(policy: &Policy) -> Result<bool, PolicyError> {
+pub(super) fn reads_attributes(policy: &Policy) -> Result<bool, PolicyError> {
     policy.to_json().map(|form| names_context(&form)).map_err(PolicyError::invalid)
 }
 

@@ -56,7 +56,7 @@ impl TenantView {
 
     /// Whether a policy of the set speaks of the request's attributes.
     pub fn reads_attributes(&self) -> bool {
-        self.policies().as_ref().is_ok_and(TenantPolicies::reads_context)
+        self.policies().as_ref().is_ok_and(TenantPolicies::reads_attributes)
     }
 
     /// What the policies say. Remembered here, and nowhere else, unless they read the attributes; without attributes,
@@ -73,8 +73,8 @@ impl TenantView {
             Arc::new(Verdict::from(decision))
         };
         match attributes {
-            Some(attributes) if policies.reads_context() => decide(attributes),
-            None if policies.reads_context() => {
+            Some(attributes) if policies.reads_attributes() => decide(attributes),
+            None if policies.reads_attributes() => {
                 Arc::new(Verdict::failed("the policies read attributes, which were not read".to_owned()))
             }
             Some(_) | None => {

@@ -126,7 +126,7 @@ fn nowhere<E: de::Error>() -> E {
     E::custom("no division")
 }
 
-/// Two divisions, and two readers could each take another one.
+/// Two readers could each take another one of the two.
 fn twice<E: de::Error>() -> E {
     E::custom("a field stands twice")
 }

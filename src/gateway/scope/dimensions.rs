@@ -2,7 +2,7 @@
 
 use super::Invalid;
 use crate::{
-    catalog::{ConversationQuery, Dimensions, Filter, Names, Predicate, PredicateKind},
+    catalog::{ConversationQuery, Dimensions, Filter, NameSet, Predicate, PredicateKind},
     gateway::asked::predicates,
 };
 
@@ -22,12 +22,12 @@ pub(super) fn check(query: &ConversationQuery<'_>, dimensions: &Dimensions) -> R
     check_kind("resolutionFilters", query.resolution_filters.as_deref(), &dimensions.resolution_filters)
 }
 
-fn check_kind(kind: &str, filters: Option<&[Filter<'_>]>, allowed: &Names) -> Result<(), Invalid> {
+fn check_kind(kind: &str, filters: Option<&[Filter<'_>]>, allowed: &NameSet) -> Result<(), Invalid> {
     let mut predicates = filters.unwrap_or_default().iter().flat_map(predicates);
     predicates.try_for_each(|predicate| check_one(predicate, kind, allowed))
 }
 
-fn check_one(predicate: &Predicate<'_>, kind: &str, allowed: &Names) -> Result<(), Invalid> {
+fn check_one(predicate: &Predicate<'_>, kind: &str, allowed: &NameSet) -> Result<(), Invalid> {
     // A property's name is free text, which could name a dimension that is not listed.
     let is_property = matches!(predicate.r#type, Some(PredicateKind::Property));
     if is_property || predicate.property.is_some() || predicate.property_type.is_some() {

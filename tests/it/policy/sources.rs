@@ -148,14 +148,14 @@ fn an_unknown_template_is_answered_with_those_that_there_are() {
 fn neither_base_nor_templates_read_the_context() {
     let engine = engine();
     for template in engine.templates() {
-        assert!(!engine.tenant(&tenant(&template), None).unwrap().reads_context(), "{template}");
+        assert!(!engine.tenant(&tenant(&template), None).unwrap().reads_attributes(), "{template}");
     }
 }
 
 #[test]
 fn own_policies_are_looked_through_for_the_context() {
     let reads =
-        |source: &str| engine().tenant(&tenant("read-only"), Some(&own(source))).unwrap().reads_context();
+        |source: &str| engine().tenant(&tenant("read-only"), Some(&own(source))).unwrap().reads_attributes();
     assert!(!reads("permit (principal, action, resource) when { principal.name == \"context\" };"));
     assert!(reads("permit (principal, action, resource) when { context.ids.contains(\"x\") };"));
     assert!(reads("permit (principal, action, resource) unless { {a: context}.a has source };"));

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 /// A set of names, such as an entity's fields or the dimensions of a filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
-pub struct Names {
+pub struct NameSet {
     // By length: few names of one object share theirs, so that most are told apart by that and their last letter.
     by_length: Vec<Vec<String>>,
 }
 
-impl Names {
+impl NameSet {
     /// Whether the name is one of them, to the letter.
     pub fn contains(&self, name: &str) -> bool {
         let last = name.as_bytes().last();
@@ -20,7 +20,7 @@ impl Names {
     }
 }
 
-impl From<Vec<String>> for Names {
+impl From<Vec<String>> for NameSet {
     fn from(mut names: Vec<String>) -> Self {
         names.sort_unstable();
         names.dedup();
@@ -30,8 +30,8 @@ impl From<Vec<String>> for Names {
     }
 }
 
-impl From<Names> for Vec<String> {
-    fn from(names: Names) -> Self {
+impl From<NameSet> for Vec<String> {
+    fn from(names: NameSet) -> Self {
         names.by_length.into_iter().flatten().collect()
     }
 }
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_name_is_found_to_the_letter() {
-        let names = Names::from(["id", "name", "Name", "division", "id"].map(str::to_owned).to_vec());
+        let names = NameSet::from(["id", "name", "Name", "division", "id"].map(str::to_owned).to_vec());
         assert_eq!(Vec::from(names.clone()), ["id", "Name", "name", "division"]);
         for name in ["id", "name", "Name", "division"] {
             assert!(names.contains(name), "{name}");
