@@ -14,7 +14,7 @@ pub use keys::Keys;
 pub use serving::{Addresses, Bound};
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Reader},
     catalog::Catalog,
     clock::Clock,
     config::{Config, ConfigError},
@@ -57,6 +57,7 @@ impl App {
             tenancy: tenancy.clone(),
             upstream: upstream.clone(),
             audit: audit.clone(),
+            reader: Reader::new(store.clone()),
             pepper: keys.pepper.clone(),
             signing_key: keys.signing,
             clock: clock.clone(),

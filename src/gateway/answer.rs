@@ -61,13 +61,25 @@ pub(super) fn denied(denial: &Denial, id: &EventId) -> Answered {
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    tell_when_to_retry(&mut response, denial);
     response
+}
+
+/// Only where nothing was forwarded and waiting helps: SDKs repeat by themselves what carries it, writes too.
+fn tell_when_to_retry(response: &mut Answered, denial: &Denial) {
+    if let Denial::Limited(limited) = denial {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(limited.retry_after));
+    }
 }
 
 /// A denial at the login, in the shape of Genesys's login.
 pub(super) fn login_denied(denial: &LoginDenial, id: &EventId) -> Answered {
     let (status, body) = denial.shown();
-    value(status, id, &body)
+    let mut response = value(status, id, &body);
+    if let LoginDenial::Denied(denial) = denial {
+        tell_when_to_retry(&mut response, denial);
+    }
+    response
 }
 
 /// Says which divisions a call was narrowed to.

@@ -34,8 +34,26 @@ pub(super) enum Denial {
     NotFound,
     /// Genesys refused the request for a reason that the caller can mend.
     UpstreamRefused(UpstreamRefusal),
+    /// More than the caller's limits allow, or too many failures from one address.
+    Limited(Limited),
     /// Not the caller's doing.
     Failed(Failure),
+}
+
+/// A refusal that passes with time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limited {
+    /// Seconds until it is worth another try.
+    pub(super) retry_after: u64,
+    message: String,
+}
+
+impl Limited {
+    pub(super) fn new(retry_after: u64) -> Self {
+        let message =
+            format!("Rate limit exceeded the maximum. Retry the request in [{retry_after}] seconds");
+        Self { retry_after, message }
+    }
 }
 
 /// What is wrong with a credential.
@@ -175,6 +193,10 @@ impl Denial {
             ),
             Self::NotFound => (S::NOT_FOUND, "not.found", "The requested resource was not found."),
             Self::UpstreamRefused(refusal) => (refusal.status(), refusal.code(), refusal.message()),
+            // Genesys's own code and words (facts: h), so that clients know what to do.
+            Self::Limited(limited) => {
+                (S::TOO_MANY_REQUESTS, "too.many.requests.retry.after", &limited.message)
+            }
             Self::Failed(failure) => failure.shown(),
         }
     }

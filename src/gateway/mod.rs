@@ -7,6 +7,7 @@
 //! | step | makes | means |
 //! |---|---|---|
 //! | [`authenticate`] | `Caller` | this key is real, live, and this tenant's |
+//! | [`limit`] | – | the key and the tenant have not sent more than they may |
 //! | [`authorize`] | `Permit` | a policy allows this caller this operation, in these divisions |
 //! | [`scope`] | `Scoped` | this request cannot reach outside the permit |
 //! | [`forward`] | `Answer` | nobody has looked at this yet; it cannot be returned |
@@ -25,6 +26,7 @@ mod edge;
 mod forward;
 mod guard;
 mod json;
+mod limit;
 mod meters;
 mod oauth;
 mod own;
@@ -48,13 +50,14 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    limit::{Limiter, Standing},
     meters::Meters,
     oauth::LoginDenial,
     path::CanonicalPath,
     token::Tokens,
 };
 use crate::{
-    audit::{Audit, Record},
+    audit::{Audit, Reader, Record},
     catalog::{Catalog, Entry, Narrowing},
     clock::Clock,
     config,
@@ -79,6 +82,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// The record.
     pub audit: Audit,
+    /// The record, to be read.
+    pub reader: Reader,
     /// What keys are hashed under.
     pub pepper: Pepper,
     /// The HS256 key of access tokens: 32 bytes, opened.
@@ -99,6 +104,7 @@ struct Inner {
     parts: Parts,
     tokens: Tokens,
     meters: Meters,
+    limiter: Limiter,
 }
 
 /// Why a request was refused, in the shape of the surface that it came to.
@@ -132,6 +138,26 @@ impl Refused {
         }
     }
 
+    /// Whether the limiter refused it.
+    fn is_limited(&self) -> bool {
+        match self {
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
+                matches!(denial, Denial::Limited(_))
+            }
+            Self::Login(LoginDenial::Malformed(..)) => false,
+        }
+    }
+
+    /// Whether it is no doing of the caller's.
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
+                matches!(denial, Denial::Failed(_))
+            }
+            Self::Login(LoginDenial::Malformed(..)) => false,
+        }
+    }
+
     /// Whether it is a defect of ours.
     fn is_internal(&self) -> bool {
         match self {
@@ -154,12 +180,15 @@ impl Gateway {
     pub fn new(parts: Parts) -> Self {
         let tokens = Tokens::new(&parts.signing_key);
         let meters = Meters::new(&parts.catalog);
-        Self(Arc::new(Inner { parts, tokens, meters }))
+        let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
+        Self(Arc::new(Inner { parts, tokens, meters, limiter }))
     }
 
     /// Accepts until `drain` is cancelled and a moment longer, then finishes what is in flight.
     pub async fn serve(self, listener: tokio::net::TcpListener, drain: CancellationToken) {
-        edge::serve(self, listener, drain).await;
+        let limits = self.keep_limits().await;
+        edge::serve(self.clone(), listener, drain).await;
+        limits.stop().await;
     }
 
     fn config(&self) -> &config::Gateway {
@@ -183,16 +212,19 @@ impl Gateway {
             .clone_into(&mut record.call.path);
         let span = request_span(&head, &id);
         // Boxed: the future of the whole path is large, and would be copied into each one that wraps it.
-        let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
+        let mut standing = Standing::default();
+        let route = Box::pin(self.route(head, body, &mut record, &mut standing)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
         let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, &record.call.path)));
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
         let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
-        let (code, response) = match routed {
+        let limited = routed.as_ref().is_err_and(Refused::is_limited);
+        let (code, mut response) = match routed {
             Ok(response) => ("ok", response),
             Err(refused) => (refused.code(), refused.answer(&id)),
         };
+        standing.show(response.headers_mut());
         let operation = record.operation.clone().unwrap_or_else(|| Arc::from("none"));
         span.record("operation.name", &*operation).record("outcome.code", code);
         span.record("http.response.status_code", response.status().as_u16());
@@ -201,6 +233,10 @@ impl Gateway {
         record.ended.durations_us.total = Some(forward::microseconds(took));
         record.ended.bytes = response.body().size_hint().exact();
         let status = response.status().as_u16();
+        if limited {
+            self.0.limiter.count(record, code);
+            return response;
+        }
         if committed {
             record.end(code, status);
             return response;
@@ -213,15 +249,32 @@ impl Gateway {
     }
 
     /// The login, or the API.
-    async fn route(&self, head: Head, body: Incoming, record: &mut Record) -> Result<Answered, Refused> {
-        edge::check(&head).map_err(Denial::from)?;
+    async fn route(
+        &self,
+        head: Head,
+        body: Incoming,
+        record: &mut Record,
+        standing: &mut Standing,
+    ) -> Result<Answered, Refused> {
+        let routed = self.admit(&head, body, record, standing).await;
+        routed.map_err(|refused| self.charge(refused, &head, record))
+    }
+
+    async fn admit(
+        &self,
+        head: &Head,
+        body: Incoming,
+        record: &mut Record,
+        standing: &mut Standing,
+    ) -> Result<Answered, Refused> {
+        edge::check(head).map_err(Denial::from)?;
         let path = head.uri.path().to_owned();
         let path = CanonicalPath::read(&path).map_err(Denial::from)?;
         if path.is_login() {
             record.operation = Some(Arc::from("token.issue"));
-            return self.login(&head, body, record).await.map_err(Refused::Login);
+            return self.login(head, body, record).await.map_err(Refused::Login);
         }
-        self.pass(&head, &path, body, record).await
+        self.pass(head, &path, body, record, standing).await
     }
 
     /// The path.
@@ -231,6 +284,7 @@ impl Gateway {
         path: &CanonicalPath<'_>,
         body: Incoming,
         record: &mut Record,
+        standing: &mut Standing,
     ) -> Result<Answered, Refused> {
         let parts = &self.0.parts;
         let views = self.views()?;
@@ -238,6 +292,8 @@ impl Gateway {
         let caller = self.authenticator(&views, record).request(&head.headers)?;
         record.actor.tenant_id = Some(caller.key().tenant_id.clone());
         record.actor.key_id = Some(caller.key().id.clone());
+
+        self.0.limiter.admit(&caller, standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
         let operation = match found.entry {

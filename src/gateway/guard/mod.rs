@@ -73,6 +73,7 @@ pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Recor
         | Denial::PermitWithdrawn
         | Denial::NotFound
         | Denial::UpstreamRefused(_)
+        | Denial::Limited(_)
         | Denial::Failed(_) => return denial,
     };
     if !is_by_id(operation) {

@@ -6,6 +6,7 @@ mod coverage;
 mod edge;
 mod filters;
 mod guarding;
+mod limits;
 mod login;
 mod losses;
 mod noninterference;
