@@ -74,7 +74,7 @@ async fn an_organisation_that_fails_or_says_wait_stops_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_that_hangs_takes_no_connection_from_another() {
-    let house = House::with_timeout(std::time::Duration::from_secs(60)).await;
+    let house = House::with_timeout(std::time::Duration::from_mins(1)).await;
     let (_genesys, account) = another(&house).await;
     house.token().await;
     let hanging: Vec<_> = (0..600)

@@ -52,11 +52,11 @@ async fn calls_that_fail_again_and_again_are_spared_until_upstream_is_back() {
 
 #[tokio::test]
 async fn a_call_that_hangs_keeps_no_other_from_looking() {
-    let house = House::with_timeout(Duration::from_secs(60)).await;
+    let house = House::with_timeout(Duration::from_mins(1)).await;
     house.token().await;
     house.genesys.troubles(vec![Trouble::status(503); LONG]);
     until_spared(&house).await;
-    let hangs = Trouble { after: Duration::from_secs(60), ..Trouble::status(503) };
+    let hangs = Trouble { after: Duration::from_mins(1), ..Trouble::status(503) };
     house.genesys.troubles([hangs]);
     let before = house.genesys.seen().len();
     let (upstream, account) = (house.upstream.clone(), house.account.clone());
