@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 pub use self::{
     flood::Flood,
-    query::{Calls, Reader},
+    query::{Calls, NotRead, Reader},
     record::{Durations, Ended, Record},
 };
 use self::{

@@ -8,6 +8,11 @@ use crate::{
     store::{EventFilter, Store, StoreError},
 };
 
+/// The record cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the record cannot be read")]
+pub struct NotRead(#[from] StoreError);
+
 /// Reads the record. Every question names one tenant, and is answered from that tenant's events alone. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -27,8 +32,8 @@ impl Reader {
         key: Option<&KeyId>,
         since: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Calls, StoreError> {
-        self.store.count_calls(tenant, key, since, until).await
+    ) -> Result<Calls, NotRead> {
+        Ok(self.store.count_calls(tenant, key, since, until).await?)
     }
 
     /// A tenant's events, newest first, at most `limit`: those with an id below `before`, for the next page.
@@ -38,8 +43,8 @@ impl Reader {
         filter: EventFilter,
         before: Option<&EventId>,
         limit: u32,
-    ) -> Result<Vec<RecordedEvent>, StoreError> {
+    ) -> Result<Vec<RecordedEvent>, NotRead> {
         let filter = EventFilter { tenant_id: Some(tenant.clone()), ..filter };
-        self.store.list_events(&filter, before, limit).await
+        Ok(self.store.list_events(&filter, before, limit).await?)
     }
 }

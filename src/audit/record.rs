@@ -14,6 +14,8 @@ const ABORTED: &str = "aborted";
 /// One request's record. Ends as `aborted` unless it is ended or refused; `Drop` writes what was not written.
 #[derive(Debug)]
 pub struct Record {
+    /// What kind of event it is: a call, unless it is said otherwise.
+    pub kind: EventKind,
     /// Who calls, as far as that is established.
     pub actor: Actor,
     /// Genesys's id of the operation, once it is resolved.
@@ -78,6 +80,7 @@ impl Record {
     pub(super) fn new(audit: Audit, intent: OwnedSemaphorePermit, outcome: OwnedSemaphorePermit) -> Self {
         let at = audit.inner.clock.now();
         Self {
+            kind: EventKind::Call,
             actor: Actor::default(),
             operation: None,
             source: None,
@@ -151,7 +154,8 @@ impl Record {
     /// Sends what was counted as an event of its own kind, with its end.
     pub(super) async fn flood(mut self, flood: &Flood) -> Result<(), NotRecorded> {
         let (waiter, committed) = oneshot::channel();
-        let event = self.event_of(EventKind::Flood, encode(flood));
+        self.kind = EventKind::Flood;
+        let event = self.event_of(encode(flood));
         if let (Some(_place), Some(place)) = (self.intent.take(), self.outcome.take()) {
             let outcome = self.outcome_of(flood.code, Some(flood.status), "{}".to_owned());
             self.audit.send(Entry::new(Some(event), Some(outcome), Some(waiter), place));
@@ -165,15 +169,15 @@ impl Record {
     }
 
     fn event(&self) -> Event {
-        self.event_of(EventKind::Call, encode(&self.call))
+        self.event_of(encode(&self.call))
     }
 
-    fn event_of(&self, kind: EventKind, detail: String) -> Event {
+    fn event_of(&self, detail: String) -> Event {
         Event {
             id: self.id.clone(),
             at: self.at,
             stream: self.audit.stream().clone(),
-            kind,
+            kind: self.kind,
             actor: self.actor.clone(),
             operation: self.operation.as_deref().map(str::to_owned),
             source: self.source,

@@ -21,6 +21,8 @@ pub struct Gateway {
     pub max_answer_bytes: usize,
     /// How long a client may take to send its headers.
     pub header_read_timeout_ms: u64,
+    /// How long a connection is kept between requests.
+    pub idle_timeout_ms: u64,
     /// How long one exchange with Genesys may take, at most five minutes.
     pub request_timeout_ms: u64,
     /// How many requests one source address (of IPv6 one /64) may send in a minute that fail before a credential has
@@ -39,6 +41,7 @@ impl Default for Gateway {
             max_body_bytes: 524_288,
             max_answer_bytes: 16_777_216,
             header_read_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
             request_timeout_ms: 60_000,
             failed_authentications_per_minute: const { NonZeroU32::new(100).unwrap() },
             max_connections: 10_000,
@@ -53,6 +56,7 @@ impl Gateway {
             ("gateway.max_body_bytes", self.max_body_bytes == 0),
             ("gateway.max_answer_bytes", self.max_answer_bytes == 0),
             ("gateway.header_read_timeout_ms", self.header_read_timeout_ms == 0),
+            ("gateway.idle_timeout_ms", self.idle_timeout_ms == 0),
             ("gateway.request_timeout_ms", self.request_timeout_ms == 0),
             ("gateway.max_connections", self.max_connections == 0),
         ];

@@ -12,6 +12,7 @@ pub(super) type Answered = Response<Full<Bytes>>;
 
 /// Genesys's own header for what it calls the correlation id.
 pub(super) static CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("inin-ratelimit-reset");
 static DIVISIONS: HeaderName = HeaderName::from_static("ringfence-divisions");
 /// A header that is longer is refused by many clients.
 const MAX_DIVISIONS_HEADER: usize = 4_000;
@@ -67,8 +68,11 @@ pub(super) fn denied(denial: &Denial, id: &EventId) -> Answered {
 
 /// Only where nothing was forwarded and waiting helps: SDKs repeat by themselves what carries it, writes too.
 fn tell_when_to_retry(response: &mut Answered, denial: &Denial) {
-    if let Denial::Limited(limited) = denial {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(limited.retry_after));
+    if let Some(limited) = denial.limited() {
+        response.headers_mut().insert(RATE_LIMIT_RESET, limited.seconds().into());
+        if !limited.was_sent() {
+            response.headers_mut().insert(header::RETRY_AFTER, limited.seconds().into());
+        }
     }
 }
 

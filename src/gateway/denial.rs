@@ -4,6 +4,8 @@
 //! into the event and into the metric, with one exception: until a secret has proved right, every failure to
 //! authenticate is the same `bad.credentials` to the caller, and only the event says which it was.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::guard::UpstreamRefusal;
@@ -34,26 +36,20 @@ pub(super) enum Denial {
     NotFound,
     /// Genesys refused the request for a reason that the caller can mend.
     UpstreamRefused(UpstreamRefusal),
+    /// Genesys has had enough requests for now.
+    UpstreamLimited(Limited),
     /// More than the caller's limits allow, or too many failures from one address.
-    Limited(Limited),
+    OverLimit(Limited),
     /// Not the caller's doing.
     Failed(Failure),
 }
 
-/// A refusal that passes with time.
+/// A limit of Genesys's on the service account, and when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Limited {
-    /// Seconds until it is worth another try.
-    pub(super) retry_after: u64,
+    seconds: u64,
     message: String,
-}
-
-impl Limited {
-    pub(super) fn new(retry_after: u64) -> Self {
-        let message =
-            format!("Rate limit exceeded the maximum. Retry the request in [{retry_after}] seconds");
-        Self { retry_after, message }
-    }
+    sent: bool,
 }
 
 /// What is wrong with a credential.
@@ -104,10 +100,12 @@ pub(super) struct Invalid {
 /// What is not the caller's doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Genesys has had enough requests for now.
-    UpstreamLimited,
     /// Genesys cannot be reached, failed, or refuses the service account.
     UpstreamFailed,
+    /// Genesys failed again and again, and is not called for a moment.
+    UpstreamSpared,
+    /// A change was sent, and what became of it is unknown.
+    EffectUnknown,
     /// Genesys's login gives no token.
     UpstreamLoginFailed,
     /// Genesys did not answer in time.
@@ -122,6 +120,42 @@ pub(super) enum Failure {
     StateUnconfirmed,
     /// A defect of ours.
     Internal,
+}
+
+impl Limited {
+    /// Genesys refused this call.
+    pub(super) fn told(wait: Duration) -> Self {
+        Self::new(wait, true)
+    }
+
+    /// Genesys refused a call before; this one was not sent.
+    pub(super) fn waiting(left: Duration) -> Self {
+        Self::new(left, false)
+    }
+
+    /// In how many seconds it is over.
+    pub(super) fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
+    /// Whether the call itself was refused, and not one before it.
+    pub(super) fn was_sent(&self) -> bool {
+        self.sent
+    }
+
+    fn new(wait: Duration, sent: bool) -> Self {
+        // A second too early would be refused again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        // Genesys's own words (facts: errors).
+        let message = format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
+        Self { seconds, message, sent }
+    }
+}
+
+impl From<Limited> for Denial {
+    fn from(limited: Limited) -> Self {
+        Self::UpstreamLimited(limited)
+    }
 }
 
 impl Invalid {
@@ -161,6 +195,20 @@ impl Denial {
         }
     }
 
+    /// The limit of Genesys's that it speaks of.
+    pub(super) fn limited(&self) -> Option<&Limited> {
+        if let Self::UpstreamLimited(limited) | Self::OverLimit(limited) = self {
+            Some(limited)
+        } else {
+            None
+        }
+    }
+
+    /// Whether our own limiter refused it: it is counted, and has no event of its own.
+    pub(super) fn is_over_limit(&self) -> bool {
+        matches!(self, Self::OverLimit(_))
+    }
+
     /// Status, code and message, as the caller is shown them.
     pub(super) fn shown(&self) -> Shown<'_> {
         use StatusCode as S;
@@ -194,7 +242,7 @@ impl Denial {
             Self::NotFound => (S::NOT_FOUND, "not.found", "The requested resource was not found."),
             Self::UpstreamRefused(refusal) => (refusal.status(), refusal.code(), refusal.message()),
             // Genesys's own code and words (facts: h), so that clients know what to do.
-            Self::Limited(limited) => {
+            Self::UpstreamLimited(limited) | Self::OverLimit(limited) => {
                 (S::TOO_MANY_REQUESTS, "too.many.requests.retry.after", &limited.message)
             }
             Self::Failed(failure) => failure.shown(),
@@ -248,14 +296,20 @@ impl Failure {
     fn shown(&self) -> Shown<'static> {
         use StatusCode as S;
         match self {
-            Self::UpstreamLimited => (
-                S::TOO_MANY_REQUESTS,
-                "ringfence.upstream_limited",
-                "Genesys Cloud accepts no more requests for now. Try again in a minute.",
-            ),
             Self::UpstreamFailed => {
                 (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
             }
+            Self::UpstreamSpared => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.upstream_unavailable",
+                "Genesys Cloud has failed again and again; nothing was sent. Try again in a few seconds.",
+            ),
+            Self::EffectUnknown => (
+                S::BAD_GATEWAY,
+                "ringfence.effect_unknown",
+                "The request was sent to Genesys Cloud, but no answer came: it may have taken effect. Read the object \
+                 before you send it again.",
+            ),
             Self::UpstreamLoginFailed => (
                 S::BAD_GATEWAY,
                 "ringfence.upstream_login_failed",

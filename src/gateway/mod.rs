@@ -32,6 +32,7 @@ mod oauth;
 mod own;
 mod path;
 mod query;
+mod refused;
 pub mod scope;
 mod token;
 
@@ -41,7 +42,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, StatusCode, request::Parts as Head};
 use hyper::body::{Body, Incoming};
-use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
 use self::{
@@ -54,6 +54,7 @@ use self::{
     meters::Meters,
     oauth::LoginDenial,
     path::CanonicalPath,
+    refused::Refused,
     token::Tokens,
 };
 use crate::{
@@ -61,11 +62,14 @@ use crate::{
     catalog::{Catalog, Entry, Narrowing},
     clock::Clock,
     config,
-    model::{DivisionId, EventId},
+    model::{DivisionId, EventId, EventKind},
     secret::{Pepper, hex},
     tenancy::{Tenancy, Views},
     upstream::Upstream,
+    web::listener::{self, Refusal},
 };
+
+pub use self::limit::Upkeep;
 
 /// The path in an event is cut to this many bytes.
 const MAX_RECORDED_PATH: usize = 2_000;
@@ -107,74 +111,6 @@ struct Inner {
     limiter: Limiter,
 }
 
-/// Why a request was refused, in the shape of the surface that it came to.
-enum Refused {
-    Api(Denial),
-    Login(LoginDenial),
-}
-
-impl Refused {
-    /// What stopped on our side before, or after, the path itself could say to which surface it came.
-    fn failed(failure: Failure, path: &str) -> Self {
-        let denial = Denial::Failed(failure);
-        if CanonicalPath::read(path).is_ok_and(|path| path.is_login()) {
-            Self::Login(LoginDenial::Denied(denial))
-        } else {
-            Self::Api(denial)
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Api(denial) => denial.code(),
-            Self::Login(denial) => denial.code(),
-        }
-    }
-
-    fn answer(&self, id: &EventId) -> Answered {
-        match self {
-            Self::Api(denial) => answer::denied(denial, id),
-            Self::Login(denial) => answer::login_denied(denial, id),
-        }
-    }
-
-    /// Whether the limiter refused it.
-    fn is_limited(&self) -> bool {
-        match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
-                matches!(denial, Denial::Limited(_))
-            }
-            Self::Login(LoginDenial::Malformed(..)) => false,
-        }
-    }
-
-    /// Whether it is no doing of the caller's.
-    fn is_failure(&self) -> bool {
-        match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
-                matches!(denial, Denial::Failed(_))
-            }
-            Self::Login(LoginDenial::Malformed(..)) => false,
-        }
-    }
-
-    /// Whether it is a defect of ours.
-    fn is_internal(&self) -> bool {
-        match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
-                *denial == Denial::Failed(Failure::Internal)
-            }
-            Self::Login(LoginDenial::Malformed(..)) => false,
-        }
-    }
-}
-
-impl<D: Into<Denial>> From<D> for Refused {
-    fn from(denial: D) -> Self {
-        Self::Api(denial.into())
-    }
-}
-
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
@@ -182,13 +118,6 @@ impl Gateway {
         let meters = Meters::new(&parts.catalog);
         let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
         Self(Arc::new(Inner { parts, tokens, meters, limiter }))
-    }
-
-    /// Accepts until `drain` is cancelled and a moment longer, then finishes what is in flight.
-    pub async fn serve(self, listener: tokio::net::TcpListener, drain: CancellationToken) {
-        let limits = self.keep_limits().await;
-        edge::serve(self.clone(), listener, drain).await;
-        limits.stop().await;
     }
 
     fn config(&self) -> &config::Gateway {
@@ -246,6 +175,34 @@ impl Gateway {
             Ok(()) => response,
             Err(_) => Refused::failed(Failure::NotRecorded, &path).answer(&id),
         }
+    }
+
+    /// Records and answers what could not be read as a request; whose it is, nobody knows.
+    async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
+        let parts = &self.0.parts;
+        let denial = Denial::from(edge::unread(refusal));
+        let denial = self.0.limiter.charge_unread(source, denial);
+        let (status, code, message) = denial.shown();
+        meters::count_unread(code);
+        let (id, recorded) = match parts.audit.open().await {
+            Ok(mut record) => {
+                record.kind = EventKind::Refusal;
+                record.source = Some(source);
+                record.call.notes.push(message.to_owned());
+                let id = record.id().clone();
+                if denial.is_over_limit() {
+                    self.0.limiter.count(record, code);
+                    (id, Ok(()))
+                } else {
+                    (id, record.refuse(code, status.as_u16()).await)
+                }
+            }
+            Err(unwritten) => (EventId::at(parts.clock.now()), Err(unwritten)),
+        };
+        let denial = if recorded.is_ok() { denial } else { Denial::Failed(Failure::NotRecorded) };
+        let mut answer = answer::denied(&denial, &id);
+        listener::date(answer.headers_mut(), parts.clock.now());
+        answer
     }
 
     /// The login, or the API.

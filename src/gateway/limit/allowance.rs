@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    quota::{Quota, Span},
+    quota::{Quota, Running, Span},
     rate::{Rate, RateStanding},
 };
 use crate::{clock::Clock, model::Limits};
@@ -110,14 +110,14 @@ impl Allowance {
     }
 
     /// The spans whose beginning only the record knows, and when this process began to count.
-    pub(super) fn unknown(&self) -> Option<(Vec<(Span, DateTime<Utc>)>, DateTime<Utc>)> {
+    pub(super) fn unknown(&self) -> Option<(Vec<Running>, DateTime<Utc>)> {
         let mut used = self.used();
         let since = used.since;
         (!used.recalled).then(|| (used.quotas().map(|quota| quota.running()).collect(), since))
     }
 
     /// What the record says of them.
-    pub(super) fn recall(&self, spans: &[((Span, DateTime<Utc>), u64)]) {
+    pub(super) fn recall(&self, spans: &[(Running, u64)]) {
         let mut used = self.used();
         for (span, count) in spans {
             used.quotas().for_each(|quota| quota.add(*span, *count));

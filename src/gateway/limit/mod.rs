@@ -19,9 +19,8 @@ mod rate;
 mod register;
 mod standing;
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
-use chrono::{DateTime, Utc};
 use http::request::Parts as Head;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -73,21 +72,13 @@ impl Limiter {
         let now = self.clock.now();
         let own = self.register.of_key(&self.clock, key, now);
         let all = self.register.of_tenant(&self.clock, tenant, now);
-        standing.take(own, all, now).map_err(limited)
+        standing.take(own.as_ref(), all.as_ref(), now).map_err(limited)
     }
 
     /// Counts a 429 of the limiter: it has no event of its own.
     pub(super) fn count(&self, record: Record, code: &'static str) {
         self.floods.count(self.clock.now(), Origin::of(&record.actor, record.source), code);
         record.discard();
-    }
-
-    /// What a key and its tenant have left, without counting anything.
-    pub(super) fn look(&self, caller: &Caller, now: DateTime<Utc>) -> Standing {
-        let (key, tenant) = (caller.key(), caller.tenant().tenant());
-        let own = self.register.of_key(&self.clock, key, now);
-        let all = self.register.of_tenant(&self.clock, tenant, now);
-        Standing::look(own, all, now)
     }
 
     /// Forgets and writes, again and again, until it is told to stop.
@@ -107,14 +98,14 @@ impl Limiter {
 }
 
 /// The limiter's upkeep, as long as requests come.
-pub(super) struct Upkeep {
+pub struct Upkeep {
     stop: DropGuard,
     task: JoinHandle<()>,
 }
 
 impl Upkeep {
     /// Writes what was counted up to now.
-    pub(super) async fn stop(self) {
+    pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
             tracing::error!(error = %error, "the limiter's last counts were not written");
@@ -124,7 +115,7 @@ impl Upkeep {
 
 impl Gateway {
     /// Reads what keys and tenants have used of the running day and month, and begins the upkeep.
-    pub(super) async fn keep_limits(&self) -> Upkeep {
+    pub async fn keep_limits(&self) -> Upkeep {
         let parts = &self.0.parts;
         let views = parts.tenancy.views();
         let recalled = self.0.limiter.register.recall(&parts.clock, &views, &parts.reader);
@@ -159,6 +150,13 @@ impl Gateway {
     }
 }
 
+impl Limiter {
+    /// As [`Gateway::charge`], of what was no request.
+    pub(super) fn charge_unread(&self, source: IpAddr, denial: Denial) -> Denial {
+        self.failures.charge(&Source::of(Some(source))).map_or_else(limited, |()| denial)
+    }
+}
+
 fn limited(wait: Duration) -> Denial {
-    Denial::Limited(Limited::new(standing::seconds(wait).max(1)))
+    Denial::OverLimit(Limited::waiting(wait))
 }

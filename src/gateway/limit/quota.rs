@@ -38,6 +38,9 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
+/// A span, and when the running one began.
+pub(super) type Running = (Span, DateTime<Utc>);
+
 /// So many in a day or a month, and how many there were in the running one.
 #[derive(Debug)]
 pub(super) struct Quota {
@@ -53,7 +56,7 @@ impl Quota {
     }
 
     /// The span, and when the running one began.
-    pub(super) fn running(&self) -> (Span, DateTime<Utc>) {
+    pub(super) fn running(&self) -> Running {
         (self.span, self.start)
     }
 
@@ -82,7 +85,7 @@ impl Quota {
     }
 
     /// What the record says was used before this process began to count.
-    pub(super) fn add(&mut self, span: (Span, DateTime<Utc>), used: u64) {
+    pub(super) fn add(&mut self, span: Running, used: u64) {
         if self.running() == span {
             self.used = self.used.saturating_add(used);
         }

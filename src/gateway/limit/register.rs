@@ -11,12 +11,11 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{allowance::Allowance, quota::Span};
+use super::{allowance::Allowance, quota::Running};
 use crate::{
-    audit::Reader,
+    audit::{NotRead, Reader},
     clock::Clock,
     model::{Key, KeyId, Limits, Tenant, TenantId},
-    store::StoreError,
     tenancy::Views,
 };
 
@@ -81,15 +80,13 @@ async fn recall(allowance: &Allowance, reader: &Reader, tenant: &TenantId, key: 
     true
 }
 
-type Counted = Vec<((Span, DateTime<Utc>), u64)>;
-
 async fn count(
     reader: &Reader,
     tenant: &TenantId,
     key: Option<&KeyId>,
-    spans: Vec<(Span, DateTime<Utc>)>,
+    spans: Vec<Running>,
     until: DateTime<Utc>,
-) -> Result<Counted, StoreError> {
+) -> Result<Vec<(Running, u64)>, NotRead> {
     let mut counted = Vec::new();
     for span in spans {
         let calls = reader.count_calls(tenant, key, span.1, until).await?;

@@ -46,12 +46,12 @@ impl Standing {
     /// Counts a request against both; says how long to wait where one of them is used up.
     pub(super) fn take(
         &mut self,
-        key: Option<Arc<Allowance>>,
-        tenant: Option<Arc<Allowance>>,
+        key: Option<&Arc<Allowance>>,
+        tenant: Option<&Arc<Allowance>>,
         now: DateTime<Utc>,
     ) -> Result<(), Duration> {
-        let taken = self.places_of(key.as_ref(), tenant.as_ref(), now);
-        self.lines = lines(key.as_ref(), tenant.as_ref(), now);
+        let taken = self.places_of(key, tenant, now);
+        self.lines = lines(key, tenant, now);
         taken
     }
 
@@ -75,19 +75,6 @@ impl Standing {
                 Err(wait)
             }
         }
-    }
-
-    pub(super) fn look(
-        key: Option<Arc<Allowance>>,
-        tenant: Option<Arc<Allowance>>,
-        now: DateTime<Utc>,
-    ) -> Self {
-        Self { lines: lines(key.as_ref(), tenant.as_ref(), now), places: Vec::new() }
-    }
-
-    /// The limits, for a body.
-    pub(in crate::gateway) fn lines(&self) -> &[Line] {
-        &self.lines
     }
 
     /// Tells it to the caller; nothing where nothing is limited.

@@ -14,3 +14,4 @@ mod organisation;
 mod recording;
 mod refused;
 mod scoping;
+mod unread;
