@@ -35,9 +35,56 @@ pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
         2 => any_by_id("/api/v2/routing/queues", &pool.own_queues, &pool.queues, &[""]),
         1 => any_division_list(),
         6 => any_details_query(pool),
+        2 => any_conversation(pool),
+        2 => any_below_a_parent(pool),
+        2 => any_small_list(),
         1 => any_other(),
     ]
     .boxed()
+}
+
+fn any_conversation(pool: &Pool) -> BoxedStrategy<Asked> {
+    let id = || choose(&pool.conversations);
+    prop_oneof![
+        id().prop_map(|id| get(format!("/api/v2/conversations/{id}"))),
+        id().prop_map(|id| get(format!("/api/v2/analytics/conversations/{id}/details"))),
+        list(id()).prop_map(|ids| get(format!("/api/v2/analytics/conversations/details?id={ids}"))),
+    ]
+    .boxed()
+}
+
+fn any_below_a_parent(pool: &Pool) -> BoxedStrategy<Asked> {
+    let page = || {
+        query(vec![
+            ("pageSize", number(1..6)),
+            ("pageNumber", number(1..4)),
+            ("joined", words(&["true", "false"])),
+        ])
+    };
+    let user = || any_id(&pool.own_users, &pool.users);
+    prop_oneof![
+        (any_id(&pool.own_queues, &pool.queues), page())
+            .prop_map(|(id, query)| get(format!("/api/v2/routing/queues/{id}/members?{query}"))),
+        (user(), page()).prop_map(|(id, query)| get(format!("/api/v2/users/{id}/queues?{query}"))),
+        user().prop_map(|id| get(format!("/api/v2/users/{id}/presences/purecloud"))),
+    ]
+    .boxed()
+}
+
+fn any_small_list() -> BoxedStrategy<Asked> {
+    let paths = words(&[
+        "/api/v2/routing/wrapupcodes",
+        "/api/v2/routing/queues/divisionviews",
+        "/api/v2/routing/languages",
+        "/api/v2/presence/definitions",
+    ]);
+    let query = query(vec![
+        ("pageSize", number(1..12)),
+        ("pageNumber", number(1..4)),
+        ("sortBy", words(&["name", "id"])),
+        ("divisionId", list(words(&[ALPHA, BETA, NOBODY, "*"]))),
+    ]);
+    (paths, query).prop_map(|(path, query)| get(format!("{path}?{query}"))).boxed()
 }
 
 fn get(path: String) -> Asked {
