@@ -11,7 +11,7 @@ use super::{Asker, Found, LookupError};
 use crate::{
     catalog::Entity,
     model::DivisionId,
-    upstream::{Upstream, UpstreamRequest},
+    upstream::{Effect, Upstream, UpstreamRequest, told_to_wait},
 };
 
 /// As many ids as Genesys takes in one list (facts: users, queues).
@@ -99,13 +99,12 @@ async fn ask(
     asker: Asker<'_>,
     request: UpstreamRequest,
 ) -> Result<Option<Bytes>, LookupError> {
-    let answer = upstream.send(asker.account, request, asker.confirm).await?;
+    let answer = upstream.send(asker.account, request, Effect::Reads, asker.confirm).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
         // Those of the account, its limit and time say nothing about what was looked up.
-        status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) => {
-            Err(LookupError::Refused(status))
-        }
+        StatusCode::TOO_MANY_REQUESTS => Err(LookupError::Limited(told_to_wait(&answer.headers))),
+        status @ StatusCode::REQUEST_TIMEOUT => Err(LookupError::Refused(status)),
         // 403: Genesys says that it exists. It must not look other than what does not.
         refused if refused.is_client_error() => Ok(None),
         other => Err(LookupError::Refused(other)),

@@ -37,7 +37,10 @@ pub enum LookupError {
     /// There is no answer.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// Genesys failed, or accepts no more requests.
+    /// Genesys accepts no more requests for so long.
+    #[error("a lookup has to wait for {0:?}")]
+    Limited(Duration),
+    /// Genesys failed.
     #[error("a lookup was answered {0}")]
     Refused(StatusCode),
 }

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::{
     authorize::Permit,
-    denial::{Denial, Failure},
+    denial::{Denial, Failure, Limited},
     digest, guard,
     listed::{ListedPage, Lists, MAX_PAGES, OwnList},
     scope::{Form, Scoped},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     audit::Record,
     model::ServiceAccount,
-    upstream::{Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+    upstream::{Effect, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
 };
 
 /// All pages of one list together.
@@ -75,6 +75,7 @@ pub(super) async fn forward(
     record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
+    let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
     let account = permit.caller().tenant().account();
     let sent = async {
         match &form {
@@ -86,13 +87,13 @@ pub(super) async fn forward(
                 }
             },
             Form::Upstream | Form::Users(_) => {
-                upstream.send(account, request, &holds).await.map(Received::One)
+                upstream.send(account, request, effect, &holds).await.map(Received::One)
             }
         }
     };
     let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));
     let not_recorded = |_| Denial::Failed(Failure::NotRecorded);
-    let ((answer, exchanged), recorded) = if permit.operation().is_write() {
+    let ((answer, exchanged), recorded) = if effect == Effect::Writes {
         let (committed, recorded) = timed(committed).await;
         committed.map_err(not_recorded)?;
         (timed(sent).await, recorded)
@@ -110,20 +111,27 @@ pub(super) async fn forward(
         Err(UpstreamError::Withdrawn) => {
             return Err(confirm(&permit).err().unwrap_or(Denial::PermitWithdrawn));
         }
-        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error), record)),
+        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error, effect), record)),
     };
-    note(&received, record);
-    Ok(Answer { permit, form, received })
-}
-
-/// What upstream said of itself, in its last answer.
-fn note(received: &Received, record: &mut Record) {
-    let last = match received {
+    let last = match &received {
         Received::One(answer) => Some(answer),
         Received::Pages(pages) => pages.last(),
         Received::Kept(_) => None,
     };
-    let Some(answer) = last else { return };
+    if let Some(answer) = last {
+        note(answer, record);
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(Limited::told(told_to_wait(&answer.headers)).into());
+        }
+        if effect == Effect::Writes && answer.status.is_server_error() {
+            return Err(Failure::EffectUnknown.into());
+        }
+    }
+    Ok(Answer { permit, form, received })
+}
+
+/// What upstream said of itself.
+fn note(answer: &UpstreamAnswer, record: &mut Record) {
     record.ended.upstream_status = Some(answer.status.as_u16());
     record.ended.upstream_correlation_id = answer
         .headers
@@ -152,7 +160,7 @@ async fn pages(
     let mut bytes = 0;
     for number in 1..=MAX_PAGES {
         let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
-        let answer = upstream.send(account, request, holds).await?;
+        let answer = upstream.send(account, request, Effect::Reads, holds).await?;
         if answer.status != StatusCode::OK {
             return Ok(vec![answer]);
         }
@@ -181,16 +189,21 @@ pub(super) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-pub(super) fn denial(error: &UpstreamError) -> Denial {
+pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
     tracing::warn!(error = error as &dyn std::error::Error, "no answer from Genesys");
-    match error {
-        UpstreamError::NoToken { .. } => Denial::Failed(Failure::UpstreamLoginFailed),
-        UpstreamError::TimedOut => Denial::Failed(Failure::UpstreamTimedOut),
-        UpstreamError::TooLarge { .. } => Denial::Failed(Failure::AnswerTooLarge),
-        UpstreamError::Malformed { why } => Denial::Failed(Failure::AnswerRefused(why.clone())),
-        UpstreamError::Withdrawn => Denial::PermitWithdrawn,
+    let failure = match error {
+        UpstreamError::Withdrawn => return Denial::PermitWithdrawn,
+        UpstreamError::Waiting { left } => return Limited::waiting(*left).into(),
+        after if effect == Effect::Writes && after.came_after_sending() => Failure::EffectUnknown,
+        UpstreamError::NoToken { .. } => Failure::UpstreamLoginFailed,
+        UpstreamError::Spared => Failure::UpstreamSpared,
+        UpstreamError::TimedOut => Failure::UpstreamTimedOut,
+        UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
+        UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
+        | UpstreamError::Unsendable { .. }
         | UpstreamError::Broken { .. }
-        | UpstreamError::Unauthorized { .. } => Denial::Failed(Failure::UpstreamFailed),
-    }
+        | UpstreamError::Unauthorized { .. } => Failure::UpstreamFailed,
+    };
+    Denial::Failed(failure)
 }

@@ -102,6 +102,11 @@ pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -
     let (permit, form, received) = answer.into_parts();
     match check(against, &permit, &form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body }),
+        // Done it was; what it did, the answer does not say.
+        Err(Denial::Failed(Failure::AnswerRefused(why))) if permit.operation().is_write() => {
+            tracing::error!(event.id = %record.id(), operation.name = %permit.operation().id, why, "the answer to a change was refused");
+            Err(Failure::EffectUnknown.into())
+        }
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
 }
@@ -126,6 +131,7 @@ pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -
         | Denial::PermitWithdrawn
         | Denial::NotFound
         | Denial::UpstreamRefused(_)
+        | Denial::UpstreamLimited(_)
         | Denial::Failed(_) => return denial,
     };
     tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");
@@ -301,10 +307,8 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
     match status {
         // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
         StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
-        // Any other refusal but those of the account, its limit and time could tell as much.
-        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
-            failure(operation, status)
-        }
+        // Any other refusal but those of the account and of time could tell as much.
+        StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT => failure(operation, status),
         refused if by_id && refused.is_client_error() => Denial::NotFound,
         // Of a write alone: what it conflicts with may be another's.
         StatusCode::CONFLICT if !operation.is_write() => failure(operation, status),
@@ -316,7 +320,6 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
 
 pub(super) fn failure(operation: &Operation, status: StatusCode) -> Denial {
     Denial::Failed(match status {
-        StatusCode::TOO_MANY_REQUESTS => Failure::UpstreamLimited,
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Failure::UpstreamTimedOut,
         other => {
             tracing::warn!(operation.name = %operation.id, status = other.as_u16(), "Genesys refused a call");

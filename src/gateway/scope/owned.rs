@@ -8,12 +8,12 @@ use crate::{
     gateway::{
         asked::Asked,
         authorize::Permit,
-        denial::{Denial, Invalid},
+        denial::{Denial, Invalid, Limited},
         forward, guard,
         query::Query,
     },
     model::DivisionId,
-    upstream::UpstreamError,
+    upstream::{Effect, UpstreamError},
 };
 
 /// Nothing has it.
@@ -99,7 +99,8 @@ pub(in crate::gateway) fn unanswered(
             confirm(permit).err().unwrap_or(Denial::PermitWithdrawn)
         }
         // Whose it is, is not known: that there is something must not show.
-        LookupError::Upstream(error) => guard::hide(operation, forward::denial(error), record),
+        LookupError::Upstream(error) => guard::hide(operation, forward::denial(error, Effect::Reads), record),
+        LookupError::Limited(wait) => Limited::told(*wait).into(),
         LookupError::Refused(status) => guard::failure(operation, *status),
     }
 }
