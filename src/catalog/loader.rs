@@ -190,7 +190,12 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
         }
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
-        | (Narrowing::Own { .. }, Guarding::Own) => {}
+        | (Narrowing::Own { .. }, Guarding::Own)
+        | (
+            Narrowing::Owned { place: Place::Path, entity: Some(_), .. },
+            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Empty,
+        )
+        | (Narrowing::Listed { .. }, Guarding::List { foreign: Foreign::Drop, .. }) => {}
         (Narrowing::Owned { place: Place::Path, name, entity: None }, Guarding::Entity { .. }) => {
             if !operation.path.contains(&format!("{{{name}}}")) {
                 return Err(format!("its path has no parameter `{name}`"));
@@ -199,11 +204,6 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
                 return Err("what is changed must be looked up first".to_owned());
             }
         }
-        (
-            Narrowing::Owned { place: Place::Path, entity: Some(_), .. },
-            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Empty,
-        )
-        | (Narrowing::Listed { .. }, Guarding::List { foreign: Foreign::Drop, .. }) => {}
         (
             Narrowing::Owned { place: Place::Query, name, entity: None },
             Guarding::List { foreign: Foreign::Drop, .. },

@@ -80,10 +80,7 @@ pub(super) async fn many(
             let query = json!([{"type": "TERMS", "fields": ["id"], "values": ids, "operator": "AND"}]);
             post("/api/v2/users/search", &json!({"pageSize": AT_ONCE, "query": query}))
         }
-        Entity::Queue => {
-            let ids: String = ids.iter().map(|id| format!("&id={id}")).collect();
-            get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}{ids}"))
-        }
+        Entity::Queue => get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}&id={}", ids.join("&id="))),
     };
     let body = ask(upstream, asker, request).await?.unwrap_or_default();
     let Ok(listing) = serde_json::from_slice::<Listing>(&body) else {

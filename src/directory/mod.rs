@@ -108,7 +108,7 @@ impl Directory {
         id: &str,
     ) -> Result<Option<DivisionId>, LookupError> {
         let key = (asker.tenant.clone(), entity, id.to_owned());
-        if let Some(division) = self.remembered(&key) {
+        if let Some((_, division)) = self.remembered(&key) {
             return Ok(division);
         }
         let begun = self.tick();
@@ -140,10 +140,10 @@ impl Directory {
         for id in ids {
             let key = (asker.tenant.clone(), entity, id);
             match self.remembered(&key) {
-                Some(Some(division)) => {
+                Some((_, Some(division))) => {
                     found.insert(key.2, division);
                 }
-                Some(None) => {}
+                Some((_, None)) => {}
                 None => unknown.push(key.2),
             }
         }
@@ -165,11 +165,11 @@ impl Directory {
         self.0.changed.insert((tenant.clone(), entity, id.to_owned()), self.tick());
     }
 
-    fn remembered(&self, key: &Key) -> Option<Option<DivisionId>> {
-        let (begun, division) = self.0.known.get(key)?;
+    fn remembered(&self, key: &Key) -> Option<Known> {
+        let known = self.0.known.get(key)?;
         // Compared by when the lookup began: however late its answer came, it may tell of before the change.
-        let holds = self.0.changed.get(key).is_none_or(|changed| begun > changed);
-        holds.then_some(division)
+        let holds = self.0.changed.get(key).is_none_or(|changed| known.0 > changed);
+        holds.then_some(known)
     }
 
     fn tick(&self) -> u64 {

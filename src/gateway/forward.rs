@@ -79,13 +79,13 @@ pub(super) async fn forward(
     let account = permit.caller().tenant().account();
     let sent = async {
         match &form {
-            Form::Listed(page) => match lists.find(&permit, page) {
-                Some(list) => Ok(Received::Kept(list)),
-                None => {
-                    let pages = Box::pin(pages(upstream, account, request, page, &holds)).await;
-                    pages.map(Received::Pages)
+            Form::Listed(page) => {
+                if let Some(list) = lists.find(&permit, page) {
+                    return Ok(Received::Kept(list));
                 }
-            },
+                let pages = Box::pin(pages(upstream, account, request, page, &holds)).await;
+                pages.map(Received::Pages)
+            }
             Form::Upstream | Form::Users(_) => {
                 upstream.send(account, request, effect, &holds).await.map(Received::One)
             }

@@ -90,7 +90,7 @@ async fn look_up(
     let mut known = Known::default();
     let holds = || confirm(permit).is_ok();
     for (entity, ids) in named {
-        let found = directory.divisions(scope::asker(permit, &holds), entity, ids).await;
+        let found = directory.divisions(scope::on_behalf_of(permit, &holds), entity, ids).await;
         let found = found.map_err(|error| scope::unanswered(&error, permit, record, confirm))?;
         known.0.insert(entity, found);
     }

@@ -59,29 +59,32 @@ async fn look_up(
     let operation = permit.operation();
     confirm(permit)?;
     let holds = || confirm(permit).is_ok();
-    let asker = asker(permit, &holds);
+    let whom = on_behalf_of(permit, &holds);
     let mut failed = |error: LookupError| unanswered(&error, permit, record, confirm);
     if let Some((name, entity)) = operation.narrowing.looked_up() {
         let id = path_id(asked, name)?;
         if operation.is_write() {
-            let found = directory.fresh(asker, entity, id).await.map_err(&mut failed)?;
+            let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
             let found = found.filter(|found| permit.divisions().contains(&found.division));
             let found = found.ok_or(Denial::NotFound)?;
             proven.object = Some(Object { division: found.division, body: found.body });
         } else {
-            let division = directory.division(asker, entity, id).await.map_err(&mut failed)?;
+            let division = directory.division(whom, entity, id).await.map_err(&mut failed)?;
             division.filter(|division| permit.granted().contains(division)).ok_or(Denial::NotFound)?;
         }
     }
     if let Some((entity, id)) = asked.references() {
-        let found = directory.fresh(asker, entity, id).await.map_err(&mut failed)?;
+        let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
         found.filter(|found| permit.granted().contains(&found.division)).ok_or(Denial::NotFound)?;
     }
     Ok(proven)
 }
 
 /// Whom something is looked up for.
-pub(in crate::gateway) fn asker<'a>(permit: &'a Permit, confirm: &'a (dyn Fn() -> bool + Sync)) -> Asker<'a> {
+pub(in crate::gateway) fn on_behalf_of<'a>(
+    permit: &'a Permit,
+    confirm: &'a (dyn Fn() -> bool + Sync),
+) -> Asker<'a> {
     let tenant = permit.caller().tenant();
     Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{encode, owned::Proven};
+use super::{encode, owned::Object};
 use crate::{
     catalog::{DivisionRef, QueueRequest},
     gateway::{
@@ -55,11 +55,15 @@ pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Deni
 }
 
 /// The body that changes what was looked up; none where the operation takes none.
-pub(super) fn change(body: &mut Body<'_>, permit: &Permit, proven: &Proven) -> Result<Option<Bytes>, Denial> {
+pub(super) fn change(
+    body: &mut Body<'_>,
+    permit: &Permit,
+    object: Option<&Object>,
+) -> Result<Option<Bytes>, Denial> {
     match body {
         Body::None => Ok(None),
         Body::UserChange(user) => encode(user).map(Some),
-        Body::QueueChange(queue) => change_queue(queue, permit, proven).map(Some),
+        Body::QueueChange(queue) => change_queue(queue, permit, object).map(Some),
         Body::Conversations(_)
         | Body::Users(_)
         | Body::Aggregates(_)
@@ -69,13 +73,13 @@ pub(super) fn change(body: &mut Body<'_>, permit: &Permit, proven: &Proven) -> R
 }
 
 /// A queue is replaced whole: what the tenant cannot name is taken from the queue as it is.
-fn change_queue(queue: &QueueRequest<'_>, permit: &Permit, proven: &Proven) -> Result<Bytes, Denial> {
+fn change_queue(queue: &QueueRequest<'_>, permit: &Permit, object: Option<&Object>) -> Result<Bytes, Denial> {
     let internal = || Denial::Failed(Failure::Internal);
     if queue.source_queue_id.is_some() {
         let message = "`sourceQueueId` is for new queues alone; leave it out.";
         return Err(Invalid::new("ringfence.body_invalid", message).into());
     }
-    let object = proven.object.as_ref().ok_or_else(internal)?;
+    let object = object.ok_or_else(internal)?;
     let own = &object.division;
     if queue.division.as_ref().is_some_and(|named| *named.id != *own.as_str()) {
         let message = "A queue is not moved between divisions here; leave `division` out.";

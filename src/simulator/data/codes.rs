@@ -21,16 +21,16 @@ pub(crate) fn wrap_up(plan: &Plan, rosters: &[Roster]) -> Vec<Item> {
         for (number, id) in roster.wrap_up_codes.iter().enumerate() {
             let topic = plan.own(division, "code-name", number).pick(names::TOPICS);
             let name = format!("{topic} {} {}", division.word, number + 1);
-            codes.push(code(id, &name, division.id, division.reference()));
+            codes.push(code(id, &name, division.id, &division.reference()));
         }
     }
     let id = Seed::of(plan.seed, &["code-of-all"], 0).id();
-    codes.push(code(&id, "Default", "*", json!({"id": "*", "name": "*"})));
+    codes.push(code(&id, "Default", "*", &json!({"id": "*", "name": "*"})));
     codes.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     codes
 }
 
-fn code(id: &str, name: &str, division: &str, reference: Value) -> Item {
+fn code(id: &str, name: &str, division: &str, reference: &Value) -> Item {
     let body = json!({
         "id": id, "name": name, "division": reference, "description": format!("Ends as {name}"),
         "dateCreated": "2026-01-15T08:00:00.000Z", "createdBy": Seed::of(1, &[id], 0).id(),

@@ -35,12 +35,44 @@ pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
         2 => any_by_id("/api/v2/routing/queues", &pool.own_queues, &pool.queues, &[""]),
         1 => any_division_list(),
         6 => any_details_query(pool),
+        4 => any_aggregates(pool),
         2 => any_conversation(pool),
         2 => any_below_a_parent(pool),
         2 => any_small_list(),
         1 => any_other(),
     ]
     .boxed()
+}
+
+/// Whom a filter names is the tenant's own party: other divisions' parts of shared conversations are held still for
+/// aggregates.
+fn any_aggregates(pool: &Pool) -> BoxedStrategy<Asked> {
+    let filter = prop_oneof![3 => any_filter(pool), 1 => any_segment_filter(pool)];
+    let dimensions =
+        ["userId", "queueId", "divisionId", "mediaType", "purpose", "requestedRouting", "ani", "wrapUpCode"];
+    (
+        prop::option::of(filter),
+        prop::collection::vec(words(&dimensions), 0..3),
+        prop::collection::vec(words(&["nConnected", "tTalk", "tHandle", "tAcd", "nOffered"]), 1..4),
+        prop::option::of(words(&["P1D", "PT12H"])),
+        prop::option::weighted(0.3, any::<bool>()),
+        prop::option::weighted(0.1, list(words(&[ALPHA, BETA]))),
+    )
+        .prop_map(|(filter, by, metrics, granularity, flat, divisions)| {
+            let mut body = json!({"interval": INTERVAL, "groupBy": by, "metrics": metrics});
+            let mut set = |name: &str, value: Option<Value>| {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            };
+            set("filter", filter);
+            set("granularity", granularity.map(Value::from));
+            set("flattenMultivaluedDimensions", flat.map(Value::from));
+            set("divisionIds", divisions.map(|ids| json!(ids.split(',').collect::<Vec<_>>())));
+            let path = "/api/v2/analytics/conversations/aggregates/query".to_owned();
+            Asked { method: Method::POST, path, body: Some(body) }
+        })
+        .boxed()
 }
 
 fn any_conversation(pool: &Pool) -> BoxedStrategy<Asked> {

@@ -10,14 +10,14 @@ use crate::support::app::{Answer, TenantClient, TestApp};
 
 const AGGREGATES: &str = "/api/v2/analytics/conversations/aggregates/query";
 
-fn query(more: Value) -> Value {
+fn query(more: &Value) -> Value {
     let mut query = json!({"interval": INTERVAL, "metrics": ["nConnected", "tTalk", "nOffered"]});
     query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     query
 }
 
 async fn ask(tenant: &TenantClient, more: Value) -> Answer {
-    tenant.post(AGGREGATES, &query(more)).await
+    tenant.post(AGGREGATES, &query(&more)).await
 }
 
 fn values(answer: &Value, dimension: &str) -> BTreeSet<String> {
@@ -35,7 +35,7 @@ fn by_division(divisions: &[&str]) -> Value {
 async fn aggregates_count_the_tenants_own_conversations_alone() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let mut expected = query(json!({"granularity": "P1D", "groupBy": ["mediaType"]}));
+    let mut expected = query(&json!({"granularity": "P1D", "groupBy": ["mediaType"]}));
     expected["filter"] = by_division(&[ALPHA]);
     let expected = everything(&app, AGGREGATES, Some(&expected)).await;
     let answer = ask(&alpha, json!({"granularity": "P1D", "groupBy": ["mediaType"]})).await;
@@ -57,7 +57,7 @@ async fn aggregates_count_the_tenants_own_conversations_alone() {
 async fn groups_name_the_tenants_own_users_queues_and_divisions_alone() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let mut all = query(json!({"groupBy": ["userId", "queueId", "divisionId"]}));
+    let mut all = query(&json!({"groupBy": ["userId", "queueId", "divisionId"]}));
     all["filter"] = by_division(&[ALPHA]);
     let all = everything(&app, AGGREGATES, Some(&all)).await;
     for (dimension, own) in [
