@@ -202,6 +202,9 @@ where
 
 /// A connection of either protocol.
 trait Driven {
+    /// Whether it can tell its client that it is about to end.
+    const TELLS: bool;
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>>;
 
     /// Takes no more requests, and ends when nothing is in flight.
@@ -209,6 +212,8 @@ trait Driven {
 }
 
 impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin> Driven for http1::Connection<TokioIo<Wire<T>>, Door<S>> {
+    const TELLS: bool = false;
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         self.poll_without_shutdown(context)
     }
@@ -221,6 +226,8 @@ impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin> Driven for http1::Connection
 impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin + 'static> Driven
     for http2::Connection<TokioIo<Wire<T>>, Door<S>, InTime>
 {
+    const TELLS: bool = true;
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         Pin::new(self).poll(context)
     }
@@ -238,7 +245,7 @@ enum Event {
     Cut,
 }
 
-async fn drive<S: Surface>(connection: &mut impl Driven, shared: &Shared<S>, pulse: &Pulse) -> End {
+async fn drive<S: Surface, C: Driven>(connection: &mut C, shared: &Shared<S>, pulse: &Pulse) -> End {
     let mut watch = Watch::new();
     let mut next_look = time::Instant::now() + shared.limits.header_timeout;
     let mut winding_down = false;
@@ -253,8 +260,7 @@ async fn drive<S: Surface>(connection: &mut impl Driven, shared: &Shared<S>, pul
         match event {
             Some(Event::Look) => match pulse.look(&mut watch, &shared.limits) {
                 Ok(next) => next_look = time::Instant::now() + next,
-                // What has not begun by then is closed in order.
-                Err(Late::Idle) if !winding_down => {
+                Err(Late::Idle) if C::TELLS && !winding_down => {
                     winding_down = true;
                     connection.wind_down();
                     next_look = time::Instant::now() + WIND_DOWN;
