@@ -32,6 +32,7 @@ pub use problem::{ConfigError, Problem};
 pub use secrets::{MasterKeySource, Secrets};
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, Telemetry};
+pub use template::toml;
 pub use upstream::Upstream;
 
 const PREFIX: &str = "RINGFENCE__";

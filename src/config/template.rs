@@ -34,8 +34,8 @@ fn replaced(line: &str, set: Option<&BTreeMap<String, serde_json::Value>>) -> Op
     }
 }
 
-// JSON's strings, numbers and arrays are also TOML's.
-fn toml(value: &serde_json::Value) -> String {
+/// A setting as TOML: of strings, numbers and arrays JSON's notation is also TOML's.
+pub fn toml(value: &serde_json::Value) -> String {
     let Some(table) = value.as_object() else { return value.to_string() };
     let entries: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {}", toml(value))).collect();
     format!("{{ {} }}", entries.join(", "))

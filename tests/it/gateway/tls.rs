@@ -178,5 +178,5 @@ fn files_that_cannot_be_used_are_named_with_what_to_put_there() {
     )
     .unwrap();
     let shown = run(&["config", "show", "--config", &config]);
-    assert!(stdout(&shown).contains("[gateway.tls]"), "{}{}", stdout(&shown), stderr(&shown));
+    assert!(stdout(&shown).contains("\ntls = { cert = \"/"), "{}{}", stdout(&shown), stderr(&shown));
 }
