@@ -34,6 +34,7 @@ pub struct App {
     audit: Audit,
     gateway: Gateway,
     desk: Desk,
+    clock: Clock,
 }
 
 impl App {
@@ -72,10 +73,10 @@ impl App {
             catalog,
             master: keys.master,
             pepper: keys.pepper,
-            clock,
+            clock: clock.clone(),
             upstream_defaults: config.upstream.clone(),
         });
-        Ok(Self { config, store, tenancy, audit, gateway, desk })
+        Ok(Self { config, store, tenancy, audit, gateway, desk, clock })
     }
 }
 

@@ -11,11 +11,19 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use crate::{
     admin, telemetry,
-    web::health::{self, Part},
+    web::{
+        health::{self, Part},
+        listener::{self, Limits, Routed},
+    },
 };
 
+// A client of these listeners is one of few, and known.
+const HEADER: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(75);
+const OPERATOR_CONNECTIONS: usize = 1_000;
+const TELEMETRY_CONNECTIONS: usize = 100;
 // How long connections are accepted after `/ready` began to fail, so that load balancers can turn away.
-const STILL_ACCEPTING: Duration = Duration::from_millis(300);
+const STILL_ACCEPTING: Duration = Duration::from_millis(400);
 // Together less than the 20 s within which a drained process has gone.
 const IN_FLIGHT: Duration = Duration::from_secs(15);
 const RECORD: Duration = Duration::from_secs(3);
@@ -73,7 +81,7 @@ impl Bound {
 
     /// Answers until `drain` is cancelled, then finishes what is in flight, writes the record and returns, within 20 s.
     pub async fn serve(self, drain: CancellationToken) -> anyhow::Result<()> {
-        let App { store, tenancy, audit, gateway, desk, config: _ } = self.app;
+        let App { config, store, tenancy, audit, gateway, desk, clock } = self.app;
         let probes = {
             let (drain, audit) = (drain.clone(), audit.clone());
             health::router(move || {
@@ -87,59 +95,40 @@ impl Bound {
         let probes = probes.route("/metrics", get(async || telemetry::metrics().render()));
         // Probes outlive the rest, so that whoever asks during the drain is told.
         let drained = CancellationToken::new();
-        let telemetry = tokio::spawn(answer(
-            self.telemetry,
-            closing(probes, drain.clone()),
-            drained.clone().cancelled_owned(),
-        ));
+        let now = move || clock.now();
+        let probes = Routed::new(told(probes, drain.clone()), now.clone());
+        let probing = Limits { accept_while_draining: Duration::ZERO, ..limits(TELEMETRY_CONNECTIONS) };
+        let telemetry = tokio::spawn(listener::serve(probes, self.telemetry, probing, drained.clone()));
         let upkeep = tokio::spawn(drained.clone().run_until_cancelled_owned(upkeep()));
-        let stop = {
-            let drain = drain.clone();
-            async move {
-                drain.cancelled().await;
-                time::sleep(STILL_ACCEPTING).await;
-            }
+        let operator = Routed::new(admin::router(desk), now);
+        let operator = listener::serve(operator, self.operator, limits(OPERATOR_CONNECTIONS), drain.clone());
+        let serving = Limits {
+            header_timeout: Duration::from_millis(config.gateway.header_read_timeout_ms),
+            idle_timeout: Duration::from_millis(config.gateway.idle_timeout_ms),
+            ..limits(config.gateway.max_connections)
         };
-        let operator = answer(self.operator, closing(admin::router(desk), drain.clone()), stop);
-        let operator = within(&drain, STILL_ACCEPTING + IN_FLIGHT, operator);
-        let (operated, ()) = tokio::join!(operator, gateway.serve(self.gateway, drain.clone()));
+        tokio::join!(operator, listener::serve(gateway, self.gateway, serving, drain.clone()));
         let recorded = time::timeout(RECORD, audit.stop()).await;
         drained.cancel();
         let _ = time::timeout(LAST_PROBES, telemetry).await;
         let _ = time::timeout(CLOSING, store.close()).await;
         upkeep.abort();
-        recorded.context("the end of the record could not be written in time")?;
-        operated.context("the operator listener failed")
+        recorded.context("the end of the record could not be written in time")
     }
 }
 
-async fn answer(
-    listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
-}
-
-// Gives up what is still in flight `longest` after the drain began.
-async fn within<T: Default>(
-    drain: &CancellationToken,
-    longest: Duration,
-    work: impl Future<Output = std::io::Result<T>>,
-) -> std::io::Result<T> {
-    let too_late = async {
-        drain.cancelled().await;
-        time::sleep(longest).await;
-    };
-    tokio::select! {
-        done = work => done,
-        () = too_late => Ok(T::default()),
+fn limits(max_connections: usize) -> Limits {
+    Limits {
+        header_timeout: HEADER,
+        idle_timeout: IDLE,
+        max_connections,
+        accept_while_draining: STILL_ACCEPTING,
+        finish: IN_FLIGHT,
     }
 }
 
-// Tells clients to connect elsewhere next time.
-fn closing(router: Router, drain: CancellationToken) -> Router {
+// Probes are still answered while the rest drains, and say so.
+fn told(router: Router, drain: CancellationToken) -> Router {
     router.layer(axum::middleware::map_response(move |mut response: Response| {
         let draining = drain.is_cancelled();
         async move {

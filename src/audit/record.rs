@@ -14,6 +14,8 @@ const ABORTED: &str = "aborted";
 /// One request's record. Ends as `aborted` unless it is ended or refused; `Drop` writes what was not written.
 #[derive(Debug)]
 pub struct Record {
+    /// What kind of event it is: a call, unless it is said otherwise.
+    pub kind: EventKind,
     /// Who calls, as far as that is established.
     pub actor: Actor,
     /// Genesys's id of the operation, once it is resolved.
@@ -78,6 +80,7 @@ impl Record {
     pub(super) fn new(audit: Audit, intent: OwnedSemaphorePermit, outcome: OwnedSemaphorePermit) -> Self {
         let at = audit.inner.clock.now();
         Self {
+            kind: EventKind::Call,
             actor: Actor::default(),
             operation: None,
             source: None,
@@ -152,7 +155,7 @@ impl Record {
             id: self.id.clone(),
             at: self.at,
             stream: self.audit.stream().clone(),
-            kind: EventKind::Call,
+            kind: self.kind,
             actor: self.actor.clone(),
             operation: self.operation.as_deref().map(str::to_owned),
             source: self.source,

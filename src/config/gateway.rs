@@ -21,6 +21,8 @@ pub struct Gateway {
     pub max_answer_bytes: usize,
     /// How long a client may take to send its headers.
     pub header_read_timeout_ms: u64,
+    /// How long a connection is kept between requests.
+    pub idle_timeout_ms: u64,
     /// How long one exchange with Genesys may take, at most five minutes.
     pub request_timeout_ms: u64,
     /// How many connections are open at once; further ones wait.
@@ -36,6 +38,7 @@ impl Default for Gateway {
             max_body_bytes: 524_288,
             max_answer_bytes: 16_777_216,
             header_read_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
             request_timeout_ms: 60_000,
             max_connections: 10_000,
             trusted_proxies: Vec::new(),
@@ -49,6 +52,7 @@ impl Gateway {
             ("gateway.max_body_bytes", self.max_body_bytes == 0),
             ("gateway.max_answer_bytes", self.max_answer_bytes == 0),
             ("gateway.header_read_timeout_ms", self.header_read_timeout_ms == 0),
+            ("gateway.idle_timeout_ms", self.idle_timeout_ms == 0),
             ("gateway.request_timeout_ms", self.request_timeout_ms == 0),
             ("gateway.max_connections", self.max_connections == 0),
         ];

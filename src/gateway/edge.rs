@@ -1,135 +1,48 @@
-//! The edge: our own accept loop, because a framework's has no timers, and what is refused before anything is decided.
+//! The edge: what is refused before anything is decided, and where a request comes from.
 
-use std::{
-    convert::Infallible,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderValue, Request, Version, header, request::Parts};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use ipnet::IpNet;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
-};
-use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, denial::Invalid};
+use super::{Gateway, answer::Answered, denial::Invalid};
+use crate::web::listener::{Refusal, Surface};
 
-/// How long connections are still accepted once draining has begun: load balancers need a moment to notice.
-const ACCEPT_WHILE_DRAINING: Duration = Duration::from_millis(400);
-/// How long requests in flight may take to finish.
-const DRAIN: Duration = Duration::from_secs(15);
-const MAX_HEADERS: usize = 100;
-const MAX_HEADER_BYTES: usize = 64 * 1_024;
-const MAX_STREAMS: u32 = 100;
+impl Surface for Gateway {
+    type Body = Full<Bytes>;
 
-/// Accepts until `drain` is cancelled and a moment longer, then finishes what is in flight.
-pub(super) async fn serve(gateway: Gateway, listener: TcpListener, drain: CancellationToken) {
-    let config = gateway.config();
-    let builder = builder(Duration::from_millis(config.header_read_timeout_ms));
-    let places = Arc::new(Semaphore::new(config.max_connections));
-    let graceful = GracefulShutdown::new();
-    let closing = async {
-        drain.cancelled().await;
-        tokio::time::sleep(ACCEPT_WHILE_DRAINING).await;
-    };
-    tokio::pin!(closing);
-    loop {
-        let accepted = async {
-            // Waits for a place before it accepts: beyond the cap, connections queue in the kernel.
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, listener.accept().await))
-        };
-        let (place, stream) = tokio::select! {
-            () = &mut closing => break,
-            accepted = accepted => match accepted {
-                Some((place, Ok((stream, peer)))) => (place, (stream, peer)),
-                Some((_, Err(error))) => {
-                    // Out of descriptors, most likely: a busy loop would make it worse.
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-                None => break,
-            },
-        };
-        tokio::spawn(connection(&gateway, &builder, stream, &drain, &graceful, place));
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Answered {
+        self.respond(request, peer.ip()).await
     }
-    drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still in flight when the time to drain was over");
+
+    async fn refuse(&self, refusal: &Refusal, peer: SocketAddr) -> Response<Full<Bytes>> {
+        self.refuse_unread(refusal, peer.ip().to_canonical()).await
     }
 }
 
-fn builder(header_read_timeout: Duration) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_read_timeout)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(Duration::from_secs(20));
-    builder
-}
-
-fn connection(
-    gateway: &Gateway,
-    builder: &auto::Builder<TokioExecutor>,
-    (stream, peer): (TcpStream, SocketAddr),
-    drain: &CancellationToken,
-    graceful: &GracefulShutdown,
-    place: OwnedSemaphorePermit,
-) -> impl Future<Output = ()> + Send + use<> {
-    // A small answer must not wait for the next.
-    let _ = stream.set_nodelay(true);
-    let gateway = gateway.clone();
-    let drain = drain.clone();
-    let patience = Duration::from_millis(gateway.config().header_read_timeout_ms);
-    let begun = Arc::new(Notify::new());
-    let first_request = Arc::clone(&begun);
-    let service = service_fn(move |request: Request<Incoming>| {
-        begun.notify_one();
-        let gateway = gateway.clone();
-        let drain = drain.clone();
-        async move {
-            let version = request.version();
-            // Boxed: hyper moves the future about.
-            let mut response = Box::pin(gateway.respond(request, peer.ip())).await;
-            if drain.is_cancelled() && version < Version::HTTP_2 {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
+/// Says what is wrong with what is no request.
+pub(super) fn unread(refusal: &Refusal) -> Invalid {
+    match refusal {
+        Refusal::Malformed(what) => {
+            let message = format!(
+                "This is no HTTP request: {what}. Send its first line and headers as RFC 9112 has them."
+            );
+            Invalid::new("ringfence.request_malformed", message)
         }
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    let connection = graceful.watch(connection);
-    // hyper's own timer runs from the first byte that is no HTTP/2 preface; who sends none is cut here.
-    let silent = async move {
-        if tokio::time::timeout(patience, first_request.notified()).await.is_ok() {
-            std::future::pending::<()>().await;
-        }
-    };
-    async move {
-        tokio::select! {
-            ended = connection => if let Err(error) = ended {
-                tracing::debug!(error, "a connection ended early");
-            },
-            () = silent => tracing::debug!("a connection brought no request in time"),
-        }
-        drop(place);
+        Refusal::TooLarge => Invalid {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            code: "ringfence.head_too_large",
+            message: "The request has more than 100 headers, or more than 64 KiB of them; send fewer."
+                .to_owned(),
+        },
+        Refusal::TooSlow => Invalid {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "ringfence.head_timed_out",
+            message: "The first line and the headers were not whole in time; send them at once.".to_owned(),
+        },
     }
 }
 

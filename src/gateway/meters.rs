@@ -30,6 +30,11 @@ impl Meters {
     }
 }
 
+/// Counts what could not be read as a request, and so took no time.
+pub(super) fn count_unread(code: &'static str) {
+    requests(Arc::from("none"), code).increment(1);
+}
+
 fn requests(operation: Arc<str>, code: &'static str) -> Counter {
     metrics::counter!("ringfence_requests_total", "operation" => operation, "outcome" => code)
 }

@@ -39,7 +39,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, StatusCode, request::Parts as Head};
 use hyper::body::{Body, Incoming};
-use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
 use self::{
@@ -58,10 +57,11 @@ use crate::{
     catalog::{Catalog, Entry, Narrowing},
     clock::Clock,
     config,
-    model::{DivisionId, EventId},
+    model::{DivisionId, EventId, EventKind},
     secret::{Pepper, hex},
     tenancy::{Tenancy, Views},
     upstream::Upstream,
+    web::listener::{self, Refusal},
 };
 
 /// The path in an event is cut to this many bytes.
@@ -157,11 +157,6 @@ impl Gateway {
         Self(Arc::new(Inner { parts, tokens, meters }))
     }
 
-    /// Accepts until `drain` is cancelled and a moment longer, then finishes what is in flight.
-    pub async fn serve(self, listener: tokio::net::TcpListener, drain: CancellationToken) {
-        edge::serve(self, listener, drain).await;
-    }
-
     fn config(&self) -> &config::Gateway {
         &self.0.parts.config
     }
@@ -210,6 +205,27 @@ impl Gateway {
             Ok(()) => response,
             Err(_) => Refused::failed(Failure::NotRecorded, &path).answer(&id),
         }
+    }
+
+    /// Records and answers what could not be read as a request; whose it is, nobody knows.
+    async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
+        let parts = &self.0.parts;
+        let denial = Denial::from(edge::unread(refusal));
+        let (status, code, message) = denial.shown();
+        meters::count_unread(code);
+        let (id, recorded) = match parts.audit.open().await {
+            Ok(mut record) => {
+                record.kind = EventKind::Refusal;
+                record.source = Some(source);
+                record.call.notes.push(message.to_owned());
+                (record.id().clone(), record.refuse(code, status.as_u16()).await)
+            }
+            Err(unwritten) => (EventId::at(parts.clock.now()), Err(unwritten)),
+        };
+        let denial = if recorded.is_ok() { denial } else { Denial::Failed(Failure::NotRecorded) };
+        let mut answer = answer::denied(&denial, &id);
+        listener::date(answer.headers_mut(), parts.clock.now());
+        answer
     }
 
     /// The login, or the API.

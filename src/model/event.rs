@@ -39,7 +39,7 @@ pub enum EventKind {
     Change,
     /// An operator's or auditor's search of the record.
     Search,
-    /// An operator's request that was refused.
+    /// An operator's request that was refused, or what came to the gateway listener and was no request.
     Refusal,
 }
 
@@ -81,7 +81,7 @@ pub struct Call {
     /// SHA-256 of the query and body that were sent upstream, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_after: Option<String>,
-    /// Deprecated forms that were understood and translated.
+    /// Deprecated forms that were understood and translated; what is wrong with what is no request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

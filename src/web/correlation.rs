@@ -33,6 +33,11 @@ async fn correlate(id: EventId, mut request: Request, next: Next) -> Response {
         // What a refused method's answer says in a header of its own stands.
         allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
     }
+    marked(response, &id)
+}
+
+/// Marks an answer with its correlation id, and as never to be kept.
+pub(super) fn marked(mut response: Response, id: &EventId) -> Response {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(CORRELATION_ID, value);

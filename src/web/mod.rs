@@ -1,8 +1,9 @@
-//! What HTTP surfaces share: probes, problems, correlation ids, strict reading of bodies and queries.
+//! What HTTP surfaces share: their accept loop, probes, problems, correlation ids, strict reading of bodies and queries.
 
 mod correlation;
 pub mod health;
 mod json;
+pub mod listener;
 mod path;
 mod problem;
 mod query;

@@ -11,7 +11,7 @@ use ringfence::simulator::{ALPHA, Fault, Match, Rule};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::refused::{assert_nothing_forwarded, assert_refused, recorded_calls};
+use super::refused::{assert_nothing_forwarded, assert_refused};
 use crate::support::{
     app::{Answer, TenantClient, TestApp},
     command::until,
@@ -89,36 +89,6 @@ async fn an_answer_to_head_is_a_head() {
         let answer = app.send(alpha.request(Method::HEAD, path)).await;
         assert_eq!(answer.expect(status), Value::Null, "{path}");
     }
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn what_is_no_request_is_refused_and_cut() {
-    let app = TestApp::start().await;
-    let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let before = recorded_calls(&app).await;
-    let many = "X-Filler: x\r\n".repeat(120);
-    let cases = [
-        request(&alpha, "POST", SEARCH, "Content-Length: 2\r\nContent-Length: 3\r\n"),
-        request(&alpha, "POST", SEARCH, "Content-Length: +2\r\n"),
-        request(&alpha, "POST", SEARCH, "Transfer-Encoding: gzip\r\n"),
-        request(&alpha, "GET", USERS, "Bad Header: x\r\n"),
-        request(&alpha, "GET", USERS, " folded: x\r\n"),
-        request(&alpha, "GET", USERS, &many),
-        request(&alpha, "GET", USERS, &format!("X-Filler: {}\r\n", "x".repeat(70_000))),
-        request(&alpha, "GET", "/api/v2/users<x>", ""),
-        "nonsense\r\n\r\n".to_owned(),
-    ];
-    for bytes in cases {
-        let mut socket = app.socket().await;
-        socket.write(bytes.as_bytes()).await;
-        let answer = socket.answer().await;
-        let shown = &bytes[..bytes.len().min(300)];
-        assert!(matches!(answer.status.as_u16(), 400 | 431), "{shown}: {answer:?}");
-        assert_eq!(answer.body, Value::Null, "{shown}");
-        assert_eq!(socket.end().await, "", "{shown}");
-    }
-    assert_eq!(recorded_calls(&app).await, before, "nothing to record");
     app.finish().await;
 }
 
@@ -210,33 +180,6 @@ async fn a_strangers_body_is_not_read() {
         let answer = app.exchange(head.as_bytes()).await;
         assert_refused(&app, told, &answer, 401, "authentication.required").await;
     }
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn who_sends_no_whole_head_in_time_is_cut() {
-    let app = TestApp::start_with(|config| config.gateway.header_read_timeout_ms = 1_000).await;
-    let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let before = recorded_calls(&app).await;
-    let half = format!("GET {ME} HTTP/1.1\r\nHost: gateway\r\nX-Slow: ");
-    let mut silent = Vec::new();
-    for bytes in ["", "P", "PRI * HTTP/2.0\r\n", "GET ", &half] {
-        let mut socket = app.socket().await;
-        socket.write(bytes.as_bytes()).await;
-        silent.push(socket);
-    }
-    // Also on a connection that has served before.
-    for bytes in ["", &half] {
-        let mut socket = app.socket().await;
-        socket.write(request(&alpha, "GET", ME, "").as_bytes()).await;
-        app.counted(socket.answer()).await.expect(200);
-        socket.write(bytes.as_bytes()).await;
-        silent.push(socket);
-    }
-    for socket in silent {
-        assert_eq!(socket.end().await, "");
-    }
-    assert_eq!(recorded_calls(&app).await, before + 2);
     app.finish().await;
 }
 

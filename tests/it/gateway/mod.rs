@@ -13,3 +13,4 @@ mod organisation;
 mod recording;
 mod refused;
 mod scoping;
+mod unread;

@@ -1,0 +1,238 @@
+//! One connection: which HTTP it speaks, and why it ends.
+
+use std::{
+    future::poll_fn,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    time,
+};
+
+use super::{
+    Shared, Surface,
+    door::Door,
+    pulse::{Late, Pulse, Watch},
+    refusal::{self, Refusal},
+    wire::{Version, Wire},
+};
+
+const MAX_HEADERS: usize = 100;
+const MAX_HEADER_BYTES: u32 = 65_536;
+const MAX_STREAMS: u32 = 100;
+// What a client may send ahead of its being read, by stream and by connection.
+const STREAM_WINDOW: u32 = 65_536;
+const CONNECTION_WINDOW: u32 = 262_144;
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// hyper's two protocols, with our caps.
+pub(super) struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    pub(super) fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        // The time that a head takes is `Pulse`'s to watch.
+        http1.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEADER_BYTES as usize);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_EVERY);
+        Self { http1, http2 }
+    }
+}
+
+/// Why a connection is over.
+enum End {
+    Closed(hyper::Result<()>),
+    Late(Late),
+    Cut,
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn run<S, T>(shared: Arc<Shared<S>>, mut stream: T, peer: SocketAddr)
+where
+    S: Surface,
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let pulse = Pulse::new();
+    let mut first = BytesMut::new();
+    let version = tokio::select! {
+        biased;
+        version = time::timeout(shared.limits.header_timeout, read_version(&mut stream, &mut first)) => version,
+        () = shared.closing.cancelled() => return,
+    };
+    let first = first.freeze();
+    match version {
+        Ok(Ok(Some(version))) => {
+            let wire = TokioIo::new(Wire::new(stream, first, version, Arc::clone(&pulse)));
+            let door = Door { shared: Arc::clone(&shared), peer, pulse };
+            match version {
+                Version::Http1 => http1(&shared, wire, door).await,
+                Version::Http2 => http2(&shared, wire, door).await,
+            }
+        }
+        // Who says nothing is told nothing.
+        Err(_) if first.is_empty() => tracing::debug!("a connection brought no request in time"),
+        Err(_) => refuse(&shared, &mut stream, &Refusal::TooSlow, peer).await,
+        Ok(Ok(None) | Err(_)) => {}
+    }
+}
+
+/// Reads until it is sure which HTTP is spoken; nothing if the client left before.
+async fn read_version<T: AsyncRead + Unpin>(
+    stream: &mut T,
+    first: &mut BytesMut,
+) -> std::io::Result<Option<Version>> {
+    loop {
+        if stream.read_buf(first).await? == 0 {
+            return Ok(None);
+        }
+        let begins_alike = first.iter().zip(PREFACE).all(|(one, other)| one == other);
+        if !begins_alike {
+            return Ok(Some(Version::Http1));
+        }
+        if first.len() >= PREFACE.len() {
+            return Ok(Some(Version::Http2));
+        }
+    }
+}
+
+async fn http1<S: Surface, T>(shared: &Shared<S>, wire: TokioIo<Wire<T>>, door: Door<S>)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (pulse, peer) = (Arc::clone(&door.pulse), door.peer);
+    let mut connection = shared.protocols.http1.serve_connection(wire, door);
+    let end = drive(&mut connection, shared, &pulse).await;
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner().into_stream();
+    let begun = !parts.read_buf.trim_ascii().is_empty();
+    let refusal = match &end {
+        End::Closed(Err(error)) if error.is_parse_too_large() => Some(Refusal::TooLarge),
+        End::Closed(Err(error)) if error.is_parse() => Some(Refusal::Malformed(error.to_string())),
+        End::Late(Late::Head | Late::Idle) if begun => Some(Refusal::TooSlow),
+        End::Closed(_) | End::Late(_) | End::Cut => None,
+    };
+    match (end, refusal) {
+        (_, Some(refusal)) => refuse(shared, &mut stream, &refusal, peer).await,
+        (End::Closed(Err(error)), None) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+        }
+        (End::Closed(Ok(())), None) => refusal::close(&mut stream, pulse.had_body()).await,
+        (End::Late(late), None) => tracing::debug!(?late, "a connection was cut"),
+        (End::Cut, None) => {}
+    }
+}
+
+async fn http2<S: Surface, T>(shared: &Shared<S>, wire: TokioIo<Wire<T>>, door: Door<S>)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let pulse = Arc::clone(&door.pulse);
+    let mut connection = shared.protocols.http2.serve_connection(wire, door);
+    match drive(&mut connection, shared, &pulse).await {
+        End::Closed(Err(error)) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+        }
+        End::Late(late) => tracing::debug!(?late, "a connection was cut"),
+        End::Closed(Ok(())) | End::Cut => {}
+    }
+}
+
+async fn refuse<S: Surface, T>(shared: &Shared<S>, stream: &mut T, refusal: &Refusal, peer: SocketAddr)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let response = shared.surface.refuse(refusal, peer).await;
+    refusal::write(stream, response).await;
+    refusal::close(stream, true).await;
+}
+
+/// A connection of either protocol.
+trait Driven {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>>;
+
+    /// Takes no more requests, and ends when nothing is in flight.
+    fn wind_down(&mut self);
+}
+
+impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin> Driven for http1::Connection<TokioIo<Wire<T>>, Door<S>> {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.poll_without_shutdown(context)
+    }
+
+    fn wind_down(&mut self) {
+        Pin::new(self).graceful_shutdown();
+    }
+}
+
+impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin + 'static> Driven
+    for http2::Connection<TokioIo<Wire<T>>, Door<S>, TokioExecutor>
+{
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        Pin::new(self).poll(context)
+    }
+
+    fn wind_down(&mut self) {
+        Pin::new(self).graceful_shutdown();
+    }
+}
+
+/// What concerns a connection besides its bytes.
+enum Event {
+    Look,
+    Closing,
+    Cut,
+}
+
+async fn drive<S: Surface>(connection: &mut impl Driven, shared: &Shared<S>, pulse: &Pulse) -> End {
+    let mut watch = Watch::new();
+    let mut next_look = time::Instant::now() + shared.limits.header_timeout;
+    let mut winding_down = false;
+    loop {
+        // Polled only when it has something to say: its locks are every connection's.
+        let mut events = FuturesUnordered::from_iter([event(shared, next_look, winding_down)]);
+        let event = tokio::select! {
+            biased;
+            result = poll_fn(|context| connection.poll_end(context)) => return End::Closed(result),
+            event = events.next() => event,
+        };
+        match event {
+            Some(Event::Look) => match pulse.look(&mut watch, &shared.limits) {
+                Ok(next) => next_look = time::Instant::now() + next,
+                Err(late) => return End::Late(late),
+            },
+            Some(Event::Closing) => {
+                winding_down = true;
+                connection.wind_down();
+            }
+            Some(Event::Cut) | None => return End::Cut,
+        }
+    }
+}
+
+async fn event<S>(shared: &Shared<S>, look: time::Instant, winding_down: bool) -> Event {
+    tokio::select! {
+        () = time::sleep_until(look) => Event::Look,
+        () = shared.closing.cancelled(), if !winding_down => Event::Closing,
+        () = shared.cut.cancelled() => Event::Cut,
+    }
+}

@@ -1,0 +1,146 @@
+//! One accept loop for every listener, because a framework's has no timers and no caps.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `mod.rs` | how many connections there are, and how they end when the process drains |
+//! | `connection.rs` | which HTTP a connection speaks, and why it ends |
+//! | `door.rs` | how a request reaches its [`Surface`] |
+//! | `pulse.rs` | what a connection has been doing, and for how long |
+//! | `wire.rs` | the bytes, as hyper reads and writes them |
+//! | `refusal.rs` | the answer to what hyper could not read as a request |
+//! | `routed.rs` | a router as a [`Surface`] |
+
+mod connection;
+mod door;
+mod pulse;
+mod refusal;
+mod routed;
+mod wire;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use tokio::{net::TcpListener, sync::Semaphore, time};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::connection::Protocols;
+pub use self::{
+    refusal::{Refusal, date},
+    routed::Routed,
+};
+
+/// How long requests that were cut off have to write themselves down.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Out of descriptors, most likely: a busy loop would make it worse.
+const AFTER_AN_ERROR: Duration = Duration::from_millis(50);
+
+/// What answers the requests of a listener.
+pub trait Surface: Clone + Send + Sync + 'static {
+    /// What its answers are made of.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static;
+
+    /// Answers a request, whatever happens.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The whole answer to what could not be read as a request; the connection is closed behind it.
+    fn refuse(
+        &self,
+        refusal: &Refusal,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+/// What a listener grants its clients.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long a new connection may say nothing, and how long the head of a request may take.
+    pub header_timeout: Duration,
+    /// How long a connection is kept between requests.
+    pub idle_timeout: Duration,
+    /// How many connections are open at once; further ones wait in the kernel.
+    pub max_connections: usize,
+    /// How long connections are still accepted once draining has begun: load balancers need a moment to notice.
+    pub accept_while_draining: Duration,
+    /// How long requests in flight may then take to finish.
+    pub finish: Duration,
+}
+
+/// What the connections of a listener share.
+struct Shared<S> {
+    surface: S,
+    limits: Limits,
+    protocols: Protocols,
+    // Asked to end: answers say so.
+    drain: CancellationToken,
+    // Connections end as soon as nothing is in flight on them.
+    closing: CancellationToken,
+    // Connections end.
+    cut: CancellationToken,
+}
+
+/// Answers until `drain` is cancelled and a moment longer, then finishes what is in flight.
+pub async fn serve<S: Surface>(surface: S, listener: TcpListener, limits: Limits, drain: CancellationToken) {
+    let shared = Arc::new(Shared {
+        surface,
+        protocols: Protocols::new(),
+        drain,
+        closing: CancellationToken::new(),
+        cut: CancellationToken::new(),
+        limits,
+    });
+    let connections = TaskTracker::new();
+    accept(&shared, listener, &connections).await;
+    shared.closing.cancel();
+    connections.close();
+    if time::timeout(shared.limits.finish, connections.wait()).await.is_err() {
+        tracing::warn!("requests were still in flight when the time to drain was over");
+        shared.cut.cancel();
+        let _ = time::timeout(LAST_WORDS, connections.wait()).await;
+    }
+}
+
+async fn accept<S: Surface>(shared: &Arc<Shared<S>>, listener: TcpListener, connections: &TaskTracker) {
+    let places = Arc::new(Semaphore::new(shared.limits.max_connections));
+    let closing = async {
+        shared.drain.cancelled().await;
+        time::sleep(shared.limits.accept_while_draining).await;
+    };
+    tokio::pin!(closing);
+    loop {
+        let accepted = async {
+            // Waits for a place before it accepts: beyond the cap, connections queue in the kernel.
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            Some((place, listener.accept().await))
+        };
+        let accepted = tokio::select! {
+            () = &mut closing => return,
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Some((place, Ok((stream, peer)))) => {
+                // A small answer must not wait for the next.
+                let _ = stream.set_nodelay(true);
+                let connection = connection::run(Arc::clone(shared), stream, peer);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Some((_, Err(error))) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a connection was not accepted");
+                time::sleep(AFTER_AN_ERROR).await;
+            }
+            None => return,
+        }
+    }
+}
