@@ -121,6 +121,11 @@ pub enum BodyModel {
 }
 
 impl Operation {
+    /// Whether it changes something upstream.
+    pub fn is_write(&self) -> bool {
+        self.groups.iter().any(|group| group == "writes")
+    }
+
     /// Whether policies judge it per division or for the tenant as a whole.
     pub fn resource(&self) -> ResourceKind {
         match &self.narrowing {

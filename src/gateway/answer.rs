@@ -12,6 +12,7 @@ pub(super) type Answered = Response<Full<Bytes>>;
 
 /// Genesys's own header for what it calls the correlation id.
 pub(super) static CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("inin-ratelimit-reset");
 static DIVISIONS: HeaderName = HeaderName::from_static("ringfence-divisions");
 /// A header that is longer is refused by many clients.
 const MAX_DIVISIONS_HEADER: usize = 4_000;
@@ -60,6 +61,13 @@ pub(super) fn denied(denial: &Denial, id: &EventId) -> Answered {
     let mut response = value(status, id, &body);
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(limited) = denial.limited() {
+        response.headers_mut().insert(RATE_LIMIT_RESET, limited.seconds().into());
+        // SDKs then repeat by themselves, so only of what was never sent.
+        if !limited.was_sent() {
+            response.headers_mut().insert(header::RETRY_AFTER, limited.seconds().into());
+        }
     }
     response
 }

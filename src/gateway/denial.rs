@@ -4,6 +4,8 @@
 //! into the event and into the metric, with one exception: until a secret has proved right, every failure to
 //! authenticate is the same `bad.credentials` to the caller, and only the event says which it was.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::guard::UpstreamRefusal;
@@ -34,8 +36,18 @@ pub(super) enum Denial {
     NotFound,
     /// Genesys refused the request for a reason that the caller can mend.
     UpstreamRefused(UpstreamRefusal),
+    /// Genesys has had enough requests for now.
+    UpstreamLimited(Limited),
     /// Not the caller's doing.
     Failed(Failure),
+}
+
+/// A limit of Genesys's on the service account, and when it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limited {
+    seconds: u64,
+    message: String,
+    sent: bool,
 }
 
 /// What is wrong with a credential.
@@ -86,10 +98,12 @@ pub(super) struct Invalid {
 /// What is not the caller's doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Genesys has had enough requests for now.
-    UpstreamLimited,
     /// Genesys cannot be reached, failed, or refuses the service account.
     UpstreamFailed,
+    /// Genesys failed again and again, and is not called for a moment.
+    UpstreamSpared,
+    /// A change was sent, and what became of it is unknown.
+    EffectUnknown,
     /// Genesys's login gives no token.
     UpstreamLoginFailed,
     /// Genesys did not answer in time.
@@ -104,6 +118,42 @@ pub(super) enum Failure {
     StateUnconfirmed,
     /// A defect of ours.
     Internal,
+}
+
+impl Limited {
+    /// Genesys refused this call.
+    pub(super) fn told(wait: Duration) -> Self {
+        Self::new(wait, true)
+    }
+
+    /// Genesys refused a call before; this one was not sent.
+    pub(super) fn waiting(left: Duration) -> Self {
+        Self::new(left, false)
+    }
+
+    /// In how many seconds it is over.
+    pub(super) fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
+    /// Whether the call itself was refused, and not one before it.
+    pub(super) fn was_sent(&self) -> bool {
+        self.sent
+    }
+
+    fn new(wait: Duration, sent: bool) -> Self {
+        // A second too early would be refused again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        // Genesys's own words (facts: errors).
+        let message = format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
+        Self { seconds, message, sent }
+    }
+}
+
+impl From<Limited> for Denial {
+    fn from(limited: Limited) -> Self {
+        Self::UpstreamLimited(limited)
+    }
 }
 
 impl Invalid {
@@ -143,6 +193,11 @@ impl Denial {
         }
     }
 
+    /// The limit of Genesys's that it speaks of.
+    pub(super) fn limited(&self) -> Option<&Limited> {
+        if let Self::UpstreamLimited(limited) = self { Some(limited) } else { None }
+    }
+
     /// Status, code and message, as the caller is shown them.
     pub(super) fn shown(&self) -> Shown<'_> {
         use StatusCode as S;
@@ -175,6 +230,9 @@ impl Denial {
             ),
             Self::NotFound => (S::NOT_FOUND, "not.found", "The requested resource was not found."),
             Self::UpstreamRefused(refusal) => (refusal.status(), refusal.code(), refusal.message()),
+            Self::UpstreamLimited(limited) => {
+                (S::TOO_MANY_REQUESTS, "too.many.requests.retry.after", &limited.message)
+            }
             Self::Failed(failure) => failure.shown(),
         }
     }
@@ -226,14 +284,20 @@ impl Failure {
     fn shown(&self) -> Shown<'static> {
         use StatusCode as S;
         match self {
-            Self::UpstreamLimited => (
-                S::TOO_MANY_REQUESTS,
-                "ringfence.upstream_limited",
-                "Genesys Cloud accepts no more requests for now. Try again in a minute.",
-            ),
             Self::UpstreamFailed => {
                 (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
             }
+            Self::UpstreamSpared => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.upstream_unavailable",
+                "Genesys Cloud has failed again and again; nothing was sent. Try again in a few seconds.",
+            ),
+            Self::EffectUnknown => (
+                S::BAD_GATEWAY,
+                "ringfence.effect_unknown",
+                "The request was sent to Genesys Cloud, but no answer came: it may have taken effect. Read the object \
+                 before you send it again.",
+            ),
             Self::UpstreamLoginFailed => (
                 S::BAD_GATEWAY,
                 "ringfence.upstream_login_failed",

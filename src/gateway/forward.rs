@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use tracing::Instrument;
 
 use super::{
     authorize::Permit,
-    denial::{Denial, Failure},
+    denial::{Denial, Failure, Limited},
     digest, guard,
     scope::{Form, Scoped},
 };
 use crate::{
     audit::Record,
-    upstream::{Upstream, UpstreamAnswer, UpstreamError},
+    upstream::{Effect, Upstream, UpstreamAnswer, UpstreamError, told_to_wait},
 };
 
 /// An answer that nobody has looked at yet; it cannot be returned. Made here alone.
@@ -43,7 +44,8 @@ pub(super) async fn forward(
     record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
-    let sent = upstream.send(permit.caller().tenant().account(), request, &holds);
+    let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
+    let sent = upstream.send(permit.caller().tenant().account(), request, effect, &holds);
     let sent = sent.instrument(tracing::info_span!("upstream", otel.kind = "client"));
     let ((committed, recorded), (answer, exchanged)) = tokio::join!(timed(committed), timed(sent));
     record.ended.durations_us.record = Some(recorded);
@@ -56,7 +58,7 @@ pub(super) async fn forward(
         Err(UpstreamError::Withdrawn) => {
             return Err(confirm(&permit).err().unwrap_or(Denial::PermitWithdrawn));
         }
-        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error), record)),
+        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error, effect), record)),
     };
     record.ended.upstream_status = Some(answer.status.as_u16());
     record.ended.upstream_correlation_id = answer
@@ -64,6 +66,12 @@ pub(super) async fn forward(
         .get("inin-correlation-id")
         .and_then(|id| id.to_str().ok())
         .map(|id| id.chars().take(64).collect());
+    if answer.status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(Limited::told(told_to_wait(&answer.headers)).into());
+    }
+    if effect == Effect::Writes && answer.status.is_server_error() {
+        return Err(Failure::EffectUnknown.into());
+    }
     Ok(Answer { permit, form, received: answer })
 }
 
@@ -79,16 +87,21 @@ pub(super) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn denial(error: &UpstreamError) -> Denial {
+fn denial(error: &UpstreamError, effect: Effect) -> Denial {
     tracing::warn!(error = error as &dyn std::error::Error, "no answer from Genesys");
-    match error {
-        UpstreamError::NoToken { .. } => Denial::Failed(Failure::UpstreamLoginFailed),
-        UpstreamError::TimedOut => Denial::Failed(Failure::UpstreamTimedOut),
-        UpstreamError::TooLarge { .. } => Denial::Failed(Failure::AnswerTooLarge),
-        UpstreamError::Malformed { why } => Denial::Failed(Failure::AnswerRefused(why.clone())),
-        UpstreamError::Withdrawn => Denial::PermitWithdrawn,
+    let failure = match error {
+        UpstreamError::Withdrawn => return Denial::PermitWithdrawn,
+        UpstreamError::Waiting { left } => return Limited::waiting(*left).into(),
+        after if effect == Effect::Writes && after.came_after_sending() => Failure::EffectUnknown,
+        UpstreamError::NoToken { .. } => Failure::UpstreamLoginFailed,
+        UpstreamError::Spared => Failure::UpstreamSpared,
+        UpstreamError::TimedOut => Failure::UpstreamTimedOut,
+        UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
+        UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
+        | UpstreamError::Unsendable { .. }
         | UpstreamError::Broken { .. }
-        | UpstreamError::Unauthorized { .. } => Denial::Failed(Failure::UpstreamFailed),
-    }
+        | UpstreamError::Unauthorized { .. } => Failure::UpstreamFailed,
+    };
+    Denial::Failed(failure)
 }

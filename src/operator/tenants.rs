@@ -10,7 +10,7 @@ use super::{Author, Desk, Refusal, check_name, desk::Subject, policies};
 use crate::{
     model::{CrossDivision, DivisionId, EventKind, ServiceAccount, ServiceAccountId, Tenant, TenantId},
     store::StoreError,
-    upstream::UpstreamRequest,
+    upstream::{Effect, UpstreamRequest},
 };
 
 const MOST_DIVISIONS: usize = 100;
@@ -266,7 +266,7 @@ async fn check_home(desk: &Desk, account: &ServiceAccount, tenant: &Tenant) -> R
         body: bytes::Bytes::new(),
     };
     let account = Arc::new(account.clone());
-    let sent = desk.upstream.send(&account, request, &|| true);
+    let sent = desk.upstream.send(&account, request, Effect::Reads, &|| true);
     let answer = match tokio::time::timeout(HOME_TIMEOUT, sent).await {
         Ok(Ok(answer)) if answer.status == StatusCode::OK => answer,
         Ok(Ok(answer)) => return Ok(format!("not checked: Genesys answered {}", answer.status.as_u16())),

@@ -70,7 +70,7 @@ impl Client {
             Ok(request) => tokio::time::timeout(self.request_timeout, self.pass(request))
                 .await
                 .unwrap_or(Err(UpstreamError::TimedOut)),
-            Err(why) => Err(UpstreamError::Unreachable { source: why.into() }),
+            Err(why) => Err(UpstreamError::Unsendable { why }),
         };
         self.counters.count(&result);
         result
@@ -227,7 +227,13 @@ impl Counters {
                 4 => &self.client_error,
                 _ => &self.server_error,
             },
-            Err(UpstreamError::Unreachable { .. } | UpstreamError::NoToken { .. }) => &self.unreachable,
+            Err(
+                UpstreamError::Unreachable { .. }
+                | UpstreamError::NoToken { .. }
+                | UpstreamError::Unsendable { .. }
+                | UpstreamError::Waiting { .. }
+                | UpstreamError::Spared,
+            ) => &self.unreachable,
             Err(UpstreamError::Broken { .. }) => &self.broken,
             Err(UpstreamError::TimedOut) => &self.timed_out,
             Err(

@@ -7,10 +7,18 @@
 //!
 //! A token that the API refuses is dropped and the call repeated once with another: an expired upstream token never
 //! becomes a tenant's 401.
+//!
+//! Reads are sent again when upstream, or the way to it, fails: at most three attempts within three seconds. A change is
+//! sent again only if it never left. An account whose calls fail again and again is spared ([`breaker`]), one that
+//! Genesys told to wait does ([`pause`]). All waiting of a call together stays within ten seconds.
 
+mod breaker;
 mod client;
+mod line;
 mod login;
+mod pause;
 mod regions;
+mod repeat;
 mod tokens;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -18,18 +26,23 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use hyper_rustls::ConfigBuilderExt;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use self::{
+    line::{Line, Lines},
+    repeat::Attempts,
+};
 use crate::{
     clock::Clock,
     model::{ServiceAccount, ServiceAccountId},
     secret::MasterKey,
 };
 
+pub use pause::told_to_wait;
 pub use regions::region_urls;
 
-/// How long a call waits for a token, over all attempts.
-const TOKEN_WAIT: Duration = Duration::from_secs(10);
+/// How long a call waits for a token and for its next attempt, together.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What the door is built with.
 #[derive(Debug, Clone)]
@@ -53,6 +66,21 @@ pub enum UpstreamError {
         /// What the login did; never contains a secret.
         why: String,
     },
+    /// The request cannot be put together.
+    #[error("the request cannot be sent: {why}")]
+    Unsendable {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Genesys told the account to wait, and the time is not over: nothing was sent.
+    #[error("Genesys accepts no more requests of the service account for {} s", left.as_secs() + 1)]
+    Waiting {
+        /// How long is left.
+        left: Duration,
+    },
+    /// The calls before this one failed again and again: nothing was sent.
+    #[error("Genesys has failed again and again, and is not called for a moment")]
+    Spared,
     /// The request was never sent.
     #[error("Genesys could not be reached")]
     Unreachable {
@@ -93,6 +121,31 @@ pub enum UpstreamError {
     },
 }
 
+impl UpstreamError {
+    /// Whether the request was sent, so that a change may have taken effect.
+    pub fn came_after_sending(&self) -> bool {
+        match self {
+            Self::Broken { .. } | Self::TimedOut | Self::TooLarge { .. } | Self::Malformed { .. } => true,
+            Self::NoToken { .. }
+            | Self::Unsendable { .. }
+            | Self::Waiting { .. }
+            | Self::Spared
+            | Self::Unreachable { .. }
+            | Self::Unauthorized { .. }
+            | Self::Withdrawn => false,
+        }
+    }
+}
+
+/// What a call does upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: it may be repeated.
+    Reads,
+    /// Something: once sent, it is never repeated.
+    Writes,
+}
+
 /// A request ready to send.
 ///
 /// The path and query are canonical and already encoded; headers are those to send (host, authorization, user agent,
@@ -127,6 +180,7 @@ pub struct Upstream(Arc<Inner>);
 struct Inner {
     client: client::Client,
     broker: tokens::Broker,
+    lines: Lines,
 }
 
 impl Upstream {
@@ -136,31 +190,51 @@ impl Upstream {
         let tls = tls()?;
         let broker = tokens::Broker::new(login::Login::new(tls.clone(), master)?, clock);
         let client = client::Client::new(tls, request_timeout, max_answer_bytes);
-        Ok(Self(Arc::new(Inner { client, broker })))
+        Ok(Self(Arc::new(Inner { client, broker, lines: Lines::new() })))
     }
 
-    /// One exchange with a cached token; a 401 invalidates that token and the call is repeated once.
+    /// A call with a cached token; a 401 invalidates that token, and the call is repeated once with another.
     ///
-    /// `confirm` is asked right before each exchange whether the call still holds: waiting for a token takes time.
+    /// `confirm` is asked right before each exchange whether the call still holds: waiting takes time.
     pub async fn send(
         &self,
         account: &Arc<ServiceAccount>,
         request: UpstreamRequest,
+        effect: Effect,
         confirm: &(dyn Fn() -> bool + Sync),
     ) -> Result<UpstreamAnswer, UpstreamError> {
+        let line = self.0.lines.of(account).await;
+        line.check()?;
+        let begun = Instant::now();
+        let call = Call { account, request, confirm, deadline: begun + LONGEST_WAIT };
+        let mut ended = self.attempt(&line, &call).await;
+        let mut attempts = Attempts::new(effect, begun);
+        while let Some(next) = attempts.next(&ended) {
+            sleep_until(next).await;
+            // By now another call may have learned better.
+            if line.breaker.is_open() || line.pause.left().is_some() {
+                break;
+            }
+            ended = self.attempt(&line, &call).await;
+        }
+        line.learn(&ended);
+        ended
+    }
+
+    async fn attempt(&self, line: &Line, call: &Call<'_>) -> Result<UpstreamAnswer, UpstreamError> {
+        let Inner { client, broker, .. } = &*self.0;
+        let Call { account, request, confirm, deadline } = call;
         let confirmed = || if confirm() { Ok(()) } else { Err(UpstreamError::Withdrawn) };
-        let Inner { client, broker } = &*self.0;
-        let deadline = Instant::now() + TOKEN_WAIT;
-        let lease = broker.token(account, deadline).await?;
+        let lease = broker.token(&line.slot, account, *deadline).await?;
         confirmed()?;
-        let answer = client.exchange(&account.api_url, lease.secret(), &request).await?;
+        let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         if broker.renounce(&lease) {
-            let lease = broker.token(account, deadline).await?;
+            let lease = broker.token(&line.slot, account, *deadline).await?;
             confirmed()?;
-            let answer = client.exchange(&account.api_url, lease.secret(), &request).await?;
+            let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
             }
@@ -173,8 +247,9 @@ impl Upstream {
     ///
     /// Genesys's `users/me` refuses client credentials; `tokens/me` is the self-check that works for them.
     pub async fn check(&self, account: &Arc<ServiceAccount>) -> Result<(), UpstreamError> {
-        let Inner { client, broker } = &*self.0;
-        let lease = broker.mint_now(account).await?;
+        let Inner { client, broker, lines } = &*self.0;
+        let line = lines.of(account).await;
+        let lease = broker.mint_now(&line.slot, account).await?;
         let request = UpstreamRequest {
             method: Method::GET,
             path_and_query: "/api/v2/tokens/me".to_owned(),
@@ -192,6 +267,14 @@ impl Upstream {
         }
         Ok(())
     }
+}
+
+/// One call, however often it is sent.
+struct Call<'c> {
+    account: &'c Arc<ServiceAccount>,
+    request: UpstreamRequest,
+    confirm: &'c (dyn Fn() -> bool + Sync),
+    deadline: Instant,
 }
 
 impl fmt::Debug for Upstream {

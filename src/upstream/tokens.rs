@@ -7,7 +7,6 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use metrics::Counter;
-use moka::future::Cache;
 use secrecy::SecretString;
 use tokio::{
     sync::watch,
@@ -18,13 +17,8 @@ use super::{
     UpstreamError,
     login::{Failure, FailureKind, Grant, Login},
 };
-use crate::{
-    clock::Clock,
-    model::{ServiceAccount, ServiceAccountId},
-};
+use crate::{clock::Clock, model::ServiceAccount};
 
-const MAX_SLOTS: u64 = 10_000;
-const SLOT_IDLE: Duration = Duration::from_hours(1);
 // A token stops serving this long before its end, or a twentieth of its life if that is shorter.
 const MARGIN: TimeDelta = TimeDelta::seconds(60);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
@@ -36,11 +30,7 @@ const MOST_FAILURES_SEEN: u32 = 2;
 const REFUSED_FOR: TimeDelta = TimeDelta::seconds(5);
 
 /// Hands out tokens.
-pub(super) struct Broker {
-    // The account's version is part of the key: a changed secret mints anew.
-    slots: Cache<(ServiceAccountId, i64), Arc<Slot>>,
-    minter: Arc<Minter>,
-}
+pub(super) struct Broker(Arc<Minter>);
 
 struct Minter {
     login: Login,
@@ -63,7 +53,7 @@ struct Token {
 }
 
 /// What one account has.
-struct Slot {
+pub(super) struct Slot {
     state: Mutex<State>,
     // How the latest attempt ended; changes with every attempt.
     ended: watch::Sender<Option<Failure>>,
@@ -99,30 +89,26 @@ impl Broker {
     pub(super) fn new(login: Login, clock: Clock) -> Self {
         let mints =
             |outcome: &'static str| metrics::counter!("ringfence_upstream_mints_total", "outcome" => outcome);
-        let minter = Minter { login, clock, minted: mints("ok"), failed: mints("failed") };
-        Self {
-            slots: Cache::builder().max_capacity(MAX_SLOTS).time_to_idle(SLOT_IDLE).build(),
-            minter: Arc::new(minter),
-        }
+        Self(Arc::new(Minter { login, clock, minted: mints("ok"), failed: mints("failed") }))
     }
 
     /// A usable token, waiting for one until `deadline` at the longest.
     pub(super) async fn token(
         &self,
+        slot: &Arc<Slot>,
         account: &Arc<ServiceAccount>,
         deadline: Instant,
     ) -> Result<Lease, UpstreamError> {
-        let slot = self.slot(account).await;
         let mut ended = slot.ended.subscribe();
         let mut failures_seen = 0;
         loop {
-            match slot.next(self.minter.clock.now()) {
-                Step::Serve(token) => return Ok(Lease { slot, token }),
+            match slot.next(self.0.clock.now()) {
+                Step::Serve(token) => return Ok(Lease { slot: Arc::clone(slot), token }),
                 Step::ServeAndRefresh(token) => {
-                    self.start_mint(&slot, account);
-                    return Ok(Lease { slot, token });
+                    self.start_mint(slot, account);
+                    return Ok(Lease { slot: Arc::clone(slot), token });
                 }
-                Step::Mint => self.start_mint(&slot, account),
+                Step::Mint => self.start_mint(slot, account),
                 Step::Await => {}
                 Step::BackOff { wait, failure } => {
                     let until = Instant::now() + wait;
@@ -149,11 +135,14 @@ impl Broker {
     }
 
     /// A token minted now, whatever is cached or was remembered; it serves from now on.
-    pub(super) async fn mint_now(&self, account: &Arc<ServiceAccount>) -> Result<Lease, UpstreamError> {
-        let slot = self.slot(account).await;
-        let grant = self.minter.mint(account).await.map_err(|failure| no_token(account, &failure.why))?;
-        let token = slot.lock().keep(grant, self.minter.clock.now());
-        Ok(Lease { slot, token })
+    pub(super) async fn mint_now(
+        &self,
+        slot: &Arc<Slot>,
+        account: &Arc<ServiceAccount>,
+    ) -> Result<Lease, UpstreamError> {
+        let grant = self.0.mint(account).await.map_err(|failure| no_token(account, &failure.why))?;
+        let token = slot.lock().keep(grant, self.0.clock.now());
+        Ok(Lease { slot: Arc::clone(slot), token })
     }
 
     /// Gives back a token that the API refused, and says whether trying with another is worth it.
@@ -162,7 +151,7 @@ impl Broker {
         let serial = lease.token.serial;
         if let Some((refused, at)) = state.refused
             && refused == serial
-            && self.minter.clock.now() - at < REFUSED_FOR
+            && self.0.clock.now() - at < REFUSED_FOR
         {
             return false;
         }
@@ -173,17 +162,12 @@ impl Broker {
 
     /// Notes that even this fresh token was refused: the next ones would be too.
     pub(super) fn mark_refused(&self, lease: &Lease) {
-        lease.slot.lock().refused = Some((lease.token.serial, self.minter.clock.now()));
-    }
-
-    async fn slot(&self, account: &ServiceAccount) -> Arc<Slot> {
-        let key = (account.id.clone(), account.version);
-        self.slots.get_with(key, async { Arc::new(Slot::new()) }).await
+        lease.slot.lock().refused = Some((lease.token.serial, self.0.clock.now()));
     }
 
     /// Mints in a task of its own: a caller that leaves does not take the others' token with it.
     fn start_mint(&self, slot: &Arc<Slot>, account: &Arc<ServiceAccount>) {
-        let (minter, account) = (Arc::clone(&self.minter), Arc::clone(account));
+        let (minter, account) = (Arc::clone(&self.0), Arc::clone(account));
         let attempt = Attempt { slot: Arc::clone(slot), clock: minter.clock.clone(), result: None };
         tokio::spawn(async move {
             let mut attempt = attempt;
@@ -213,7 +197,7 @@ impl Minter {
 }
 
 impl Slot {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { state: Mutex::default(), ended: watch::Sender::new(None) }
     }
 

@@ -73,6 +73,7 @@ pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Recor
         | Denial::PermitWithdrawn
         | Denial::NotFound
         | Denial::UpstreamRefused(_)
+        | Denial::UpstreamLimited(_)
         | Denial::Failed(_) => return denial,
     };
     if !is_by_id(operation) {
@@ -163,10 +164,8 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
     match status {
         // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
         StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
-        // Any other refusal but those of the account, its limit and time could tell as much.
-        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
-            failure(operation, status)
-        }
+        // Any other refusal but those of the account and of time could tell as much.
+        StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT => failure(operation, status),
         refused if by_id && refused.is_client_error() => Denial::NotFound,
         StatusCode::BAD_REQUEST => UpstreamRefusal::read(body)
             .map_or(Denial::Failed(Failure::UpstreamFailed), Denial::UpstreamRefused),
@@ -176,7 +175,6 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
 
 fn failure(operation: &Operation, status: StatusCode) -> Denial {
     Denial::Failed(match status {
-        StatusCode::TOO_MANY_REQUESTS => Failure::UpstreamLimited,
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Failure::UpstreamTimedOut,
         other => {
             tracing::warn!(operation.name = %operation.id, status = other.as_u16(), "Genesys refused a call");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use ringfence::{
     model::ServiceAccount,
-    upstream::{UpstreamError, UpstreamRequest},
+    upstream::{Effect, UpstreamError, UpstreamRequest},
 };
 
 use super::{House, LIMIT, get, server::breaks_off};
@@ -15,7 +15,7 @@ use super::{House, LIMIT, get, server::breaks_off};
 async fn cut(bytes: &'static str) -> UpstreamError {
     let house = House::open().await;
     let account = ServiceAccount { api_url: breaks_off(bytes).await, ..(*house.account).clone() };
-    house.upstream.send(&Arc::new(account), get("/api/v2/token"), &|| true).await.unwrap_err()
+    house.upstream.send(&Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn a_path_that_could_reach_another_host_is_not_sent() {
     let house = House::open().await;
     for path in ["@evil.example/", ".evil.example/", "", "/api/v2/users#x"] {
         let error = house.get(path).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::Unreachable { .. }), "{path}: {error}");
+        assert!(matches!(error, UpstreamError::Unsendable { .. }), "{path}: {error}");
     }
     assert!(house.genesys.seen().is_empty());
 }
@@ -61,7 +61,7 @@ async fn what_concerns_one_connection_stays_there() {
     let body = Bytes::from_static(b"{}");
     let request =
         UpstreamRequest { method: Method::POST, path_and_query: "/api/v2/x".to_owned(), headers, body };
-    house.upstream.send(&house.account, request, &|| true).await.unwrap();
+    house.upstream.send(&house.account, request, Effect::Reads, &|| true).await.unwrap();
     let seen = house.genesys.seen().remove(0);
     let mut names: Vec<_> = seen.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
@@ -157,6 +157,10 @@ async fn an_api_that_is_not_there_was_sent_nothing() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let account = ServiceAccount { api_url: gone, ..(*house.account).clone() };
-    let error = house.upstream.send(&Arc::new(account), get("/api/v2/token"), &|| true).await.unwrap_err();
+    let error = house
+        .upstream
+        .send(&Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true)
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Unreachable { .. }), "{error:?}");
 }

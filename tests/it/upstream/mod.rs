@@ -1,9 +1,12 @@
 //! The one door to Genesys: tokens, and one exchange.
 
 mod exchange;
+mod organisations;
 mod refusals;
 mod regions;
+mod repeats;
 mod server;
+mod sparing;
 mod tokens;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -14,7 +17,7 @@ use ringfence::{
     clock::Clock,
     model::ServiceAccount,
     secret::MasterKey,
-    upstream::{Options, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, secret_context},
+    upstream::{Effect, Options, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, secret_context},
 };
 
 use server::Genesys;
@@ -46,7 +49,12 @@ impl House {
     }
 
     async fn get(&self, path_and_query: &str) -> Result<UpstreamAnswer, UpstreamError> {
-        self.upstream.send(&self.account, get(path_and_query), &|| true).await
+        self.upstream.send(&self.account, get(path_and_query), Effect::Reads, &|| true).await
+    }
+
+    /// A change: `POST` with a body.
+    async fn change(&self) -> Result<UpstreamAnswer, UpstreamError> {
+        self.upstream.send(&self.account, change(), Effect::Writes, &|| true).await
     }
 
     /// Calls the API and says which token it saw.
@@ -60,7 +68,9 @@ impl House {
         let tasks: Vec<_> = (0..calls)
             .map(|_| {
                 let (upstream, account) = (self.upstream.clone(), Arc::clone(&self.account));
-                tokio::spawn(async move { upstream.send(&account, get("/api/v2/token"), &|| true).await })
+                tokio::spawn(async move {
+                    upstream.send(&account, get("/api/v2/token"), Effect::Reads, &|| true).await
+                })
             })
             .collect();
         let mut results = Vec::new();
@@ -93,6 +103,10 @@ fn get(path_and_query: &str) -> UpstreamRequest {
         headers: HeaderMap::new(),
         body: Bytes::new(),
     }
+}
+
+fn change() -> UpstreamRequest {
+    UpstreamRequest { method: Method::POST, body: Bytes::from_static(b"{}"), ..get("/api/v2/things") }
 }
 
 /// Waits for what must come true.

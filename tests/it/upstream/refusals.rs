@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use ringfence::{
     model::ServiceAccount,
-    upstream::{UpstreamAnswer, UpstreamError},
+    upstream::{Effect, UpstreamAnswer, UpstreamError},
 };
 
 use super::{
@@ -128,12 +128,16 @@ async fn an_api_that_refuses_fresh_tokens_does_not_drain_the_login() {
     let account = ServiceAccount { login_url: login.url.clone(), ..(*house.account).clone() };
     let account = Arc::new(account);
     for _ in 0..5 {
-        let error = house.upstream.send(&account, super::get("/api/v2/token"), &|| true).await.unwrap_err();
+        let error = house
+            .upstream
+            .send(&account, super::get("/api/v2/token"), Effect::Reads, &|| true)
+            .await
+            .unwrap_err();
         assert!(matches!(error, UpstreamError::Unauthorized { .. }), "{error}");
     }
     assert_eq!(login.logins(), 2);
     house.clock.advance(TimeDelta::seconds(5));
-    house.upstream.send(&account, super::get("/api/v2/token"), &|| true).await.unwrap_err();
+    house.upstream.send(&account, super::get("/api/v2/token"), Effect::Reads, &|| true).await.unwrap_err();
     assert_eq!(login.logins(), 3);
 }
 

@@ -1,8 +1,9 @@
 //! A login and an API that do as they are told.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -37,6 +38,25 @@ pub(super) enum Login {
     Redirect(String),
 }
 
+/// What the API does instead of answering.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trouble {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, &'static str)>,
+    pub(super) after: Duration,
+}
+
+impl Trouble {
+    pub(super) fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
 /// What the API saw of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -58,6 +78,7 @@ struct Inner {
     logins: watch::Sender<usize>,
     valid: Mutex<HashSet<String>>,
     seen: Mutex<Vec<Seen>>,
+    troubles: Mutex<VecDeque<Trouble>>,
 }
 
 impl Genesys {
@@ -69,6 +90,7 @@ impl Genesys {
             logins: watch::Sender::new(0),
             valid: Mutex::default(),
             seen: Mutex::default(),
+            troubles: Mutex::default(),
         });
         let router = Router::new()
             .route("/oauth/token", post(issue))
@@ -97,6 +119,11 @@ impl Genesys {
 
     pub(super) fn release(&self) {
         self.inner.held.send_replace(false);
+    }
+
+    /// The next requests to the API meet these, one each.
+    pub(super) fn troubles(&self, troubles: impl IntoIterator<Item = Trouble>) {
+        *self.inner.troubles.lock().unwrap() = troubles.into_iter().collect();
     }
 
     /// Every token issued so far is refused from now on.
@@ -168,6 +195,15 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let token = authorization.strip_prefix("Bearer ").unwrap_or_default().to_owned();
     if !inner.valid.lock().unwrap().contains(&token) {
         return status_only(401);
+    }
+    let trouble = inner.troubles.lock().unwrap().pop_front();
+    if let Some(Trouble { status, headers, after }) = trouble {
+        tokio::time::sleep(after).await;
+        let mut response = status_only(status);
+        for (name, value) in headers {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        return response;
     }
     let size = || uri.rsplit('=').next().unwrap().parse::<usize>().unwrap();
     match parts.uri.path() {

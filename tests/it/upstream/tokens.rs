@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use chrono::TimeDelta;
-use ringfence::{model::ServiceAccount, upstream::UpstreamError};
+use ringfence::{
+    model::ServiceAccount,
+    upstream::{Effect, UpstreamError},
+};
 
 use super::{House, eventually, get, server::Login};
 
@@ -23,7 +26,10 @@ async fn the_first_callers_leaving_does_not_stop_the_mint() {
     let house = House::open().await;
     house.genesys.hold();
     let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
-    let first = tokio::spawn(async move { upstream.send(&account, get("/api/v2/token"), &|| true).await });
+    let first =
+        tokio::spawn(
+            async move { upstream.send(&account, get("/api/v2/token"), Effect::Reads, &|| true).await },
+        );
     house.genesys.login_number(1).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
@@ -102,7 +108,11 @@ async fn a_refused_token_is_replaced_and_the_call_repeated() {
 #[tokio::test]
 async fn what_is_withdrawn_while_a_token_is_awaited_is_not_sent() {
     let house = House::open().await;
-    let error = house.upstream.send(&house.account, get("/api/v2/token"), &|| false).await.unwrap_err();
+    let error = house
+        .upstream
+        .send(&house.account, get("/api/v2/token"), Effect::Reads, &|| false)
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
     assert_eq!((house.genesys.logins(), house.genesys.seen().len()), (1, 0));
 }
@@ -114,7 +124,11 @@ async fn what_is_withdrawn_before_the_repeat_is_not_repeated() {
     house.genesys.revoke_all();
     let asked = AtomicUsize::new(0);
     let only_once = || asked.fetch_add(1, Ordering::SeqCst) == 0;
-    let error = house.upstream.send(&house.account, get("/api/v2/token"), &only_once).await.unwrap_err();
+    let error = house
+        .upstream
+        .send(&house.account, get("/api/v2/token"), Effect::Reads, &only_once)
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
     assert_eq!((asked.into_inner(), house.genesys.seen().len()), (2, 2));
 }
@@ -133,7 +147,7 @@ async fn a_changed_account_mints_anew() {
     let house = House::open().await;
     assert_eq!(house.token().await, "token-1");
     let changed = Arc::new(ServiceAccount { version: 2, ..(*house.account).clone() });
-    let answer = house.upstream.send(&changed, get("/api/v2/token"), &|| true).await.unwrap();
+    let answer = house.upstream.send(&changed, get("/api/v2/token"), Effect::Reads, &|| true).await.unwrap();
     assert_eq!(answer.body, "token-2");
     assert_eq!(house.token().await, "token-1", "each version keeps its own");
 }

@@ -1,11 +1,15 @@
 //! An upstream that fails: one whole refusal of our own, nothing of its text, nothing that makes an SDK repeat itself.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-use ringfence::simulator::{ALPHA, BETA, Fault};
+use ringfence::simulator::{ALPHA, BETA, Fault, Match, Rule};
+use serde_json::Value;
 
 use super::super::organisation::{
-    NOBODY, QUEUES, USERS, assert_alike, assert_refused, disturb, event, everything, owned,
+    NOBODY, QUEUES, USERS, assert_alike, assert_refused, disturb, event, eventually, everything, owned, sent,
 };
 use crate::support::app::{Answer, TestApp};
 
@@ -20,7 +24,8 @@ fn assert_headers(answer: &Answer, more: &[&str]) {
 }
 
 fn status(status: u16) -> Fault {
-    Fault::Status { status, retry_after: Some(1) }
+    // Longer than is waited for.
+    Fault::Status { status, retry_after: Some(4) }
 }
 
 #[tokio::test]
@@ -40,7 +45,6 @@ async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
         (status(401), "ringfence.upstream_failed", 502, None),
         (status(302), "ringfence.upstream_failed", 502, None),
         (status(204), "ringfence.upstream_failed", 502, None),
-        (status(429), "ringfence.upstream_limited", 429, None),
         (status(404), "not.found", 404, None),
         (status(410), "not.found", 404, None),
         (status(403), "ringfence.upstream_failed", 502, Some(("not.found", 404))),
@@ -62,8 +66,9 @@ async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
             assert_eq!(event["outcome"]["code"], code, "{fault:?}");
             assert_eq!(event["outcome"]["status"], number, "{fault:?}");
         }
+        app.simulator.organisation().set_faults(Vec::new());
+        alpha.get(QUEUES).await.expect(200);
     }
-    app.simulator.organisation().set_faults(Vec::new());
     assert_headers(&alpha.get(QUEUES).await, &["ringfence-divisions"]);
     assert_headers(&alpha.get(&single).await, &["ringfence-divisions"]);
     app.finish().await;
@@ -115,14 +120,85 @@ async fn an_answer_that_is_too_large_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_limit_of_upstreams_looks_the_same_wherever_the_id_is() {
+async fn a_limit_of_upstreams_is_passed_on_truthfully_and_waited_for() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    disturb(&app, status(429));
     let own = owned(&app, ALPHA, "queues").first().unwrap().clone();
     let foreign = owned(&app, BETA, "queues").first().unwrap().clone();
-    let limited = alpha.get(&format!("{QUEUES}/{own}")).await;
-    assert_alike(&alpha.get(&format!("{QUEUES}/{foreign}")).await, &limited);
-    assert!(limited.headers.get("retry-after").is_none());
+    let mut told = Vec::new();
+    for id in [own, foreign] {
+        let path = format!("{QUEUES}/{id}");
+        disturb(&app, Fault::Status { status: 429, retry_after: Some(1) });
+        app.simulator.organisation().clear_calls();
+        let refused = alpha.get(&path).await;
+        assert_refused(&refused, 429, "too.many.requests.retry.after");
+        assert!(refused.text.contains("Retry the request in [1] seconds"), "{}", refused.text);
+        // It was sent: an SDK must not repeat it by itself.
+        assert_headers(&refused, &["inin-ratelimit-reset"]);
+        assert_eq!(event(&app, &refused).await["outcome"]["upstream_status"], 429);
+
+        let waiting = alpha.get(&path).await;
+        assert_refused(&waiting, 429, "too.many.requests.retry.after");
+        assert_headers(&waiting, &["inin-ratelimit-reset", "retry-after"]);
+        assert_eq!(
+            (&waiting.headers["retry-after"], &waiting.headers["inin-ratelimit-reset"]),
+            (&"1".parse().unwrap(), &"1".parse().unwrap())
+        );
+        assert_eq!(sent(&app).len(), 1, "while it waits, nothing is sent");
+        let recorded = event(&app, &waiting).await;
+        assert_eq!(recorded["outcome"]["code"], "too.many.requests.retry.after");
+        assert_eq!(recorded["outcome"]["upstream_status"], Value::Null);
+
+        app.simulator.organisation().set_faults(Vec::new());
+        eventually("it is served again", async || (alpha.get(QUEUES).await.status == 200).then_some(()))
+            .await;
+        told.push((refused, waiting));
+    }
+    let [(own, own_waiting), (foreign, foreign_waiting)] = <[_; 2]>::try_from(told).unwrap();
+    assert_alike(&own, &foreign);
+    assert_alike(&own_waiting, &foreign_waiting);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_passes_is_nothing_that_a_tenant_sees() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let passing = [
+        Fault::Reset,
+        Fault::Truncate,
+        Fault::Status { status: 502, retry_after: None },
+        Fault::Status { status: 503, retry_after: None },
+        Fault::Status { status: 504, retry_after: None },
+    ];
+    for fault in passing {
+        let rule = Rule::new(Match::default(), fault, Some(2));
+        app.simulator.organisation().set_faults(vec![rule]);
+        alpha.get(QUEUES).await.expect(200);
+        let rule = Rule::new(Match::default(), Fault::Reset, Some(2));
+        app.simulator.organisation().set_faults(vec![rule]);
+        // A query is a POST that may be repeated.
+        alpha.get(USERS).await.expect(200);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_fails_again_and_again_is_spared_and_called_again_when_it_is_back() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    disturb(&app, Fault::Status { status: 503, retry_after: None });
+    let refused = eventually("it is spared", async || {
+        let answer = alpha.get(QUEUES).await;
+        (answer.body["code"] != "ringfence.upstream_failed").then_some(answer)
+    })
+    .await;
+    assert_refused(&refused, 503, "ringfence.upstream_unavailable");
+    assert_headers(&refused, &[]);
+    assert_eq!(event(&app, &refused).await["outcome"]["code"], "ringfence.upstream_unavailable");
+    app.simulator.organisation().set_faults(Vec::new());
+    let back = Instant::now();
+    eventually("it is served again", async || (alpha.get(QUEUES).await.status == 200).then_some(())).await;
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
     app.finish().await;
 }
