@@ -14,4 +14,5 @@ mod organisation;
 mod recording;
 mod refused;
 mod scoping;
+mod tls;
 mod unread;
