@@ -55,7 +55,7 @@ async fn what_cannot_be_a_tenant_is_refused_by_name() {
         (json!({ "policy_template": "everything" }), "422 invalid_field policy_template"),
         (json!({ "cross_division": "open" }), "422 invalid_field cross_division"),
         (json!({ "dedicated_agents": 1 }), "422 invalid_field dedicated_agents"),
-        (json!({ "quotas": { "burst": 1 } }), "422 invalid_field limits"),
+        (json!({ "limits": { "burst": 1 } }), "422 invalid_field limits"),
         (json!({ "suspended": true }), "422 invalid_field suspended"),
     ] {
         let refused = office.admin().post("/tenants", &with(tenant("north", &[ALPHA]), &more)).await;
@@ -144,7 +144,7 @@ async fn a_change_is_checked_as_a_registration_is() {
         (json!({ "cross_division": "open" }), "422 invalid_field cross_division"),
         (json!({ "cross_division": 1 }), "422 invalid_field cross_division"),
         (json!({ "policy_template": "none" }), "422 invalid_field policy_template"),
-        (json!({ "quotas": null }), "422 invalid_field limits"),
+        (json!({ "quotas": null }), "422 invalid_field quotas"),
     ] {
         let refused = office.admin().patch("/tenants/north", &change).await;
         assert_eq!(refused.refusal(), refusal, "{change}");
