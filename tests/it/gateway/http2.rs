@@ -72,16 +72,15 @@ async fn ended(socket: &mut Socket) -> (u8, u32) {
     }
 }
 
-#[tokio::test]
-async fn what_breaks_the_protocol_ends_the_stream_or_the_connection_and_no_other() {
-    let app = TestApp::start().await;
+/// What breaks the protocol, and how it ends: the kind of the frame that says so, and its error.
+fn breaches() -> Vec<(&'static str, Vec<u8>, (u8, u32))> {
     let whole = END_STREAM | END_HEADERS;
     let request = |stream| frame(HEADERS, END_HEADERS, stream, &get(&[]));
     let odd = |more: &[(&str, &str)]| frame(HEADERS, whole, 1, &get(more));
     let continued =
         [frame(HEADERS, 0, 1, &get(&[])), frame(CONTINUATION, 0, 1, &block(&[("x", "y")])).repeat(20_000)];
-    let cases = [
-        ("a frame that is too large", frame(DATA, 0, 1, &[0; 16_385]), (GOAWAY, FRAME_SIZE_ERROR)),
+    vec![
+        ("a frame that is too large", frame(DATA, 0, 1, &vec![0; 16_385]), (GOAWAY, FRAME_SIZE_ERROR)),
         ("data of a stream that there is not", frame(DATA, 0, 1, b"x"), (GOAWAY, PROTOCOL_ERROR)),
         ("a stream of the server's", frame(HEADERS, whole, 2, &get(&[])), (GOAWAY, PROTOCOL_ERROR)),
         ("a stream again", [request(3), request(1)].concat(), (GOAWAY, PROTOCOL_ERROR)),
@@ -128,9 +127,14 @@ async fn what_breaks_the_protocol_ends_the_stream_or_the_connection_and_no_other
             .concat(),
             (RST_STREAM, PROTOCOL_ERROR),
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn what_breaks_the_protocol_ends_the_stream_or_the_connection_and_no_other() {
+    let app = TestApp::start().await;
     let mut wrong = Vec::new();
-    for (what, frames, expected) in cases {
+    for (what, frames, expected) in breaches() {
         let mut socket = app.socket().await;
         socket.pour(&[opening(&[]), frames].concat()).await;
         let found = ended(&mut socket).await;

@@ -91,12 +91,11 @@ impl Attack {
 
 /// The table as `docs/security.md` shows it.
 pub(crate) fn table() -> String {
-    let mut table = "| attack | sent | answer |\n|---|---|---|\n".to_owned();
-    for attack in ATTACKS {
+    let rows = ATTACKS.iter().map(|attack| {
         let (status, code) = attack.answer;
-        table += &format!("| {} | {} | {status} `{code}` |\n", attack.name, attack.shown());
-    }
-    table
+        format!("| {} | {} | {status} `{code}` |\n", attack.name, attack.shown())
+    });
+    ["| attack | sent | answer |\n|---|---|---|\n".to_owned()].into_iter().chain(rows).collect()
 }
 
 #[tokio::test]
