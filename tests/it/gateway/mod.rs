@@ -3,6 +3,7 @@
 mod authentication;
 mod bad_input;
 mod coverage;
+mod defects;
 mod edge;
 mod filters;
 mod guarding;
