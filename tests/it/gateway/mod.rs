@@ -11,6 +11,7 @@ mod edge;
 mod filters;
 mod guarding;
 mod http2;
+mod limits;
 mod login;
 mod losses;
 mod noninterference;
