@@ -5,6 +5,7 @@ mod authentication;
 mod bad_input;
 mod coverage;
 mod crowds;
+mod defects;
 mod draining;
 mod edge;
 mod filters;
