@@ -23,16 +23,16 @@ pub(super) fn operations(catalog: &Catalog, caller: &Caller) -> Value {
     let tenant = caller.tenant();
     let conditional = tenant.reads_attributes();
     let operations = catalog.operations().iter().filter_map(|operation| {
-        let mut shown = json!({
+        let divisions = if conditional {
+            json!("as the policies decide from the request itself")
+        } else {
+            let verdict = tenant.decide(caller.key(), &operation.id, None);
+            (!verdict.divisions.is_empty()).then(|| json!(verdict.divisions))?
+        };
+        Some(json!({
             "id": operation.id, "method": operation.method, "path": operation.path, "narrowed": operation.why,
-        });
-        if conditional {
-            shown["divisions"] = json!("as the policies decide from the request itself");
-            return Some(shown);
-        }
-        let verdict = tenant.decide(caller.key(), &operation.id, None);
-        shown["divisions"] = json!(verdict.divisions);
-        (!verdict.divisions.is_empty()).then_some(shown)
+            "divisions": divisions,
+        }))
     });
     json!({ "operations": operations.collect::<Vec<_>>() })
 }

@@ -23,7 +23,9 @@ pub(super) fn explain(code: &str) -> (&'static str, &'static str) {
         "ringfence.not_recorded" | "ringfence.state_unconfirmed" | "ringfence.internal" => {
             ("answer", "Nothing is wrong with the request: send it again later.")
         }
-        code if code.starts_with("ringfence.upstream") || code.starts_with("ringfence.answer") => {
+        code if code.starts_with(concat!("ringfence.", "upstream"))
+            || code.starts_with(concat!("ringfence.", "answer")) =>
+        {
             ("forward", "Genesys did not answer as it should: try again later, or ask for less.")
         }
         _ => ("read", "Change the request as the message of its answer said."),

@@ -53,26 +53,28 @@ pub(super) async fn denial(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>
     let code = refused.map(|outcome| outcome.code.clone()).ok_or(Denial::NotFound)?;
     let (step, remedy) = denials::explain(&code);
     let mut denial = shown(&event);
-    denial["step"] = json!(step);
-    denial["remedy"] = json!(remedy);
-    Ok(denial)
+    denial.extend([("step".to_owned(), json!(step)), ("remedy".to_owned(), json!(remedy))]);
+    Ok(denial.into())
 }
 
-fn shown(recorded: &RecordedEvent) -> Value {
+fn shown(recorded: &RecordedEvent) -> Map<String, Value> {
     let event = &recorded.event;
     let mut detail: Map<String, Value> = serde_json::from_str(&event.detail).unwrap_or_default();
     detail.retain(|field, _| SHOWN.contains(&field.as_str()));
     let kind = if event.kind == EventKind::Flood { "flood" } else { "call" };
     let outcome = recorded.outcome.as_ref();
     let outcome = outcome.map(|outcome| json!({ "code": outcome.code, "status": outcome.status }));
-    let mut shown = json!({
-        "context_id": event.id, "at": event.at, "kind": kind, "key_id": event.actor.key_id,
-        "operation": event.operation, "source": event.source, "outcome": outcome,
-    });
-    if let Some(fields) = shown.as_object_mut() {
-        fields.extend(detail);
-    }
-    shown
+    let fields = [
+        ("context_id", json!(event.id)),
+        ("at", json!(event.at)),
+        ("kind", json!(kind)),
+        ("key_id", json!(event.actor.key_id)),
+        ("operation", json!(event.operation)),
+        ("source", json!(event.source)),
+        ("outcome", json!(outcome)),
+    ];
+    detail.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    detail
 }
 
 fn read<T: std::str::FromStr>(asked: &Asked<'_>, name: &str) -> Result<Option<T>, Denial> {

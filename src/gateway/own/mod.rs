@@ -8,7 +8,7 @@ mod events;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Gateway,
@@ -75,13 +75,16 @@ async fn read(
 async fn usage(gateway: &Gateway, caller: &Caller) -> Result<Value, Denial> {
     let parts = &gateway.0.parts;
     let now = parts.clock.now();
-    let mut shown = json!({ "as_of": now, "limits": gateway.0.limiter.look(caller, now).lines() });
+    let limits = gateway.0.limiter.look(caller, now);
+    let mut shown =
+        Map::from_iter([("as_of".to_owned(), json!(now)), ("limits".to_owned(), json!(limits.lines()))]);
     for (name, since) in Calendar::starts(now) {
         let counted = parts.reader.count_calls(&caller.key().tenant_id, None, since, now).await;
         let calls = counted.map_err(|_| Failure::RecordUnreadable)?;
-        shown[name] = json!({ "since": since, "requests": calls.requests, "refused": calls.refused });
+        let calls = json!({ "since": since, "requests": calls.requests, "refused": calls.refused });
+        shown.insert(name.to_owned(), calls);
     }
-    Ok(shown)
+    Ok(shown.into())
 }
 
 /// Genesys's `TokenInfo`, about the key: the upstream token is nobody's business.
