@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::{
     model::{EventId, Role},
-    operator::{Desk, list_operations},
+    operator::{Desk, check_describe, list_operations},
     web::{self, Problem},
 };
 use authenticate::{Signed, authenticate};
@@ -47,7 +47,7 @@ pub fn router(desk: Desk) -> Router {
     web::correlated(listener, move || EventId::at(clock.now()))
 }
 
-/// The OpenAPI document of these routes; `may` says what a role may do.
+/// The `OpenAPI` document of these routes; `may` says what a role may do.
 pub fn openapi(may: impl Fn(Role, &str) -> bool) -> Value {
     openapi::document(may)
 }
@@ -62,13 +62,18 @@ async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<
     Ok(Json(Operations { operations: list_operations(&desk, &author).await? }))
 }
 
-/// The OpenAPI document, made once.
+/// The `OpenAPI` document, made once.
 #[derive(Clone)]
 struct Document(Arc<Value>);
 
 impl Document {
-    async fn show(Signed(_): Signed, Extension(document): Extension<Self>) -> Json<Arc<Value>> {
-        Json(document.0)
+    async fn show(
+        State(desk): State<Desk>,
+        Signed(author): Signed,
+        Extension(document): Extension<Self>,
+    ) -> Result<Json<Arc<Value>>, Problem> {
+        check_describe(&desk, &author).await?;
+        Ok(Json(document.0))
     }
 }
 

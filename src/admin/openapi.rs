@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the routes and the types that they read and write.
+//! The `OpenAPI` document, made of the routes and the types that they read and write.
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! The OpenAPI document: whole, well formed, and true of every answer that these tests see.
+//! The `OpenAPI` document: whole, well formed, and true of every answer that these tests see.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::OnceLock};
 
@@ -76,7 +76,7 @@ pub(super) fn check(method: &str, path: &str, status: u16, body: &Value) {
 
 /// What of a value does not fit a schema.
 fn complaint(schema: &Value, value: &Value) -> Option<String> {
-    let Some(schema) = schema.as_object() else { return None };
+    let schema = schema.as_object()?;
     if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
         return complaint(document().pointer(&name[1..]).unwrap(), value);
     }
