@@ -20,6 +20,7 @@ use crate::{
 // A client of these listeners is one of few, and known.
 const HEADER: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
+const WRITE: Duration = Duration::from_secs(30);
 const STREAM: Duration = Duration::from_mins(2);
 const OPERATOR_CONNECTIONS: usize = 1_000;
 const TELEMETRY_CONNECTIONS: usize = 100;
@@ -128,6 +129,7 @@ fn limits(max_connections: usize) -> Limits {
     Limits {
         header_timeout: HEADER,
         idle_timeout: IDLE,
+        write_timeout: WRITE,
         stream_timeout: STREAM,
         max_connections,
         accept_while_draining: STILL_ACCEPTING,
