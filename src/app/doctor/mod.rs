@@ -155,7 +155,11 @@ fn tls(config: &Config, clock: &Clock, findings: &mut Findings) {
         }
         Some(until) => findings.ok(PLACE, format!("the certificate is valid until {until}")),
         None => {
-            findings.warn(PLACE, "the end of the certificate's validity cannot be read", "look at it by hand")
+            findings.warn(
+                PLACE,
+                "the end of the certificate's validity cannot be read",
+                "look at it by hand",
+            );
         }
     }
 }
@@ -269,7 +273,7 @@ fn policies(changes: &Changes, findings: &mut Findings) {
             Ok(_) => findings
                 .ok(place, format!("template `{}` and own policies hold together", tenant.policy_template)),
             Err(error) => {
-                findings.problem(place, error.to_string(), "all calls are refused: put a policy that holds")
+                findings.problem(place, error.to_string(), "all calls are refused: put a policy that holds");
             }
         }
     }

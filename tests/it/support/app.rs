@@ -124,8 +124,9 @@ impl TestApp {
         let listen = "listen = \"127.0.0.1:0\"";
         let text = format!(
             "[gateway]\n{listen}\n[operator]\n{listen}\n[telemetry]\n{listen}\n\
-             [store]\nurl = {:?}\n[secrets]\nmaster_key_file = {key:?}\n",
-            self.database.url()
+             [store]\nurl = {:?}\n[secrets]\nmaster_key_file = \"{}\"\n",
+            self.database.url(),
+            key.display()
         );
         let file = self.files.join("ringfence.toml");
         fs::write(&file, text).unwrap();
