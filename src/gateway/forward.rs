@@ -97,6 +97,7 @@ fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         UpstreamError::Spared => Failure::UpstreamSpared,
         UpstreamError::TimedOut => Failure::UpstreamTimedOut,
         UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
+        UpstreamError::NoRoom => Failure::AnswerMemoryFull,
         UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
         | UpstreamError::Unsendable { .. }

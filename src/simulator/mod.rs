@@ -11,6 +11,7 @@ mod control;
 mod conversations;
 mod data;
 mod dimensions;
+mod disturb;
 mod faults;
 mod filter;
 mod help;

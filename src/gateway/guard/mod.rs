@@ -53,7 +53,7 @@ pub(super) fn guard(
 ) -> Result<Guarded, Denial> {
     let (permit, form, answer) = answer.into_parts();
     match check(catalog, neutral, &permit, &form, &answer, record) {
-        Ok(body) => Ok(Guarded { permit, body }),
+        Ok(body) => Ok(Guarded { permit, body: answer.held.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
 }
@@ -63,6 +63,7 @@ pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Recor
     let why = match &denial {
         Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
         Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
+        Denial::Failed(Failure::AnswerMemoryFull) => "answer_memory_full",
         Denial::Credential(_)
         | Denial::OperationUnknown
         | Denial::OperationDenied(_)
