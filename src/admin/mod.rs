@@ -9,6 +9,7 @@ mod authenticate;
 mod events;
 mod keys;
 mod operators;
+mod policies;
 mod refusal;
 mod service_accounts;
 mod tenants;
@@ -43,6 +44,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/tenants/{id}/suspend", post(tenants::suspend))
         .route("/tenants/{id}/resume", post(tenants::resume))
         .route("/tenants/{id}/keys", post(keys::issue).get(keys::list))
+        .route("/tenants/{id}/policies", get(policies::list).put(policies::put))
+        .route("/policies/explain", post(policies::explain))
         .route("/keys/{id}/revoke", post(keys::revoke))
         .route("/events", get(events::search))
         .route("/operations", get(operations));

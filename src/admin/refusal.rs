@@ -18,6 +18,9 @@ impl From<Refusal> for Problem {
             Refusal::Changed { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile", detail)
             }
+            Refusal::Policy(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_policy", detail).about("source")
+            }
             Refusal::Upstream(error) => Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", chain(&error)),
             Refusal::Store(error) => {
                 tracing::error!(error = chain(&error), "the store failed an operator's request");

@@ -17,13 +17,14 @@ use crate::{
     audit::Audit,
     catalog::Catalog,
     clock::Clock,
-    config::{Config, ConfigError},
+    config::{self, Config, ConfigError},
     gateway::{self, Gateway},
     operator::{self, Desk},
     policy::Engine,
     store::Store,
     tenancy::Tenancy,
     upstream::{self, Upstream},
+    web::listener::{Tls, TlsFiles},
 };
 
 /// The process's parts, started, not yet listening.
@@ -35,12 +36,14 @@ pub struct App {
     gateway: Gateway,
     desk: Desk,
     clock: Clock,
+    tls: Option<Tls>,
 }
 
 impl App {
     /// Opens and migrates the store, opens the keys, and starts the record and the tenants' views.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
         check_region(&config)?;
+        let tls = config.gateway.tls.as_ref().map(open_tls).transpose()?;
         // Before the first counter, which would otherwise be lost.
         let _ = crate::telemetry::metrics();
         let store = open_store(&config).await?;
@@ -76,7 +79,7 @@ impl App {
             clock: clock.clone(),
             upstream_defaults: config.upstream.clone(),
         });
-        Ok(Self { config, store, tenancy, audit, gateway, desk, clock })
+        Ok(Self { config, store, tenancy, audit, gateway, desk, clock, tls })
     }
 }
 
@@ -89,6 +92,12 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
         tracing::info!(migrations = applied.len(), "the store was migrated");
     }
     Ok(store)
+}
+
+fn open_tls(tls: &config::Tls) -> Result<Tls, ConfigError> {
+    let config::Tls { cert, key, client_ca } = tls.clone();
+    Tls::load(TlsFiles { cert, key, client_ca })
+        .map_err(|error| ConfigError::one(&format!("gateway.tls.{}", error.setting), error.to_string()))
 }
 
 /// Regions are known to [`crate::upstream`] alone, so the configuration cannot check its own.

@@ -20,6 +20,7 @@ use crate::{
 // A client of these listeners is one of few, and known.
 const HEADER: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
+const STREAM: Duration = Duration::from_mins(2);
 const OPERATOR_CONNECTIONS: usize = 1_000;
 const TELEMETRY_CONNECTIONS: usize = 100;
 // How long connections are accepted after `/ready` began to fail, so that load balancers can turn away.
@@ -81,7 +82,7 @@ impl Bound {
 
     /// Answers until `drain` is cancelled, then finishes what is in flight, writes the record and returns, within 20 s.
     pub async fn serve(self, drain: CancellationToken) -> anyhow::Result<()> {
-        let App { config, store, tenancy, audit, gateway, desk, clock } = self.app;
+        let App { config, store, tenancy, audit, gateway, desk, clock, tls } = self.app;
         let probes = {
             let (drain, audit) = (drain.clone(), audit.clone());
             health::router(move || {
@@ -98,16 +99,22 @@ impl Bound {
         let now = move || clock.now();
         let probes = Routed::new(told(probes, drain.clone()), now.clone());
         let probing = Limits { accept_while_draining: Duration::ZERO, ..limits(TELEMETRY_CONNECTIONS) };
-        let telemetry = tokio::spawn(listener::serve(probes, self.telemetry, probing, drained.clone()));
+        let telemetry = tokio::spawn(listener::serve(probes, self.telemetry, probing, None, drained.clone()));
         let upkeep = tokio::spawn(drained.clone().run_until_cancelled_owned(upkeep()));
         let operator = Routed::new(admin::router(desk), now);
-        let operator = listener::serve(operator, self.operator, limits(OPERATOR_CONNECTIONS), drain.clone());
+        let operator =
+            listener::serve(operator, self.operator, limits(OPERATOR_CONNECTIONS), None, drain.clone());
         let serving = Limits {
             header_timeout: Duration::from_millis(config.gateway.header_read_timeout_ms),
             idle_timeout: Duration::from_millis(config.gateway.idle_timeout_ms),
+            // Two exchanges, the body before them and the answer behind them.
+            stream_timeout: STREAM + 2 * Duration::from_millis(config.gateway.request_timeout_ms),
             ..limits(config.gateway.max_connections)
         };
-        tokio::join!(operator, listener::serve(gateway, self.gateway, serving, drain.clone()));
+        if let Some(tls) = tls.clone() {
+            tokio::spawn(drained.clone().run_until_cancelled_owned(tls.follow()));
+        }
+        tokio::join!(operator, listener::serve(gateway, self.gateway, serving, tls, drain.clone()));
         let recorded = time::timeout(RECORD, audit.stop()).await;
         drained.cancel();
         let _ = time::timeout(LAST_PROBES, telemetry).await;
@@ -121,6 +128,7 @@ fn limits(max_connections: usize) -> Limits {
     Limits {
         header_timeout: HEADER,
         idle_timeout: IDLE,
+        stream_timeout: STREAM,
         max_connections,
         accept_while_draining: STILL_ACCEPTING,
         finish: IN_FLIGHT,

@@ -30,7 +30,7 @@ const BUSY: usize = 4;
 /// It waits for so many,
 const FULL: usize = 96;
 /// but no longer than this: Genesys takes longer to answer.
-const GATHER: Duration = Duration::from_millis(3);
+const GATHER: Duration = Duration::from_millis(5);
 /// How often the store is asked whether it is back.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 /// After this long without a commit the store is asked whether it is still there.

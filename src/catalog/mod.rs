@@ -71,6 +71,13 @@ impl Catalog {
         Some(Found { entry, parameters })
     }
 
+    /// Finds an operation by its id.
+    pub fn named(&self, id: &str) -> Option<Entry> {
+        let enabled = self.operations.iter().find(|operation| *operation.id == *id);
+        let denied = || self.denied.iter().find(|denied| *denied.id == *id);
+        enabled.cloned().map(Entry::Enabled).or_else(|| denied().cloned().map(Entry::Denied))
+    }
+
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)

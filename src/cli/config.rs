@@ -5,7 +5,7 @@ use std::{fmt::Write, path::PathBuf, process::ExitCode};
 use serde_json::Value;
 
 use super::output;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Show the configuration that holds.
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-// Sections of plain values, of which JSON's notation is also TOML's.
+// A section for each of them, a line for each setting.
 fn as_toml(effective: &Value) -> String {
     let mut text = String::new();
     for (section, keys) in effective.as_object().into_iter().flatten() {
@@ -55,7 +55,7 @@ fn as_toml(effective: &Value) -> String {
             let _ = match value {
                 Value::Null => writeln!(text, "# {key} is not set"),
                 Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                    writeln!(text, "{key} = {value}")
+                    writeln!(text, "{key} = {}", config::toml(value))
                 }
             };
         }

@@ -5,6 +5,8 @@ mod demo;
 mod init;
 mod migrate;
 mod output;
+mod policy;
+mod remote;
 mod serve;
 mod simulate;
 
@@ -44,6 +46,7 @@ enum Command {
     Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     Config(config::Arguments),
+    Policy(policy::Arguments),
     Simulate(simulate::Arguments),
 }
 
@@ -74,6 +77,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
+            Command::Policy(arguments) => policy::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }
     });

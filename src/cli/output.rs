@@ -2,10 +2,13 @@
 
 use std::{
     fs,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
 
 /// Prints a text and a line break on standard output.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -15,6 +18,19 @@ pub(super) fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints one JSON value, in lines that people can read too.
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
+    Ok(print(&serde_json::to_string_pretty(value)?)?)
+}
+
+/// A table for people: with lines on a terminal, without them elsewhere.
+pub(super) fn table(heads: &[&str]) -> Table {
+    let mut table = Table::new();
+    let lines = if io::stdout().is_terminal() { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING };
+    table.load_style(lines).set_content_arrangement(ContentArrangement::Dynamic).set_header(heads);
+    table
 }
 
 /// Writes a file whole or not at all, so that a reader who waits for it never sees half of it.

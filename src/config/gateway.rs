@@ -1,6 +1,9 @@
 //! `[gateway]`: the listener for tenants.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +34,21 @@ pub struct Gateway {
     pub max_connections: usize,
     /// Proxies whose `X-Forwarded-For` is believed, counted from the right.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Serve HTTPS, with these files.
+    pub tls: Option<Tls>,
+}
+
+/// The files of `gateway.tls`, all PEM; read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, then those that vouch for it.
+    pub cert: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// Who vouches for clients, which then must show a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
 }
 
 impl Default for Gateway {
@@ -45,11 +63,19 @@ impl Default for Gateway {
             request_timeout_ms: 60_000,
             max_connections: 10_000,
             trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 }
 
 impl Gateway {
+    pub(super) fn make_absolute(&mut self, directory: &Path) {
+        let Some(tls) = &mut self.tls else { return };
+        for file in [&mut tls.cert, &mut tls.key].into_iter().chain(&mut tls.client_ca) {
+            *file = directory.join(&*file);
+        }
+    }
+
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let positive = [
             ("gateway.max_body_bytes", self.max_body_bytes == 0),

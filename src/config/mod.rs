@@ -26,12 +26,13 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use gateway::Gateway;
+pub use gateway::{Gateway, Tls};
 pub use operator::Operator;
 pub use problem::{ConfigError, Problem};
 pub use secrets::{MasterKeySource, Secrets};
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, Telemetry};
+pub use template::toml;
 pub use upstream::Upstream;
 
 const PREFIX: &str = "RINGFENCE__";
@@ -71,6 +72,7 @@ impl Config {
             .extract()
             .map_err(|errors| ConfigError::from_figment(errors, file))?;
         let directory = file.parent().unwrap_or(Path::new("/"));
+        config.gateway.make_absolute(directory);
         config.store.make_absolute(directory);
         config.secrets.make_absolute(directory);
         config.upstream.normalise();

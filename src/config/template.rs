@@ -28,11 +28,17 @@ fn replaced(line: &str, set: Option<&BTreeMap<String, serde_json::Value>>) -> Op
     let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
     let set = set?;
     match set.get(key) {
-        // JSON's strings, numbers and arrays are also TOML's.
-        Some(value) => Some(format!("{key} = {value}")),
+        Some(value) => Some(format!("{key} = {}", toml(value))),
         None if key == "master_key_file" && set.contains_key("passphrase_file") => Some(format!("# {line}")),
         None => None,
     }
+}
+
+/// A setting as TOML: of strings, numbers and arrays JSON's notation is also TOML's.
+pub fn toml(value: &serde_json::Value) -> String {
+    let Some(table) = value.as_object() else { return value.to_string() };
+    let entries: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {}", toml(value))).collect();
+    format!("{{ {} }}", entries.join(", "))
 }
 
 #[cfg(test)]
@@ -84,7 +90,9 @@ mod tests {
     #[test]
     fn what_the_environment_sets_is_written_out() {
         let set = figment::providers::Serialized::default("gateway.listen", "127.0.0.1:0");
-        let text = render(Figment::from(set).merge(("secrets.passphrase_file", "words")));
+        let set = Figment::from(set).merge(("gateway.tls.cert", "a.pem")).merge(("gateway.tls.key", "b.pem"));
+        let text = render(set.merge(("secrets.passphrase_file", "words")));
+        assert!(text.contains("\ntls = { cert = \"a.pem\", key = \"b.pem\" }\n"), "{text}");
         assert!(text.contains("\nlisten = \"127.0.0.1:0\"\n"), "{text}");
         assert!(text.contains("\npassphrase_file = \"words\"\n"), "{text}");
         assert!(text.contains("\n# master_key_file = "), "{text}");

@@ -74,6 +74,7 @@ pub(super) fn authorize(
     let attributes = tenant.reads_attributes().then(|| asked.attributes(record.source, clock.now()));
     let verdict = tenant.decide(caller.key(), &operation.id, attributes.as_ref());
     record.call.policies = Arc::clone(&verdict.policies);
+    record.call.shadow.clone_from(&verdict.shadow);
     let permitted = narrow(&operation, asked, &verdict, record);
     record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });
     let divisions = permitted?;

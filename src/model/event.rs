@@ -72,6 +72,9 @@ pub struct Call {
     /// The ids of the policies that decided.
     #[serde(skip_serializing_if = "is_empty")]
     pub policies: Arc<[String]>,
+    /// What the shadow policies would have decided otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Arc<ShadowDecision>>,
     /// SHA-256 of the caller's query and body, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_before: Option<String>,
@@ -81,6 +84,20 @@ pub struct Call {
     /// Deprecated forms that were understood and translated; what is wrong with what is no request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// What a version in shadow says of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowDecision {
+    /// Which version.
+    pub version: i64,
+    /// All divisions that it grants the key for the operation.
+    pub divisions: Arc<[DivisionId]>,
+    /// The ids of the policies that decided.
+    pub policies: Arc<[String]>,
+    /// Evaluation errors; any of them denies all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
 }
 
 fn is_empty(policies: &Arc<[String]>) -> bool {

@@ -11,13 +11,13 @@ mod tenant;
 mod text;
 
 pub use credential::{ApiKey, ApiToken, InvalidCredential};
-pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent};
+pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent, ShadowDecision};
 pub use ids::{
     DivisionId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId, TokenId,
 };
 pub use key::{Cidr, Key};
 pub use operator::{Operator, OperatorToken, Role};
-pub use policy::{PolicyMode, PolicyVersion};
+pub use policy::{OwnPolicies, PolicyMode, PolicyVersion};
 pub use service_account::ServiceAccount;
 pub use tenant::{CrossDivision, Tenant};
 pub use text::Text;

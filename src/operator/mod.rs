@@ -10,6 +10,7 @@
 mod desk;
 pub mod keys;
 pub mod operators;
+pub mod policies;
 pub mod record;
 mod refusal;
 pub mod service_accounts;

@@ -1,6 +1,8 @@
 //! Why an operator's request went no further.
 
-use crate::{model::Role, secret::SecretError, store::StoreError, upstream::UpstreamError};
+use crate::{
+    model::Role, policy::PolicyError, secret::SecretError, store::StoreError, upstream::UpstreamError,
+};
 
 /// Why an operator's request went no further; each with a sentence that says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,9 @@ pub enum Refusal {
         /// Which.
         what: String,
     },
+    /// A policy source that was not accepted.
+    #[error("{0}")]
+    Policy(#[from] PolicyError),
     /// Genesys did not do its part.
     #[error("{0}")]
     Upstream(#[from] UpstreamError),

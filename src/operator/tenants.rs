@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Author, Desk, Refusal, check_name, desk::Subject};
+use super::{Author, Desk, Refusal, check_name, desk::Subject, policies};
 use crate::{
     model::{CrossDivision, DivisionId, EventKind, ServiceAccount, ServiceAccountId, Tenant, TenantId},
     store::StoreError,
@@ -123,6 +123,7 @@ pub async fn update(
     let home = if moved { check_home(desk, &account, &after).await? } else { "not concerned".to_owned() };
     let _changing = desk.changing().await;
     check_others(desk, &after, &account).await?;
+    policies::check_still(desk, &after).await?;
     let detail = json!({ "before": shown(&before), "after": shown(&after), "home_division": home });
     keep(desk, author, ACTION, after, &detail).await
 }

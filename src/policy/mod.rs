@@ -16,6 +16,7 @@
 
 mod decision;
 mod entities;
+mod nesting;
 mod operators;
 mod restriction;
 mod schema;
@@ -30,7 +31,7 @@ use cedar_policy::{Authorizer, Policy, Validator};
 
 pub use self::decision::{Attributes, Decision, Principal, TenantPolicies};
 use self::{entities::Names, schema::Action};
-use crate::model::{PolicyVersion, Role, Tenant};
+use crate::model::{KeyId, PolicyVersion, Role, Tenant};
 
 const BASE: &str = include_str!("../../policies/base.cedar");
 const TEMPLATES: &[(&str, &str)] = &[
@@ -40,6 +41,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("supervisor", include_str!("../../policies/templates/supervisor.cedar")),
     ("user-administrator", include_str!("../../policies/templates/user-administrator.cedar")),
 ];
+
+/// The longest source of a tenant's own policies.
+pub const LONGEST_SOURCE_BYTES: usize = 32_768;
+/// How many own policies a tenant may have: Cedar asks each of them for each division of each call.
+pub const MOST_POLICIES: usize = 100;
 
 /// A policy that was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,6 +144,30 @@ impl Engine {
         })?;
         let own = own.map_or(Ok(Vec::new()), |own| self.own(tenant, &own.source))?;
         TenantPolicies::new(self, tenant, self.base.iter().chain(template).cloned().chain(own))
+    }
+
+    /// The text of a template.
+    pub fn template_source(&self, name: &str) -> Option<&'static str> {
+        TEMPLATES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// Checks a source that is to become this tenant's own; of keys it may name these.
+    pub fn check(&self, tenant: &Tenant, text: &str, keys: &HashSet<KeyId>) -> Result<(), PolicyError> {
+        if text.len() > LONGEST_SOURCE_BYTES {
+            return Err(PolicyError::invalid(format!(
+                "it is {} bytes long; send at most {LONGEST_SOURCE_BYTES}",
+                text.len()
+            )));
+        }
+        nesting::check(text)?;
+        let policies = self.own(tenant, text)?;
+        if policies.len() > MOST_POLICIES {
+            return Err(PolicyError::invalid(format!(
+                "it holds {} policies; send at most {MOST_POLICIES}",
+                policies.len()
+            )));
+        }
+        policies.iter().try_for_each(|policy| restriction::check_keys(&self.names, tenant, policy, keys))
     }
 
     /// Whether `policies/operator.cedar` lets this role do this (`tenant.add`, `event.list`, …).

@@ -4,11 +4,13 @@
 //! match anything else either is the second line: a head without a principal becomes `principal in` the tenant, any
 //! other is joined by that condition.
 
+use std::collections::HashSet;
+
 use cedar_policy::{EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
 use serde_json::{Value, json};
 
 use super::{PolicyError, entities::Names};
-use crate::model::Tenant;
+use crate::model::{KeyId, Tenant};
 
 /// The policy, restricted; refused if it names another tenant, or in its head a division that is not the tenant's.
 pub(super) fn restrict(names: &Names, tenant: &Tenant, policy: &Policy) -> Result<Policy, PolicyError> {
@@ -52,6 +54,21 @@ fn check(names: &Names, tenant: &Tenant, policy: &Policy) -> Result<(), PolicyEr
         return Err(outside(policy, &resource, tenant));
     }
     Ok(())
+}
+
+/// Refuses a policy that names a key of another tenant, or one that nobody has: those two look the same.
+pub(super) fn check_keys(
+    names: &Names,
+    tenant: &Tenant,
+    policy: &Policy,
+    own: &HashSet<KeyId>,
+) -> Result<(), PolicyError> {
+    let literals = policy.entity_literals();
+    let mut keys = literals.iter().filter(|named| named.type_name() == &names.key);
+    match keys.find(|named| !own.iter().any(|key| key.as_str() == named.id().unescaped())) {
+        Some(other) => Err(outside(policy, other, tenant)),
+        None => Ok(()),
+    }
 }
 
 fn outside(policy: &Policy, named: &EntityUid, tenant: &Tenant) -> PolicyError {

@@ -11,7 +11,7 @@ use crate::model::{
 
 use super::{
     Store, StoreError,
-    append::Append,
+    append::{Append, append_at_once},
     pool::{Pool, in_transaction},
 };
 
@@ -149,7 +149,13 @@ const SEARCH: &str = "SELECT event.id, event.at, event.stream, event.kind, event
 impl Store {
     /// Appends a batch in one transaction; what is there already stays as it is.
     pub async fn append_events(&self, events: &[Event], outcomes: &[Outcome]) -> Result<(), StoreError> {
-        in_transaction!(self, "writing events", soon, |transaction| {
+        const DOING: &str = "writing events";
+        if let Pool::Sqlite { write, .. } = &self.pool
+            && self.soon(DOING, Box::pin(append_at_once(write, events, outcomes))).await?
+        {
+            return Ok(());
+        }
+        in_transaction!(self, DOING, soon, |transaction| {
             if !events.is_empty() {
                 transaction.append_events(events).await?;
             }

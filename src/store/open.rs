@@ -112,8 +112,10 @@ async fn open_sqlite(file: &Path) -> Result<Pool, Failure> {
         .pragma("temp_store", "MEMORY")
         .foreign_keys(true)
         .busy_timeout(Duration::from_millis(1_500));
-    let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-    let read = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+    // A connection is a thread of this process: asking it before each use whether it is there is two switches for nothing.
+    let pool = |connections| SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
+    let write = pool(1).connect_with(options.clone()).await?;
+    let read = pool(CONNECTIONS).connect_with(options).await?;
     Ok(Pool::Sqlite { read, write })
 }
 

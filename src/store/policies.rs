@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Event, PolicyMode, PolicyVersion, TenantId};
+use crate::model::{Event, OwnPolicies, PolicyMode, PolicyVersion, TenantId};
 
 use super::{
     Store, StoreError,
@@ -16,11 +16,18 @@ macro_rules! select {
     };
 }
 
-pub(super) const CHANGED: &str = concat!(
-    select!(),
-    "WHERE mode = 'active' AND version > $1 AND version = (SELECT max(version) FROM policy AS other \
-     WHERE other.tenant_id = policy.tenant_id AND other.mode = 'active') ORDER BY version"
-);
+/// Only the newest of each mode can still be in force.
+macro_rules! newest {
+    () => {
+        "version = (SELECT max(version) FROM policy AS other \
+         WHERE other.tenant_id = policy.tenant_id AND other.mode = policy.mode) ORDER BY version"
+    };
+}
+
+pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 AND ", newest!());
+
+/// How many versions are listed.
+const LISTED: i64 = 100;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct PolicyRow {
@@ -66,11 +73,21 @@ impl Store {
         })
     }
 
-    /// Lists all versions of a tenant's own policy, newest first.
+    /// Lists the newest hundred versions of a tenant's own policy, newest first.
     pub async fn list_policies(&self, tenant: &TenantId) -> Result<Vec<PolicyVersion>, StoreError> {
-        const LIST: &str = concat!(select!(), "WHERE tenant_id = $1 ORDER BY version DESC");
-        let rows: Vec<PolicyRow> =
-            on_pool!(self, "listing policies", |pool| { sqlx::query_as(LIST).bind(tenant).fetch_all(pool) })?;
+        const LIST: &str = concat!(select!(), "WHERE tenant_id = $1 ORDER BY version DESC LIMIT $2");
+        let rows: Vec<PolicyRow> = on_pool!(self, "listing policies", |pool| {
+            sqlx::query_as(LIST).bind(tenant).bind(LISTED).fetch_all(pool)
+        })?;
         Ok(read_all(rows))
+    }
+
+    /// The versions of a tenant's own policy that are in force.
+    pub async fn own_policies(&self, tenant: &TenantId) -> Result<OwnPolicies, StoreError> {
+        const NEWEST: &str = concat!(select!(), "WHERE tenant_id = $1 AND ", newest!());
+        let rows: Vec<PolicyRow> = on_pool!(self, "reading a tenant's policies", |pool| {
+            sqlx::query_as(NEWEST).bind(tenant).fetch_all(pool)
+        })?;
+        Ok(read_all(rows).into_iter().collect())
     }
 }

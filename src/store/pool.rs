@@ -77,7 +77,7 @@ macro_rules! on_pool {
 
 /// Runs a change in a transaction of its own on whichever database is open, with no version and no event.
 macro_rules! in_transaction {
-    ($store:expr, $doing:literal, $wait:ident, |$transaction:ident| $work:expr) => {
+    ($store:expr, $doing:expr, $wait:ident, |$transaction:ident| $work:expr) => {
         $store
             .$wait(
                 $doing,

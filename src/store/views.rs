@@ -24,7 +24,7 @@ pub struct Changes {
     pub keys: Vec<Key>,
     /// Service accounts added or changed.
     pub service_accounts: Vec<ServiceAccount>,
-    /// The newest active version of each tenant's own policy that changed.
+    /// Of each tenant's own policy that changed, the newest version of each mode.
     pub policies: Vec<PolicyVersion>,
 }
 

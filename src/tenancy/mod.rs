@@ -15,10 +15,10 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::{sync::Mutex, time::Instant};
 
-pub use view::{TenantView, Verdict};
+pub use view::{Explanation, TenantView, Verdict};
 
 use crate::{
-    model::{Key, KeyId, PolicyVersion, ServiceAccount, ServiceAccountId, TenantId},
+    model::{Key, KeyId, OwnPolicies, ServiceAccount, ServiceAccountId, TenantId},
     policy::Engine,
     store::{Changes, Store, StoreError},
 };
@@ -49,7 +49,7 @@ pub struct Views {
     tenants: HashMap<TenantId, Arc<TenantView>>,
     keys: HashMap<KeyId, Arc<Key>>,
     accounts: HashMap<ServiceAccountId, Arc<ServiceAccount>>,
-    policies: HashMap<TenantId, Arc<PolicyVersion>>,
+    policies: HashMap<TenantId, OwnPolicies>,
 }
 
 impl Tenancy {
@@ -84,6 +84,11 @@ impl Tenancy {
 }
 
 impl Views {
+    /// A tenant.
+    pub fn tenant(&self, id: &TenantId) -> Option<&Arc<TenantView>> {
+        self.tenants.get(id)
+    }
+
     /// A key and its tenant.
     pub fn key(&self, id: &KeyId) -> Option<(&Arc<Key>, &Arc<TenantView>)> {
         let key = self.keys.get(id)?;
@@ -107,8 +112,9 @@ impl Views {
         let changed_accounts: Vec<_> =
             changes.service_accounts.iter().map(|account| account.id.clone()).collect();
         next.keys.extend(changes.keys.into_iter().map(|key| (key.id.clone(), Arc::new(key))));
-        next.policies
-            .extend(changes.policies.into_iter().map(|policy| (policy.tenant_id.clone(), Arc::new(policy))));
+        for policy in changes.policies {
+            next.policies.entry(policy.tenant_id.clone()).or_default().extend([policy]);
+        }
         next.accounts.extend(
             changes.service_accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))),
         );
@@ -121,8 +127,8 @@ impl Views {
         for (id, tenant) in touched {
             // A tenant without its account cannot be served; the store's foreign key keeps that from happening.
             if let Some(account) = next.accounts.get(&tenant.service_account) {
-                let own = next.policies.get(&id).map(Arc::clone);
-                let view = TenantView::new(tenant, Arc::clone(account), own, Arc::clone(engine));
+                let own = next.policies.get(&id).cloned().unwrap_or_default();
+                let view = TenantView::new(tenant, Arc::clone(account), &own, Arc::clone(engine));
                 next.tenants.insert(id, Arc::new(view));
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::{
-    model::{DivisionId, Key, KeyId, PolicyVersion, ServiceAccount, Tenant},
+    model::{DivisionId, Key, KeyId, OwnPolicies, PolicyVersion, ServiceAccount, ShadowDecision, Tenant},
     policy::{Attributes, Decision, Engine, PolicyError, Principal, TenantPolicies},
 };
 
@@ -15,11 +15,19 @@ const REMEMBERED: u64 = 10_000;
 pub struct TenantView {
     tenant: Tenant,
     account: Arc<ServiceAccount>,
-    own_policy: Option<Arc<PolicyVersion>>,
     engine: Arc<Engine>,
-    // Parsed on first use: most tenants of a big installation are quiet.
-    policies: OnceLock<Result<TenantPolicies, PolicyError>>,
+    active: PolicyLayer,
+    // Evaluated beside the active one; decides nothing.
+    shadow: Option<(i64, PolicyLayer)>,
     decisions: moka::sync::Cache<(KeyId, Arc<str>), Arc<Verdict>>,
+}
+
+/// The template, with or without a source of the tenant's own.
+#[derive(Debug)]
+struct PolicyLayer {
+    own: Option<Arc<PolicyVersion>>,
+    // Parsed on first use: most tenants of a big installation are quiet.
+    parsed: OnceLock<Result<TenantPolicies, PolicyError>>,
 }
 
 /// What the policies say of one key and one operation, for all the divisions that its tenant holds.
@@ -31,17 +39,30 @@ pub struct Verdict {
     pub policies: Arc<[String]>,
     /// Evaluation errors; any of them denies all.
     pub errors: Vec<String>,
+    /// What the shadow says, where it says otherwise.
+    pub shadow: Option<Arc<ShadowDecision>>,
+}
+
+/// A decision asked for by an operator.
+#[derive(Debug)]
+pub struct Explanation {
+    /// What the active policies say.
+    pub verdict: Verdict,
+    /// What the shadow says, if there is one.
+    pub shadow: Option<ShadowDecision>,
 }
 
 impl TenantView {
     pub(super) fn new(
         tenant: Tenant,
         account: Arc<ServiceAccount>,
-        own_policy: Option<Arc<PolicyVersion>>,
+        own: &OwnPolicies,
         engine: Arc<Engine>,
     ) -> Self {
+        let active = PolicyLayer::new(own.active());
+        let shadow = own.shadow().map(|shadow| (shadow.version, PolicyLayer::new(Some(shadow))));
         let decisions = moka::sync::Cache::new(REMEMBERED);
-        Self { tenant, account, own_policy, engine, policies: OnceLock::new(), decisions }
+        Self { tenant, account, engine, active, shadow, decisions }
     }
 
     /// The tenant.
@@ -54,50 +75,83 @@ impl TenantView {
         &self.account
     }
 
-    /// Whether a policy of the set speaks of the request's attributes.
+    /// Whether a policy of the set, or of its shadow, speaks of the request's attributes.
     pub fn reads_attributes(&self) -> bool {
-        self.policies().as_ref().is_ok_and(TenantPolicies::reads_attributes)
+        let shadow = self.shadow.as_ref().map(|(_, layer)| layer);
+        [Some(&self.active), shadow].into_iter().flatten().any(|layer| layer.reads_attributes(self))
     }
 
     /// What the policies say. Remembered here, and nowhere else, unless they read the attributes; without attributes,
     /// such policies permit nothing.
     pub fn decide(&self, key: &Key, operation: &Arc<str>, attributes: Option<&Attributes>) -> Arc<Verdict> {
-        let policies = match self.policies() {
-            Ok(policies) => policies,
-            // A set that does not parse permits nothing.
-            Err(error) => return Arc::new(Verdict::failed(error.to_string())),
-        };
-        let decide = |attributes: &Attributes| {
-            let principal = Principal { tenant: &self.tenant, key };
-            let decision = policies.decide(principal, operation, &self.tenant.division_ids, attributes);
-            Arc::new(Verdict::from(decision))
-        };
         match attributes {
-            Some(attributes) if policies.reads_attributes() => decide(attributes),
-            None if policies.reads_attributes() => {
+            Some(attributes) if self.reads_attributes() => Arc::new(self.judge(key, operation, attributes)),
+            None if self.reads_attributes() => {
                 Arc::new(Verdict::failed("the policies read attributes, which were not read".to_owned()))
             }
             Some(_) | None => {
-                let key = (key.id.clone(), Arc::clone(operation));
-                self.decisions.get_with(key, || decide(&Attributes::default()))
+                let remembered = (key.id.clone(), Arc::clone(operation));
+                let judge = || Arc::new(self.judge(key, operation, &Attributes::default()));
+                self.decisions.get_with(remembered, judge)
             }
         }
     }
 
-    fn policies(&self) -> &Result<TenantPolicies, PolicyError> {
-        self.policies.get_or_init(|| self.engine.tenant(&self.tenant, self.own_policy.as_deref()))
+    /// As [`TenantView::decide`], afresh, with what the shadow says also where it says the same.
+    pub fn explain(&self, key: &Key, operation: &str, attributes: &Attributes) -> Explanation {
+        let verdict = self.active.judge(self, key, operation, attributes);
+        let shadow = self.shadow.as_ref().map(|(version, layer)| {
+            let Verdict { divisions, policies, errors, shadow: _ } =
+                layer.judge(self, key, operation, attributes);
+            ShadowDecision { version: *version, divisions, policies, errors }
+        });
+        Explanation { verdict, shadow }
+    }
+
+    fn judge(&self, key: &Key, operation: &str, attributes: &Attributes) -> Verdict {
+        let Explanation { mut verdict, shadow } = self.explain(key, operation, attributes);
+        verdict.shadow = shadow
+            .filter(|shadow| shadow.divisions != verdict.divisions || !shadow.errors.is_empty())
+            .map(Arc::new);
+        verdict
+    }
+}
+
+impl PolicyLayer {
+    fn new(own: Option<&Arc<PolicyVersion>>) -> Self {
+        Self { own: own.cloned(), parsed: OnceLock::new() }
+    }
+
+    fn parsed(&self, view: &TenantView) -> &Result<TenantPolicies, PolicyError> {
+        self.parsed.get_or_init(|| view.engine.tenant(&view.tenant, self.own.as_deref()))
+    }
+
+    fn reads_attributes(&self, view: &TenantView) -> bool {
+        self.parsed(view).as_ref().is_ok_and(TenantPolicies::reads_attributes)
+    }
+
+    fn judge(&self, view: &TenantView, key: &Key, operation: &str, attributes: &Attributes) -> Verdict {
+        let tenant = &view.tenant;
+        match self.parsed(view) {
+            Ok(policies) => {
+                let principal = Principal { tenant, key };
+                policies.decide(principal, operation, &tenant.division_ids, attributes).into()
+            }
+            // A set that does not parse permits nothing.
+            Err(error) => Verdict::failed(error.to_string()),
+        }
     }
 }
 
 impl Verdict {
     fn failed(error: String) -> Self {
-        Self { divisions: Arc::from([]), policies: Arc::from([]), errors: vec![error] }
+        Self { divisions: Arc::from([]), policies: Arc::from([]), errors: vec![error], shadow: None }
     }
 }
 
 impl From<Decision> for Verdict {
     fn from(decision: Decision) -> Self {
         let divisions = if decision.errors.is_empty() { decision.divisions.into() } else { Arc::from([]) };
-        Self { divisions, policies: decision.policies.into(), errors: decision.errors }
+        Self { divisions, policies: decision.policies.into(), errors: decision.errors, shadow: None }
     }
 }

@@ -17,8 +17,19 @@ fn code(arguments: &[&str]) -> i32 {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 7] =
-        [&[], &["init"], &["serve"], &["migrate"], &["config", "show"], &["simulate"], &["demo"]];
+    let commands: [&[&str]; 11] = [
+        &[],
+        &["init"],
+        &["serve"],
+        &["migrate"],
+        &["config", "show"],
+        &["policy", "show"],
+        &["policy", "versions"],
+        &["policy", "put"],
+        &["policy", "explain"],
+        &["simulate"],
+        &["demo"],
+    ];
     for command in commands {
         let help = run(&[command, &["--help"]].concat());
         assert_eq!(help.status.code(), Some(0), "{command:?}");

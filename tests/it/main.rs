@@ -16,6 +16,7 @@ mod documents;
 mod gateway;
 mod kill;
 mod policy;
+mod remote;
 mod serving;
 mod simulator;
 mod store;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    remote::Reply,
+    super::remote::Reply,
     stage::{Stage, Tenant},
 };
 

@@ -4,7 +4,6 @@
 //! the simulated organisation says it holds.
 
 mod calls;
-mod remote;
 mod stage;
 mod table;
 

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::remote::Remote;
+use super::super::remote::Remote;
 use crate::{
     app::{Addresses, App},
     cli::init,

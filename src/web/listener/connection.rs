@@ -11,10 +11,14 @@ use std::{
 
 use bytes::BytesMut;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::{
+    rt::Executor,
+    server::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    net::TcpStream,
     time,
 };
 
@@ -32,24 +36,39 @@ const MAX_STREAMS: u32 = 100;
 // What a client may send ahead of its being read, by stream and by connection.
 const STREAM_WINDOW: u32 = 65_536;
 const CONNECTION_WINDOW: u32 = 262_144;
+// Streams that the client reset and nobody looked at yet, and those that broke the protocol.
+const MAX_RESET_STREAMS: usize = 20;
 const PING_EVERY: Duration = Duration::from_secs(20);
+const WIND_DOWN: Duration = Duration::from_secs(1);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// hyper's two protocols, with our caps.
 pub(super) struct Protocols {
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<InTime>,
+}
+
+/// Runs the requests of HTTP/2 connections, each no longer than it may take.
+#[derive(Debug, Clone, Copy)]
+struct InTime(Duration);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for InTime {
+    fn execute(&self, stream: F) {
+        tokio::spawn(time::timeout(self.0, stream));
+    }
 }
 
 impl Protocols {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(stream_timeout: Duration) -> Self {
         let mut http1 = http1::Builder::new();
         // The time that a head takes is `Pulse`'s to watch.
         http1.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEADER_BYTES as usize);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(InTime(stream_timeout));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
+            .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+            .max_local_error_reset_streams(MAX_RESET_STREAMS)
             .max_header_list_size(MAX_HEADER_BYTES)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -67,7 +86,22 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn run<S, T>(shared: Arc<Shared<S>>, mut stream: T, peer: SocketAddr)
+pub(super) async fn open<S: Surface>(shared: Arc<Shared<S>>, stream: TcpStream, peer: SocketAddr) {
+    let Some(tls) = &shared.tls else { return run(shared, stream, peer).await };
+    let shaken = tokio::select! {
+        shaken = time::timeout(shared.limits.header_timeout, tls.accept(stream)) => shaken,
+        () = shared.closing.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => run(shared, stream, peer).await,
+        Ok(Err(error)) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection brought no TLS");
+        }
+        Err(_) => tracing::debug!("a connection brought no TLS in time"),
+    }
+}
+
+async fn run<S, T>(shared: Arc<Shared<S>>, mut stream: T, peer: SocketAddr)
 where
     S: Surface,
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -168,6 +202,9 @@ where
 
 /// A connection of either protocol.
 trait Driven {
+    /// Whether it can tell its client that it is about to end.
+    const TELLS: bool;
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>>;
 
     /// Takes no more requests, and ends when nothing is in flight.
@@ -175,6 +212,8 @@ trait Driven {
 }
 
 impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin> Driven for http1::Connection<TokioIo<Wire<T>>, Door<S>> {
+    const TELLS: bool = false;
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         self.poll_without_shutdown(context)
     }
@@ -185,8 +224,10 @@ impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin> Driven for http1::Connection
 }
 
 impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin + 'static> Driven
-    for http2::Connection<TokioIo<Wire<T>>, Door<S>, TokioExecutor>
+    for http2::Connection<TokioIo<Wire<T>>, Door<S>, InTime>
 {
+    const TELLS: bool = true;
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         Pin::new(self).poll(context)
     }
@@ -199,17 +240,18 @@ impl<S: Surface, T: AsyncRead + AsyncWrite + Unpin + 'static> Driven
 /// What concerns a connection besides its bytes.
 enum Event {
     Look,
+    Flooded,
     Closing,
     Cut,
 }
 
-async fn drive<S: Surface>(connection: &mut impl Driven, shared: &Shared<S>, pulse: &Pulse) -> End {
+async fn drive<S: Surface, C: Driven>(connection: &mut C, shared: &Shared<S>, pulse: &Pulse) -> End {
     let mut watch = Watch::new();
     let mut next_look = time::Instant::now() + shared.limits.header_timeout;
     let mut winding_down = false;
     loop {
         // Polled only when it has something to say: its locks are every connection's.
-        let mut events = FuturesUnordered::from_iter([event(shared, next_look, winding_down)]);
+        let mut events = FuturesUnordered::from_iter([event(shared, pulse, next_look, winding_down)]);
         let event = tokio::select! {
             biased;
             result = poll_fn(|context| connection.poll_end(context)) => return End::Closed(result),
@@ -218,20 +260,30 @@ async fn drive<S: Surface>(connection: &mut impl Driven, shared: &Shared<S>, pul
         match event {
             Some(Event::Look) => match pulse.look(&mut watch, &shared.limits) {
                 Ok(next) => next_look = time::Instant::now() + next,
+                Err(Late::Idle) if C::TELLS && !winding_down => {
+                    winding_down = true;
+                    connection.wind_down();
+                    next_look = time::Instant::now() + WIND_DOWN;
+                }
                 Err(late) => return End::Late(late),
             },
             Some(Event::Closing) => {
                 winding_down = true;
                 connection.wind_down();
             }
+            Some(Event::Flooded) => {
+                tracing::warn!("a client takes back most of what it asks; its connection is closed");
+                return End::Cut;
+            }
             Some(Event::Cut) | None => return End::Cut,
         }
     }
 }
 
-async fn event<S>(shared: &Shared<S>, look: time::Instant, winding_down: bool) -> Event {
+async fn event<S>(shared: &Shared<S>, pulse: &Pulse, look: time::Instant, winding_down: bool) -> Event {
     tokio::select! {
         () = time::sleep_until(look) => Event::Look,
+        () = pulse.flooded() => Event::Flooded,
         () = shared.closing.cancelled(), if !winding_down => Event::Closing,
         () = shared.cut.cancelled() => Event::Cut,
     }

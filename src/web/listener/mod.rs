@@ -8,6 +8,7 @@
 //! | `pulse.rs` | what a connection has been doing, and for how long |
 //! | `wire.rs` | the bytes, as hyper reads and writes them |
 //! | `refusal.rs` | the answer to what hyper could not read as a request |
+//! | `tls.rs` | certificates |
 //! | `routed.rs` | a router as a [`Surface`] |
 
 mod connection;
@@ -15,6 +16,7 @@ mod door;
 mod pulse;
 mod refusal;
 mod routed;
+mod tls;
 mod wire;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -30,6 +32,7 @@ use self::connection::Protocols;
 pub use self::{
     refusal::{Refusal, date},
     routed::Routed,
+    tls::{Tls, TlsError, TlsFiles},
 };
 
 /// How long requests that were cut off have to write themselves down.
@@ -67,6 +70,9 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection is kept between requests.
     pub idle_timeout: Duration,
+    /// How long a request over HTTP/2 may take, from its head to the end of its answer. (Over HTTP/1.1 the bytes are
+    /// watched: there, who takes no answer stops the connection.)
+    pub stream_timeout: Duration,
     /// How many connections are open at once; further ones wait in the kernel.
     pub max_connections: usize,
     /// How long connections are still accepted once draining has begun: load balancers need a moment to notice.
@@ -79,6 +85,7 @@ pub struct Limits {
 struct Shared<S> {
     surface: S,
     limits: Limits,
+    tls: Option<Tls>,
     protocols: Protocols,
     // Asked to end: answers say so.
     drain: CancellationToken,
@@ -89,14 +96,21 @@ struct Shared<S> {
 }
 
 /// Answers until `drain` is cancelled and a moment longer, then finishes what is in flight.
-pub async fn serve<S: Surface>(surface: S, listener: TcpListener, limits: Limits, drain: CancellationToken) {
+pub async fn serve<S: Surface>(
+    surface: S,
+    listener: TcpListener,
+    limits: Limits,
+    tls: Option<Tls>,
+    drain: CancellationToken,
+) {
     let shared = Arc::new(Shared {
         surface,
-        protocols: Protocols::new(),
+        protocols: Protocols::new(limits.stream_timeout),
         drain,
         closing: CancellationToken::new(),
         cut: CancellationToken::new(),
         limits,
+        tls,
     });
     let connections = TaskTracker::new();
     accept(&shared, listener, &connections).await;
@@ -130,7 +144,7 @@ async fn accept<S: Surface>(shared: &Arc<Shared<S>>, listener: TcpListener, conn
             Some((place, Ok((stream, peer)))) => {
                 // A small answer must not wait for the next.
                 let _ = stream.set_nodelay(true);
-                let connection = connection::run(Arc::clone(shared), stream, peer);
+                let connection = connection::open(Arc::clone(shared), stream, peer);
                 connections.spawn(async move {
                     connection.await;
                     drop(place);

@@ -11,10 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
+
 use super::Limits;
 
 /// How long a client may take none of an answer's bytes.
 const STALLED: Duration = Duration::from_secs(30);
+/// How many requests of a connection a client may take back, as long as it takes most of them back.
+const TAKEN_BACK: u32 = 200;
 /// How long a client may take over what is waiting for it.
 const SLOW: Duration = Duration::from_mins(5);
 
@@ -24,6 +28,8 @@ pub(super) struct Pulse {
     origin: Instant,
     begun: AtomicU32,
     ended: AtomicU32,
+    taken_back: AtomicU32,
+    flooded: Notify,
     had_body: AtomicBool,
     head_since: Mark,
     stalled_since: Mark,
@@ -36,7 +42,10 @@ struct Mark(AtomicU64);
 
 /// A request in flight: until its answer was handed to hyper whole, or was dropped.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Pulse>);
+pub(super) struct InFlight {
+    pulse: Arc<Pulse>,
+    answered: bool,
+}
 
 /// What took too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +91,8 @@ impl Pulse {
             origin: Instant::now(),
             begun: AtomicU32::new(0),
             ended: AtomicU32::new(0),
+            taken_back: AtomicU32::new(0),
+            flooded: Notify::new(),
             had_body: AtomicBool::new(false),
             head_since: Mark::default(),
             stalled_since: Mark::default(),
@@ -94,7 +105,7 @@ impl Pulse {
         self.head_since.clear();
         self.had_body.store(has_body, Relaxed);
         self.begun.fetch_add(1, Relaxed);
-        InFlight(Arc::clone(self))
+        InFlight { pulse: Arc::clone(self), answered: false }
     }
 
     /// How many requests were read so far.
@@ -110,6 +121,11 @@ impl Pulse {
     /// Whether an answer is being made.
     pub(super) fn is_in_flight(&self) -> bool {
         self.begun.load(Relaxed) != self.ended.load(Relaxed)
+    }
+
+    /// Resolves when a client keeps asking and taking back.
+    pub(super) async fn flooded(&self) {
+        self.flooded.notified().await;
     }
 
     /// Bytes came that belong to the head of a request.
@@ -170,8 +186,22 @@ impl Watch {
     }
 }
 
+impl InFlight {
+    /// An answer was made; whether the client takes it is another question.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Relaxed);
+        let pulse = &self.pulse;
+        pulse.ended.fetch_add(1, Relaxed);
+        if !self.answered {
+            let taken_back = pulse.taken_back.fetch_add(1, Relaxed);
+            if taken_back > TAKEN_BACK && taken_back > pulse.begun() / 2 {
+                pulse.flooded.notify_one();
+            }
+        }
     }
 }

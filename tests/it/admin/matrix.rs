@@ -24,6 +24,9 @@ const OPERATIONS: &[&str] = &[
     "POST /tenants/{id}/resume",
     "GET /tenants/{id}/keys",
     "POST /tenants/{id}/keys",
+    "GET /tenants/{id}/policies",
+    "PUT /tenants/{id}/policies",
+    "POST /policies/explain",
     "POST /keys/{id}/revoke",
     "GET /events",
     "GET /operations",
@@ -117,6 +120,8 @@ fn body(operation: &str, who: &str) -> Value {
         }
         "PATCH /tenants/{id}" => json!({ "name": format!("Named by {who}") }),
         "POST /tenants/{id}/keys" => json!({ "name": format!("by {who}") }),
+        "PUT /tenants/{id}/policies" => json!({ "source": "", "reason": format!("by {who}") }),
+        "POST /policies/explain" => json!({ "tenant": "north", "operation": "getUsers" }),
         _ => Value::Null,
     }
 }

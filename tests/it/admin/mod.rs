@@ -6,5 +6,6 @@ mod keys;
 mod matrix;
 mod office;
 mod operators;
+mod policies;
 mod service_accounts;
 mod tenants;

@@ -13,4 +13,5 @@ mod organisation;
 mod recording;
 mod refused;
 mod scoping;
+mod tls;
 mod unread;

@@ -1,6 +1,7 @@
 //! What the engine decides, and which policies it accepts.
 
 mod cases;
+mod deep;
 mod matrix;
 mod operators;
 mod sources;

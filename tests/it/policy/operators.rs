@@ -4,8 +4,16 @@ use ringfence::model::Role;
 
 use super::engine;
 
-const READS: &[&str] =
-    &["operator.list", "service-account.list", "tenant.list", "key.list", "event.list", "operation.list"];
+const READS: &[&str] = &[
+    "operator.list",
+    "service-account.list",
+    "tenant.list",
+    "key.list",
+    "policy.list",
+    "policy.explain",
+    "event.list",
+    "operation.list",
+];
 const TENANCY: &[&str] = &[
     "tenant.add",
     "tenant.update",
@@ -13,6 +21,7 @@ const TENANCY: &[&str] = &[
     "tenant.resume",
     "key.issue",
     "key.revoke",
+    "policy.put",
     "service-account.check",
 ];
 const ADMINISTRATION: &[&str] = &["operator.add", "token.issue", "service-account.add"];

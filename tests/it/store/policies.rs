@@ -28,3 +28,28 @@ async fn a_policy_is_of_a_tenant_that_exists() {
         assert!(matches!(stray, Err(StoreError::Missing { what }) if what == "tenant north"));
     }
 }
+
+#[tokio::test]
+async fn the_newest_active_version_is_in_force_and_a_shadow_only_until_then() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        store.add_service_account(&service_account("main"), &change()).await.unwrap();
+        let north = tenant("north", "main");
+        store.add_tenant(&north, &change()).await.unwrap();
+        let mut seen = Vec::new();
+        for (mode, source) in [
+            (PolicyMode::Shadow, "a"),
+            (PolicyMode::Active, "b"),
+            (PolicyMode::Shadow, "c"),
+            (PolicyMode::Shadow, "d"),
+            (PolicyMode::Active, "e"),
+        ] {
+            store.add_policy(&policy("north", mode, source), &change()).await.unwrap();
+            let own = store.own_policies(&north.id).await.unwrap();
+            let [active, shadow] = [own.active(), own.shadow()]
+                .map(|version| version.map_or("-", |version| &version.source).to_owned());
+            seen.push(active + &shadow);
+        }
+        assert_eq!(seen, ["-a", "b-", "bc", "bd", "e-"]);
+    }
+}

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use ringfence::store::{Database, Store, StoreError};
+use ringfence::{
+    model::TenantId,
+    store::{Database, EventFilter, Store, StoreError},
+};
 
-use super::things::{at, change, event, id, operator};
+use super::things::{at, change, event, id, operator, outcome};
 use crate::support::{
     database::TestDatabase,
     proxy::{Proxy, Wire},
@@ -84,4 +87,35 @@ async fn a_locked_file_is_an_error_and_free_again_afterwards() {
     assert_eq!(store.version().await.unwrap(), 0);
     other.execute("ROLLBACK").await.unwrap();
     store.append_events(&[event(&id())], &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_leaves_in_the_midst_of_a_batch_leaves_nothing_half_done_and_nobody_locked_out() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let mut left = 0;
+        for round in 0..60_u64 {
+            let tenant: TenantId = format!("tenant-{round}").parse().unwrap();
+            let mut events: Vec<_> = (0..40).map(|_| event(&id())).collect();
+            for event in &mut events {
+                event.actor.tenant_id = Some(tenant.clone());
+            }
+            let outcomes: Vec<_> = events.iter().map(|event| outcome(event, "ok")).collect();
+            // At another point each time, from before the first step to after the last.
+            let patience = Duration::from_micros(round * 40);
+            let done = tokio::time::timeout(patience, store.append_events(&events, &outcomes)).await;
+            left += u32::from(done.is_err());
+
+            store.append_events(&[event(&id())], &[]).await.unwrap();
+            let filter = EventFilter { tenant_id: Some(tenant), ..EventFilter::default() };
+            let found = store.list_events(&filter, None, 100).await.unwrap();
+            assert!(
+                found.len() == 40 || (found.is_empty() && done.is_err()),
+                "{} of 40: {done:?}",
+                found.len()
+            );
+            assert!(found.iter().all(|found| found.outcome.is_some()));
+        }
+        assert!(left > 0, "nobody left in the midst");
+    }
 }

@@ -65,7 +65,7 @@ async fn changes_hold_whole_rows_and_only_those_that_changed() {
 }
 
 #[tokio::test]
-async fn only_the_newest_active_policy_counts_as_changed() {
+async fn only_the_newest_policy_of_each_mode_counts_as_changed() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
         store.add_service_account(&service_account("main"), &change()).await.unwrap();
@@ -82,9 +82,10 @@ async fn only_the_newest_active_policy_counts_as_changed() {
         let sources = |policies: Vec<ringfence::model::PolicyVersion>| {
             policies.into_iter().map(|policy| policy.source).collect::<Vec<_>>()
         };
-        assert_eq!(sources(store.changes_since(0).await.unwrap().policies), ["south", "new"]);
-        assert_eq!(sources(store.changes_since(5).await.unwrap().policies), ["new"]);
-        assert_eq!(sources(store.changes_since(6).await.unwrap().policies), [""; 0]);
+        assert_eq!(sources(store.changes_since(0).await.unwrap().policies), ["south", "new", "tried"]);
+        assert_eq!(sources(store.changes_since(5).await.unwrap().policies), ["new", "tried"]);
+        assert_eq!(sources(store.changes_since(6).await.unwrap().policies), ["tried"]);
+        assert_eq!(sources(store.changes_since(7).await.unwrap().policies), [""; 0]);
     }
 }
 

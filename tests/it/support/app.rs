@@ -117,6 +117,11 @@ impl TestApp {
         format!("http://{}", self.addresses.gateway)
     }
 
+    /// The first admin's API token.
+    pub(crate) fn admin_token(&self) -> &str {
+        &self.admin_token
+    }
+
     /// The first admin.
     pub(crate) fn admin(&self) -> Admin<'_> {
         Admin { app: self }
@@ -324,6 +329,10 @@ impl Admin<'_> {
 
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PUT, path, Some(body)).await
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {

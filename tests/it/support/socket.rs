@@ -59,9 +59,14 @@ impl Socket {
     }
 
     /// Waits until the server ends the connection; what it said before.
-    pub(crate) async fn end(mut self) -> String {
+    pub(crate) async fn end(self) -> String {
+        String::from_utf8(self.end_bytes().await).unwrap()
+    }
+
+    /// As [`Socket::end`], where it need not be text.
+    pub(crate) async fn end_bytes(mut self) -> Vec<u8> {
         while self.read().await {}
-        String::from_utf8(self.unread).unwrap()
+        self.unread
     }
 
     /// Reads a bit more; `false` at the end.

@@ -1,13 +1,9 @@
 //! What policies are told of a request is what is sent, whatever form it was asked in.
 
-use chrono::DateTime;
-use ringfence::{
-    model::{Actor, Event, EventKind, PolicyMode, PolicyVersion},
-    simulator::{ALPHA, INTERVAL},
-};
+use ringfence::simulator::{ALPHA, BETA, INTERVAL};
 use serde_json::{Value, json};
 
-use super::super::organisation::{DETAILS, NOBODY, SEARCH, assert_refused, event, eventually, sent};
+use super::super::organisation::{DETAILS, NOBODY, SEARCH, assert_refused, event, sent};
 use crate::support::app::TestApp;
 
 /// Each forbids what one attribute says; the id is `NOBODY`.
@@ -23,40 +19,16 @@ const POLICIES: &str = r#"
 @id("by-purpose") forbid (principal, action, resource) when { context.groupBy.contains("purpose") };
 "#;
 
-async fn give_policies(app: &TestApp, tenant: &str) {
-    let policy = PolicyVersion {
-        tenant_id: tenant.parse().unwrap(),
-        version: 0,
-        source: POLICIES.to_owned(),
-        mode: PolicyMode::Active,
-        author: "ada@bpo.example".to_owned(),
-        reason: "because".to_owned(),
-        created_at: DateTime::UNIX_EPOCH,
-    };
-    let change = Event {
-        id: uuid::Uuid::now_v7().into(),
-        at: DateTime::UNIX_EPOCH,
-        stream: uuid::Uuid::now_v7().into(),
-        kind: EventKind::Change,
-        actor: Actor::default(),
-        operation: None,
-        source: None,
-        detail: "{}".to_owned(),
-    };
-    let store = app.store().await;
-    store.add_policy(&policy, &change).await.unwrap();
-    store.close().await;
+async fn put(app: &TestApp, source: &str, mode: &str) -> Value {
+    let policy = json!({ "source": source, "reason": "a test", "mode": mode });
+    app.admin().put("/tenants/alpha/policies", &policy).await.expect(200)
 }
 
 #[tokio::test]
 async fn policies_are_told_what_is_sent_in_whatever_form_it_was_asked() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    give_policies(&app, "alpha").await;
-    eventually("the policies are in force", async || {
-        (alpha.get("/api/v2/users").await.status == 403).then_some(())
-    })
-    .await;
+    put(&app, POLICIES, "active").await;
     app.simulator.organisation().clear_calls();
 
     let day = "2026-06-01T00:00:00Z/2026-06-02T00:00:00Z";
@@ -90,5 +62,63 @@ async fn policies_are_told_what_is_sent_in_whatever_form_it_was_asked() {
     assert_eq!(sent(&app), []);
     alpha.get("/api/v2/users?pageSize=24").await.expect(200);
     alpha.post(DETAILS, &old).await.expect(200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_policy_put_here_holds_for_the_next_call_and_until_it_is_superseded() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    alpha.get("/api/v2/users").await.expect(200);
+    put(&app, "@id(\"closed\") forbid (principal, action, resource);", "active").await;
+    let refused = alpha.get("/api/v2/users").await;
+    assert_refused(&refused, 403, "ringfence.not_permitted");
+    assert_eq!(event(&app, &refused).await["policies"], json!(["closed"]));
+    put(&app, "", "active").await;
+    alpha.get("/api/v2/users").await.expect(200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_denies_whatever_else_permits() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    for effect in ["permit", "forbid"] {
+        put(
+            &app,
+            &format!("{effect} (principal, action, resource) when {{ 9223372036854775807 + 1 == 0 }};"),
+            "active",
+        )
+        .await;
+        assert_refused(&alpha.get("/api/v2/users").await, 403, "ringfence.policy_failed");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_shadow_decides_nothing_and_what_it_says_otherwise_is_in_the_event() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA, BETA]).await;
+    let source = format!(
+        "@id(\"not-beta\") forbid (principal, action == Ringfence::Action::\"getUsers\", resource == Ringfence::Division::\"{BETA}\");
+         @id(\"small-pages\") forbid (principal, action == Ringfence::Action::\"getRoutingQueues\", resource)
+           when {{ context has pageSize && context.pageSize > 50 }};"
+    );
+    let version = put(&app, &source, "shadow").await["version"].clone();
+    let answer = alpha.get("/api/v2/users").await;
+    assert_eq!(answer.headers["ringfence-divisions"], format!("{ALPHA},{BETA}"));
+    let expected =
+        json!({ "version": version, "divisions": [ALPHA], "policies": ["full-access.all", "not-beta"] });
+    assert_eq!(event(&app, &answer).await["shadow"], expected);
+    let answer = alpha.get("/api/v2/routing/queues?pageSize=51").await;
+    let expected = json!({ "version": version, "divisions": [], "policies": ["small-pages"] });
+    assert_eq!(event(&app, &answer).await["shadow"], expected);
+    // It says the same.
+    let answer = alpha.get("/api/v2/routing/queues?pageSize=50").await;
+    assert_eq!(event(&app, &answer).await.get("shadow"), None);
+    // A newer version ends it.
+    put(&app, "", "active").await;
+    let answer = alpha.get("/api/v2/users").await;
+    assert_eq!(event(&app, &answer).await.get("shadow"), None);
     app.finish().await;
 }

@@ -1,8 +1,45 @@
-//! Requests to what the demo has started, over HTTP as anyone would send them.
+//! Requests to a running Ringfence, over HTTP as anyone would send them.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use reqwest::{Method, header};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+
+/// Which Ringfence, and as whom.
+#[derive(Debug, clap::Args)]
+pub(super) struct Server {
+    /// The operator listener's address
+    #[arg(long, value_name = "URL", env = "RINGFENCE_SERVER", default_value = "http://127.0.0.1:8081")]
+    server: String,
+    /// An operator's API token; best from the environment, where other users do not see it
+    #[arg(long, value_name = "TOKEN", env = "RINGFENCE_TOKEN", hide_env_values = true)]
+    token: Option<SecretString>,
+}
+
+impl Server {
+    /// Sends a request to the admin API and reads its answer; a refusal is an error in its own words.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let url = format!("{}/admin/v1{path}", self.server.trim_end_matches('/'));
+        let token = self.token.as_ref().context("set RINGFENCE_TOKEN to an operator's API token")?;
+        let reply = Remote::new()?.call(method, &url, token.expose_secret(), body).await?;
+        if (200..300).contains(&reply.status) {
+            return Ok(reply.body);
+        }
+        let text = |name: &str| reply.body.get(name).and_then(Value::as_str);
+        let id = reply.correlation_id.as_deref().unwrap_or("none");
+        match text("detail") {
+            Some(detail) => {
+                bail!("{detail} ({} {}, correlation id {id})", reply.status, text("code").unwrap_or("-"))
+            }
+            None => bail!("{url} answered {}: is it the operator listener of a Ringfence?", reply.status),
+        }
+    }
+}
 
 /// A client for JSON over HTTP.
 #[derive(Debug, Clone)]

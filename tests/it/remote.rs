@@ -1,0 +1,76 @@
+//! The remote commands: through the admin API, as an operator's shell would run them.
+
+use serde_json::Value;
+
+use crate::support::{
+    app::TestApp,
+    command::{Directory, ringfence, stderr, stdout},
+};
+
+/// Exit code, standard output and standard error.
+async fn run(app: &TestApp, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = ringfence(arguments);
+    command.env("RINGFENCE_SERVER", format!("http://{}", app.addresses.operator));
+    command.env("RINGFENCE_TOKEN", app.admin_token());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    (output.status.code().unwrap(), stdout(&output), stderr(&output))
+}
+
+async fn json(app: &TestApp, arguments: &[&str]) -> Value {
+    let (code, shown, complaint) = run(app, &[arguments, &["--json"]].concat()).await;
+    assert_eq!(code, 0, "{complaint}");
+    serde_json::from_str(&shown).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_put_shown_tried_explained_and_rolled_back() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ringfence::simulator::ALPHA]).await;
+    let files = Directory::new();
+    let file = files.write("alpha.cedar", "@id(\"closed\") forbid (principal, action, resource);");
+    let put = ["policy", "put", "alpha", &file, "--reason", "a test"];
+
+    let shadow = json(&app, &[&put[..], &["--shadow"]].concat()).await;
+    assert_eq!(shadow["mode"], "shadow");
+    let (code, shown, _) = run(&app, &["policy", "explain", "alpha", "getUsers"]).await;
+    assert_eq!(code, 0);
+    assert!(shown.starts_with("getUsers allow") && shown.contains("in shadow grants nothing"), "{shown}");
+
+    let (code, shown, _) = run(&app, &put).await;
+    assert!(code == 0 && shown.contains("is active for tenant alpha"), "{shown}");
+    let explained = json(&app, &["policy", "explain", "alpha", "GET /api/v2/users"]).await;
+    assert_eq!((&explained["decision"], &explained["reasons"][0]), (&"deny".into(), &"closed".into()));
+
+    let version = shadow["version"].to_string();
+    let back = ["policy", "put", "alpha", "--from-version", &version, "--reason", "back"];
+    assert_eq!(json(&app, &back).await["source"], shadow["source"]);
+    let (_, shown, _) = run(&app, &["policy", "versions", "alpha"]).await;
+    assert_eq!(shown.lines().count(), 4, "{shown}");
+    assert_eq!(json(&app, &["policy", "versions", "alpha"]).await.as_array().unwrap().len(), 3);
+    let (_, shown, _) = run(&app, &["policy", "show", "alpha"]).await;
+    assert!(shown.contains("template `full-access`") && shown.contains("closed"), "{shown}");
+    let (_, shown, _) = run(&app, &["policy", "show", "alpha", "--version", &version]).await;
+    assert_eq!(shown.trim(), shadow["source"].as_str().unwrap());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_told_in_its_own_words_and_exits_1() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ringfence::simulator::ALPHA]).await;
+    let files = Directory::new();
+    let file = files.write("bad.cedar", "permit (principal, action)\n;");
+    let (code, _, complaint) = run(&app, &["policy", "put", "alpha", &file, "--reason", "a test"]).await;
+    assert_eq!(code, 1);
+    assert!(complaint.contains("line 1, column ") && complaint.contains("422 invalid_policy"), "{complaint}");
+    let (code, _, complaint) = run(&app, &["policy", "show", "nobody"]).await;
+    assert!(code == 1 && complaint.contains("there is no tenant `nobody`"), "{complaint}");
+    let (code, _, complaint) = run(&app, &["policy", "show", "alpha", "--token", "rfo_x"]).await;
+    assert!(code == 1 && complaint.contains("operator API token"), "{complaint}");
+    let elsewhere = format!("http://{}", app.addresses.telemetry);
+    let (code, _, complaint) = run(&app, &["policy", "show", "alpha", "--server", &elsewhere]).await;
+    assert!(code == 1 && complaint.contains("is it the operator listener"), "{complaint}");
+    let (code, _, _) = run(&app, &["policy", "explain", "alpha", "getUsers", "--context", "[]"]).await;
+    assert_eq!(code, 2);
+    app.finish().await;
+}
