@@ -42,7 +42,7 @@ async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
         (Fault::EmptyBody, "ringfence.answer_refused", 502, Some(("not.found", 404))),
         (Fault::Truncate, "ringfence.upstream_failed", 502, None),
         (Fault::CutChunks, "ringfence.upstream_failed", 502, None),
-        (Fault::HugeHeaders { bytes: 200_000 }, "ringfence.upstream_failed", 502, None),
+        (Fault::HugeHeaders { bytes: 600_000 }, "ringfence.upstream_failed", 502, None),
         (Fault::Trickle { bytes: 1, ms: 100 }, "ringfence.upstream_timed_out", 504, None),
         (Fault::Endless, "ringfence.answer_too_large", 502, Some(("not.found", 404))),
         (Fault::Gzip, "ringfence.answer_refused", 502, Some(("not.found", 404))),
