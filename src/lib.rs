@@ -9,6 +9,7 @@
 //! - [`gateway`]: the path of a tenant's request, top to bottom. Start here.
 //! - [`catalog`]: the operations of the Genesys API as data: how each is narrowed, how its answer is guarded.
 //! - [`policy`]: Cedar: may this key call this operation in this division?
+//! - [`directory`]: which division an entity is in, as Genesys tells it.
 //! - [`upstream`]: the one door to Genesys: pooled client, service-account tokens.
 //! - [`audit`]: the record of every call: intent before the answer leaves, outcome after.
 //! - [`tenancy`]: tenants, keys and policies as immutable views in memory, swapped whole on change.
@@ -25,6 +26,7 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod gateway;
 pub mod model;
 pub mod operator;

@@ -18,6 +18,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     config::{self, Config, ConfigError},
+    directory::Directory,
     gateway::{self, Gateway},
     operator::{self, Desk},
     policy::Engine,
@@ -59,6 +60,7 @@ impl App {
         let gateway = Gateway::new(gateway::Parts {
             catalog: Arc::clone(&catalog),
             tenancy: tenancy.clone(),
+            directory: Directory::new(upstream.clone()),
             upstream: upstream.clone(),
             audit: audit.clone(),
             pepper: keys.pepper.clone(),

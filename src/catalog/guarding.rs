@@ -1,6 +1,9 @@
 //! The ways in which an answer is checked.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,13 +39,38 @@ pub enum Guarding {
         /// Its shape.
         shape: String,
     },
-    /// An object without a division, of which the listed fields stay.
+    /// An object without a division.
     Fields {
-        /// The fields.
-        keep: Vec<String>,
+        /// What of it stays.
+        shape: String,
     },
+    /// A list of groups of what was counted; whom a group names must be the tenant's own.
+    Groups {
+        /// The list's field.
+        collection: String,
+        /// What of a group's numbers stays.
+        shape: String,
+        /// Dimensions whose values name nothing foreign.
+        plain: Vec<String>,
+        /// Dimensions whose values are ids, and what they name.
+        named: BTreeMap<String, Named>,
+    },
+    /// It says no more than that it was done.
+    Empty,
     /// The gateway made it.
     Own,
+}
+
+/// What the values of a dimension name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Named {
+    /// Users.
+    User,
+    /// Queues.
+    Queue,
+    /// Divisions.
+    Division,
 }
 
 /// Counts that a caller may ask for beside a list.

@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::{
-    Catalog, Entry, Guarding, Narrowing,
+    Catalog, Entry, Foreign, Guarding, Narrowing, Place,
     guarding::{self, ShapeSource},
     operation::{Denied, Operation, ParameterKind},
 };
@@ -127,7 +127,7 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
         Guarding::List { shape, .. } | Guarding::Entity { shape } => {
             shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
         }
-        Guarding::Fields { .. } | Guarding::Own => Vec::new(),
+        Guarding::Fields { .. } | Guarding::Groups { .. } | Guarding::Empty | Guarding::Own => Vec::new(),
     }
 }
 
@@ -149,7 +149,15 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
             }
             Some(_) => {}
         },
-        Guarding::Fields { .. } | Guarding::Own => {}
+        // Such a shape would be taken for a fence that nobody looks at.
+        Guarding::Fields { shape } | Guarding::Groups { shape, .. } => match shapes.get(shape) {
+            None => return Err(format!("its guard names the unknown shape `{shape}`")),
+            Some(known) if known.division.is_some() => {
+                return Err(format!("its guard does not look at the division that `{shape}` shows"));
+            }
+            Some(_) => {}
+        },
+        Guarding::Empty | Guarding::Own => {}
     }
     let mut names = HashSet::new();
     if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {
@@ -163,23 +171,45 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
 }
 
 fn check_halves(operation: &Operation) -> Result<(), String> {
+    if let Some((name, _)) = operation.narrowing.looked_up()
+        && !operation.path.contains(&format!("{{{name}}}"))
+    {
+        return Err(format!("its path has no parameter `{name}`"));
+    }
     match (&operation.narrowing, &operation.guard) {
-        (Narrowing::DivisionQuery { parameter }, Guarding::List { .. }) => {
+        (Narrowing::DivisionQuery { parameter, .. }, Guarding::List { .. }) => {
             if operation.query.iter().any(|other| &other.name == parameter) {
                 return Err(format!("its division parameter `{parameter}` also passes as it is"));
             }
         }
-        (Narrowing::DivisionPredicate, Guarding::List { .. }) => {
+        (Narrowing::DivisionPredicate, Guarding::List { .. } | Guarding::Groups { .. })
+        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => {
             if operation.body.is_none() {
-                return Err("a predicate needs the body's model".to_owned());
+                return Err("what is narrowed in the body needs the body's model".to_owned());
             }
         }
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
-        | (Narrowing::Own { .. }, Guarding::Own) => {}
-        (Narrowing::Owned { name, .. }, Guarding::Entity { .. }) => {
+        | (Narrowing::Own { .. }, Guarding::Own)
+        | (
+            Narrowing::Owned { place: Place::Path, entity: Some(_), .. },
+            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Empty,
+        )
+        | (Narrowing::Listed { .. }, Guarding::List { foreign: Foreign::Drop, .. }) => {}
+        (Narrowing::Owned { place: Place::Path, name, entity: None }, Guarding::Entity { .. }) => {
             if !operation.path.contains(&format!("{{{name}}}")) {
                 return Err(format!("its path has no parameter `{name}`"));
+            }
+            if operation.is_write() {
+                return Err("what is changed must be looked up first".to_owned());
+            }
+        }
+        (
+            Narrowing::Owned { place: Place::Query, name, entity: None },
+            Guarding::List { foreign: Foreign::Drop, .. },
+        ) => {
+            if !operation.query.iter().any(|parameter| &parameter.name == name) {
+                return Err(format!("its query has no parameter `{name}`"));
             }
         }
         (narrowing, guard) => {

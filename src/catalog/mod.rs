@@ -4,24 +4,28 @@
 //! checked, and why. What is not listed does not exist for a tenant. An entry without both does not load, and neither
 //! does one whose two halves do not fit together: the process does not start with a catalog that it cannot vouch for.
 
+mod aggregates;
 mod body;
 mod guarding;
 mod loader;
 mod name_set;
 mod narrowing;
 mod operation;
+mod writes;
 
 use std::{collections::HashMap, sync::Arc};
 
+pub use aggregates::{AggregationView, ConversationAggregationQuery};
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
-pub use guarding::{Facets, Foreign, Guarding, Holds, Nested, Shape};
+pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
-pub use narrowing::{Narrowing, OwnAnswer, Place, Translation};
+pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
+pub use writes::{CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
 use crate::policy::PolicyAction;
 

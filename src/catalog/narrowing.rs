@@ -10,6 +10,9 @@ pub enum Narrowing {
     DivisionQuery {
         /// The parameter's name.
         parameter: String,
+        /// What the path names above the list; it must be the tenant's own.
+        #[serde(default)]
+        parent: Option<Parent>,
     },
     /// A clause over divisions is put beside the caller's filter, never inside an `or`; where, the body's model says.
     DivisionPredicate,
@@ -19,6 +22,17 @@ pub enum Narrowing {
         place: Place,
         /// The name it has there.
         name: String,
+        /// What it is, where it is looked up before anything is sent; without it, the answer says whose it is.
+        #[serde(default)]
+        entity: Option<Entity>,
+    },
+    /// What is made is put into one of the permitted divisions, whatever the body says.
+    OwnedDivision,
+    /// All pages of a list that cannot be narrowed are read; the tenant is shown pages of what is its own.
+    Listed {
+        /// What the path names above the list; it must be the tenant's own.
+        #[serde(default)]
+        parent: Option<Parent>,
     },
     /// Another operation, which can be narrowed, is called instead.
     Translate {
@@ -43,6 +57,46 @@ pub enum Narrowing {
 pub enum Place {
     /// In the path.
     Path,
+    /// In a list in the query: what is not the tenant's vanishes from the answer.
+    Query,
+}
+
+/// An entity that the path names, below which the operation works.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parent {
+    /// The path's parameter.
+    pub name: String,
+    /// What it is.
+    pub entity: Entity,
+}
+
+/// What can be looked up by its id, and then says its division.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    /// A user.
+    User,
+    /// A routing queue.
+    Queue,
+}
+
+impl Narrowing {
+    /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
+    pub fn looked_up(&self) -> Option<(&str, Entity)> {
+        match self {
+            Self::Owned { place: Place::Path, name, entity: Some(entity) } => Some((name, *entity)),
+            Self::DivisionQuery { parent, .. } | Self::Listed { parent } => {
+                parent.as_ref().map(|parent| (parent.name.as_str(), parent.entity))
+            }
+            Self::Owned { .. }
+            | Self::DivisionPredicate
+            | Self::OwnedDivision
+            | Self::Translate { .. }
+            | Self::Open { .. }
+            | Self::Own { .. } => None,
+        }
+    }
 }
 
 /// The sibling that is called instead.

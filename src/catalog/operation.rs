@@ -53,6 +53,8 @@ pub struct Dimensions {
     pub survey_filters: NameSet,
     /// Of resolutions.
     pub resolution_filters: NameSet,
+    /// Of the one filter of an aggregates query.
+    pub filter: NameSet,
 }
 
 /// An operation that is refused to every tenant, with the reason that a tenant reads.
@@ -118,6 +120,16 @@ pub enum BodyModel {
     ConversationQuery,
     /// Of the user search.
     UserSearchRequest,
+    /// Of the conversation aggregates query.
+    ConversationAggregationQuery,
+    /// A user to be made.
+    CreateUser,
+    /// What of a user is to change.
+    UpdateUser,
+    /// A queue to be made.
+    CreateQueueRequest,
+    /// What a queue is to be.
+    QueueRequest,
 }
 
 impl Operation {
@@ -132,6 +144,8 @@ impl Operation {
             Narrowing::DivisionQuery { .. }
             | Narrowing::DivisionPredicate
             | Narrowing::Owned { .. }
+            | Narrowing::OwnedDivision
+            | Narrowing::Listed { .. }
             | Narrowing::Translate { .. } => ResourceKind::Division,
             Narrowing::Open { .. } | Narrowing::Own { .. } => ResourceKind::Tenant,
         }

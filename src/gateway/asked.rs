@@ -9,9 +9,10 @@ use http::HeaderMap;
 use super::{body, denial::Invalid, query::Query};
 use crate::{
     catalog::{
-        BodyModel, ConversationQuery, Filter, Narrowing, Operation, Paging, Predicate, UserSearchCriteria,
-        UserSearchRequest,
+        BodyModel, ConversationAggregationQuery, ConversationQuery, CreateUser, Entity, Filter, Narrowing,
+        Operation, Paging, Predicate, QueueRequest, UpdateUser, UserSearchCriteria, UserSearchRequest,
     },
+    model::Text,
     policy::Attributes,
 };
 
@@ -40,6 +41,16 @@ pub(super) enum Body<'a> {
     Conversations(Box<ConversationQuery<'a>>),
     /// Of the user search.
     Users(Box<UserSearchRequest<'a>>),
+    /// Of the conversation aggregates query.
+    Aggregates(Box<ConversationAggregationQuery<'a>>),
+    /// A user to be made.
+    NewUser(Box<CreateUser<'a>>),
+    /// What of a user is to change.
+    UserChange(Box<UpdateUser<'a>>),
+    /// A queue to be made.
+    NewQueue(Box<QueueRequest<'a>>),
+    /// What a queue is to be.
+    QueueChange(Box<QueueRequest<'a>>),
 }
 
 impl<'a> Asked<'a> {
@@ -60,6 +71,15 @@ impl<'a> Asked<'a> {
                 Body::Conversations(Box::new(asked))
             }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
+            Some(BodyModel::ConversationAggregationQuery) => {
+                let asked: Box<ConversationAggregationQuery<'_>> = body::parse(headers, bytes)?;
+                named_divisions(asked.division_ids.as_deref())?;
+                Body::Aggregates(asked)
+            }
+            Some(BodyModel::CreateUser) => Body::NewUser(body::parse(headers, bytes)?),
+            Some(BodyModel::UpdateUser) => Body::UserChange(body::parse(headers, bytes)?),
+            Some(BodyModel::CreateQueueRequest) => Body::NewQueue(body::parse(headers, bytes)?),
+            Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
             None if bytes.is_empty() => Body::None,
             None => {
                 return Err(Invalid::new("ringfence.body_unexpected", "This operation takes no body."));
@@ -75,7 +95,7 @@ impl<'a> Asked<'a> {
     /// The divisions that the request names where the operation takes divisions; `None` where it names none.
     pub(super) fn divisions(&self, operation: &Operation) -> Option<Vec<&str>> {
         match (&operation.narrowing, &self.body) {
-            (Narrowing::DivisionQuery { parameter }, _) => {
+            (Narrowing::DivisionQuery { parameter, .. }, _) => {
                 let named = self.query.all(parameter);
                 (!named.is_empty()).then(|| named.iter().map(String::as_str).collect())
             }
@@ -83,7 +103,29 @@ impl<'a> Asked<'a> {
                 let named = query.division_ids.as_ref()?;
                 Some(named.iter().map(|id| &**id).collect())
             }
-            (_, Body::None | Body::Users(_)) => None,
+            (_, Body::Aggregates(query)) => {
+                let named = query.division_ids.as_ref()?;
+                Some(named.iter().map(|id| &**id).collect())
+            }
+            (_, Body::NewUser(user)) => user.division_id.as_deref().map(|id| vec![id]),
+            (_, Body::NewQueue(queue) | Body::QueueChange(queue)) => {
+                queue.division.as_ref().map(|one| vec![&*one.id])
+            }
+            (_, Body::None | Body::Users(_) | Body::UserChange(_)) => None,
+        }
+    }
+
+    /// What a body refers to, which must be the tenant's own.
+    pub(super) fn references(&self) -> Option<(Entity, &str)> {
+        match &self.body {
+            Body::UserChange(user) => user.manager.as_deref().map(|id| (Entity::User, id)),
+            Body::NewQueue(queue) => queue.source_queue_id.as_deref().map(|id| (Entity::Queue, id)),
+            Body::None
+            | Body::Conversations(_)
+            | Body::Users(_)
+            | Body::Aggregates(_)
+            | Body::NewUser(_)
+            | Body::QueueChange(_) => None,
         }
     }
 
@@ -101,7 +143,11 @@ impl<'a> Asked<'a> {
         };
         attributes.ids.extend_from_slice(self.query.all("id"));
         match &self.body {
-            Body::None => {}
+            Body::None | Body::NewUser(_) | Body::QueueChange(_) => {}
+            Body::UserChange(_) | Body::NewQueue(_) => {
+                attributes.ids.extend(self.references().map(|(_, id)| id.to_owned()));
+            }
+            Body::Aggregates(query) => aggregated(query, &mut attributes),
             Body::Conversations(query) => {
                 attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
                 attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
@@ -129,6 +175,16 @@ impl<'a> Asked<'a> {
         }
         attributes
     }
+}
+
+fn aggregated(query: &ConversationAggregationQuery<'_>, attributes: &mut Attributes) {
+    let texts = |all: &[Text<'_>]| all.iter().map(|one| one.to_string()).collect::<Vec<_>>();
+    attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
+    attributes.metrics = texts(&query.metrics);
+    attributes.metrics.extend(query.views.iter().flatten().map(|view| view.target.to_string()));
+    attributes.group_by = texts(query.group_by.as_deref().unwrap_or_default());
+    let named = query.filter.iter().flat_map(predicates).filter(|predicate| names_an_id(predicate));
+    attributes.ids.extend(named.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
 }
 
 /// Divisions aside.
@@ -182,12 +238,17 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 /// An empty list of divisions must not read as "all of them".
 fn conversations<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<ConversationQuery<'a>, Invalid> {
     let query: ConversationQuery<'_> = body::parse(headers, bytes)?;
-    match &query.division_ids {
-        Some(named) if named.is_empty() => Err(Invalid::new(
+    named_divisions(query.division_ids.as_deref())?;
+    Ok(query)
+}
+
+fn named_divisions(named: Option<&[Text<'_>]>) -> Result<(), Invalid> {
+    match named {
+        Some([]) => Err(Invalid::new(
             "ringfence.division_parameter_empty",
             "`divisionIds` is empty: leave it out, or name your own.",
         )),
-        Some(_) | None => Ok(query),
+        Some(_) | None => Ok(()),
     }
 }
 

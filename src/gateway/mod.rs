@@ -25,6 +25,7 @@ mod edge;
 mod forward;
 mod guard;
 mod json;
+mod listed;
 mod meters;
 mod oauth;
 mod own;
@@ -47,6 +48,7 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    listed::Lists,
     meters::Meters,
     oauth::LoginDenial,
     path::CanonicalPath,
@@ -57,6 +59,7 @@ use crate::{
     catalog::{Catalog, Entry, Narrowing},
     clock::Clock,
     config,
+    directory::Directory,
     model::{DivisionId, EventId, EventKind},
     secret::{Pepper, hex},
     tenancy::{Tenancy, Views},
@@ -75,6 +78,8 @@ pub struct Parts {
     pub catalog: Arc<Catalog>,
     /// Tenants, keys and policies.
     pub tenancy: Tenancy,
+    /// Which division an entity is in.
+    pub directory: Directory,
     /// Genesys.
     pub upstream: Upstream,
     /// The record.
@@ -99,6 +104,7 @@ struct Inner {
     parts: Parts,
     tokens: Tokens,
     meters: Meters,
+    lists: Lists,
 }
 
 /// Why a request was refused, in the shape of the surface that it came to.
@@ -154,7 +160,7 @@ impl Gateway {
     pub fn new(parts: Parts) -> Self {
         let tokens = Tokens::new(&parts.signing_key);
         let meters = Meters::new(&parts.catalog);
-        Self(Arc::new(Inner { parts, tokens, meters }))
+        Self(Arc::new(Inner { parts, tokens, meters, lists: Lists::new() }))
     }
 
     fn config(&self) -> &config::Gateway {
@@ -279,21 +285,29 @@ impl Gateway {
             return Ok(answer::json(StatusCode::OK, record.id(), body));
         }
 
-        let scoped = scope::scope(permit, asked, record)?;
         if !parts.audit.is_available() {
             return Err(Denial::Failed(Failure::NotRecorded).into());
         }
         let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
+        let proven = scope::prove(&parts.directory, &permit, &asked, record, &confirm).await?;
+        let scoped = scope::scope(permit, asked, proven, record)?;
         confirm(scoped.permit())?;
-        let answer = forward::forward(&parts.upstream, scoped, record, confirm).await?;
+        let answer = forward::forward(&parts.upstream, &self.0.lists, scoped, record, confirm).await?;
+        let known = guard::identify(&parts.directory, &answer, record, &confirm).await?;
         let answered = Instant::now();
-        let guarded = guard::guard(&parts.catalog, &parts.neutral_divisions, answer, record)?;
+        let against = guard::Against {
+            catalog: &parts.catalog,
+            neutral: &parts.neutral_divisions,
+            known: &known,
+            lists: &self.0.lists,
+        };
+        let guarded = guard::guard(against, answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
         // What was withdrawn while upstream worked is not released.
-        let (permit, body) = guarded.into_parts();
+        let (permit, status, body) = guarded.into_parts();
         confirm(&permit)?;
-        let mut response = answer::json(StatusCode::OK, record.id(), body);
+        let mut response = answer::json(status, record.id(), body);
         answer::name_divisions(&mut response, permit.divisions());
         Ok(response)
     }

@@ -76,6 +76,11 @@ impl Query {
         self.0.push((name.to_owned(), values));
     }
 
+    /// Takes a parameter out.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|(other, _)| other != name);
+    }
+
     /// The canonical form: lists repeat the name, as Genesys documents them (`collectionFormat: multi`).
     pub(super) fn encode(&self) -> String {
         let mut out = form_urlencoded::Serializer::new(String::new());
@@ -97,9 +102,11 @@ enum Kind<'o> {
 
 fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
     let division = match &operation.narrowing {
-        Narrowing::DivisionQuery { parameter } => Some(parameter.as_str()),
+        Narrowing::DivisionQuery { parameter, .. } => Some(parameter.as_str()),
         Narrowing::DivisionPredicate
         | Narrowing::Owned { .. }
+        | Narrowing::OwnedDivision
+        | Narrowing::Listed { .. }
         | Narrowing::Translate { .. }
         | Narrowing::Open { .. }
         | Narrowing::Own { .. } => None,

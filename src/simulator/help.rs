@@ -57,6 +57,17 @@ API
   GET  /api/v2/users/search?q64=          the search of an earlier answer's currentPage, nextPage or previousPage
   GET  /api/v2/routing/queues             pageNumber pageSize sortOrder name id divisionId expand
   GET  /api/v2/routing/queues/{queueId}
+  GET  /api/v2/routing/queues/{queueId}/members   all divisions; pageNumber pageSize sortOrder expand name joined
+  GET  /api/v2/routing/queues/divisionviews       pageNumber pageSize sortBy sortOrder name id divisionId
+  GET  /api/v2/users/{userId}/queues              pageNumber pageSize joined divisionId
+  GET  /api/v2/users/{userId}/presences/purecloud
+  GET  /api/v2/presence/definitions               divisionId deactivated localeCode
+  GET  /api/v2/routing/wrapupcodes[/{codeId}]     pageNumber pageSize sortBy sortOrder name id divisionId
+  GET  /api/v2/routing/languages[/{languageId}]   whole organisation; pageNumber pageSize sortOrder name id
+  GET  /api/v2/conversations/{conversationId}
+  GET  /api/v2/analytics/conversations/{conversationId}/details
+  GET  /api/v2/analytics/conversations/details?id=
+  POST /api/v2/analytics/conversations/aggregates/query   metrics of sessions, by the conversation's start; UTC alone
   POST /api/v2/analytics/conversations/details/query
 
   All else is 404. Parameters and body fields that an operation does not have are 400, bodies over 512000 bytes 413.

@@ -5,9 +5,12 @@
 //! manual.
 
 mod account;
+mod aggregates;
 mod answer;
 mod api;
+mod codes;
 mod control;
+mod conversation;
 mod conversations;
 mod data;
 mod dimensions;
@@ -16,6 +19,7 @@ mod faults;
 mod filter;
 mod help;
 mod listener;
+mod members;
 mod oauth;
 mod organisation;
 mod query;

@@ -15,7 +15,22 @@ const EXPANSIONS: &[&str] = &["identityresolution"];
 pub(super) fn list(exchange: &Exchange) -> Outcome {
     let query = &exchange.query;
     query.only(&["pageNumber", "pageSize", "sortOrder", "name", "id", "divisionId", "peerId", "expand"])?;
-    let page = query.page(500)?;
+    found(exchange, 500, "/api/v2/routing/queues")
+}
+
+/// `GET /api/v2/routing/queues/divisionviews`: the same queues, fewer parameters.
+pub(super) fn views(exchange: &Exchange) -> Outcome {
+    let query = &exchange.query;
+    query.only(&["pageSize", "pageNumber", "sortBy", "sortOrder", "name", "id", "divisionId"])?;
+    if !matches!(query.one("sortBy")?, None | Some("name" | "id")) {
+        return Err(Failure::invalid("Queues are sorted by name or id"));
+    }
+    found(exchange, 100, "/api/v2/routing/queues/divisionviews")
+}
+
+fn found(exchange: &Exchange, most: usize, path: &str) -> Outcome {
+    let query = &exchange.query;
+    let page = query.page(most)?;
     let expand = query.expand(EXPANSIONS)?;
     let name = query.one("name")?;
     let (ids, divisions, peers) = (query.list("id"), query.list("divisionId"), query.list("peerId"));
@@ -29,6 +44,9 @@ pub(super) fn list(exchange: &Exchange) -> Outcome {
             && peers.is_none()
     };
     let mut found: Vec<&Queue> = exchange.world.queues.iter().filter(wanted).collect();
+    if query.one("sortBy")? == Some("id") {
+        found.sort_by_key(|queue| &queue.id);
+    }
     if query.descending()? {
         found.reverse();
     }
@@ -46,7 +64,7 @@ pub(super) fn list(exchange: &Exchange) -> Outcome {
         }
         queue.write(&mut text, &expand);
     }
-    Ok(Answer::ok(listing(&text, total, page, "/api/v2/routing/queues", query)))
+    Ok(Answer::ok(listing(&text, total, page, path, query)))
 }
 
 /// `GET /api/v2/routing/queues/{queueId}`.

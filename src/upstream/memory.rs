@@ -94,6 +94,13 @@ impl Held {
         self.room.give_back(less);
     }
 
+    /// The room of two answers of which one is made.
+    #[must_use]
+    pub fn join(mut self, mut other: Self) -> Self {
+        self.bytes += std::mem::take(&mut other.bytes);
+        self
+    }
+
     /// What is made of the answer, with the room that it takes for as long as anybody has it. It is no larger than the
     /// answer: guarding removes.
     pub fn keep(mut self, bytes: Bytes) -> Bytes {

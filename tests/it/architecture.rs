@@ -26,15 +26,18 @@ const MAP: &[(&str, &[&str])] = &[
     ("catalog", &["policy"]),
     ("audit", &["clock", "model", "store"]),
     ("tenancy", &["model", "policy", "store"]),
+    // Which division an entity is in, asked upstream and remembered.
+    ("directory", &["catalog", "upstream"]),
     ("operator", &["audit", "catalog", "policy", "store", "tenancy", "upstream"]),
     ("admin", &["operator"]),
-    ("gateway", &["audit", "catalog", "policy", "tenancy", "upstream"]),
+    ("gateway", &["audit", "catalog", "directory", "policy", "tenancy", "upstream"]),
     (
         "app",
         &[
             "admin",
             "audit",
             "catalog",
+            "directory",
             "gateway",
             "operator",
             "policy",

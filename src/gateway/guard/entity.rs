@@ -83,7 +83,7 @@ fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Opti
 }
 
 /// What the shape keeps of an object; kept fields keep their bytes.
-fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>) -> String {
+pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>) -> String {
     let mut out =
         Writer::with_capacity(object.0.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum());
     for (name, value) in &object.0 {
@@ -143,7 +143,7 @@ fn part(object: &Object<'_>, fields: &[String]) -> String {
     out.finish()
 }
 
-/// The listed fields of an object without a division.
-pub(super) fn fields(json: &str, kept: &[String]) -> Option<String> {
-    Some(part(&Object::read(json)?, kept))
+/// What a shape keeps of an object without a division.
+pub(super) fn fields(json: &str, shape: &Shape, divisions: Divisions<'_>) -> Option<String> {
+    Some(keep(&Object::read(json)?, shape, divisions))
 }

@@ -13,6 +13,7 @@ use crate::{
     catalog::{Facets, Foreign, Shape},
     gateway::{
         denial::{Denial, Failure},
+        listed::ListedPage,
         scope::UsersPage,
     },
 };
@@ -75,10 +76,43 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>,
                 checked.dropped += 1;
                 checked.violations += u64::from(rules.foreign == Foreign::Violation);
             }
+            // Where Genesys could not filter, what does not say its division is nobody's.
+            Judged::Malformed if rules.foreign == Foreign::Drop => checked.dropped += 1,
             Judged::Malformed => return Err(refused("an entity without its division")),
         }
     }
     Ok(checked)
+}
+
+/// A page of a tenant's own list, in the form of Genesys's listings.
+pub(super) fn write_page(list: &[Box<str>], page: &ListedPage, collection: &str) -> String {
+    let size = usize::try_from(page.size).unwrap_or(1).max(1);
+    let before = usize::try_from(page.number - 1).unwrap_or_default().saturating_mul(size);
+    let mut out = Writer::with_capacity(1_024);
+    out.list(collection, list.iter().skip(before).take(size).map(AsRef::as_ref));
+    out.field("pageSize", &page.size.to_string());
+    out.field("pageNumber", &page.number.to_string());
+    out.field("total", &list.len().to_string());
+    let pages = i64::try_from(list.len().div_ceil(size)).unwrap_or(i64::MAX);
+    let mut link = |name: &str, number: i64| out.field(name, &quoted(&page.link(number)));
+    link("selfUri", page.number);
+    link("firstUri", 1);
+    if page.number > 1 {
+        link("previousUri", page.number - 1);
+    }
+    if page.number < pages {
+        link("nextUri", page.number + 1);
+    }
+    link("lastUri", pages.max(1));
+    out.field("pageCount", &pages.to_string());
+    out.finish()
+}
+
+impl<'a> Checked<'a> {
+    /// The tenant's own entities.
+    pub(super) fn into_items(self) -> impl Iterator<Item = Cow<'a, str>> {
+        self.items.into_iter()
+    }
 }
 
 impl Checked<'_> {

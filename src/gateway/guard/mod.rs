@@ -4,29 +4,37 @@
 //! An answer that does not have the promised shape is refused, never passed on. A field that no shape names is removed.
 
 mod entity;
+mod groups;
 mod list;
 mod object;
 mod refusal;
 mod scan;
 mod whole;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::StatusCode;
 
+pub(super) use groups::Known;
 pub(super) use refusal::UpstreamRefusal;
 
 use self::entity::{Divisions, Judged};
 use super::{
     authorize::Permit,
     denial::{Denial, Failure},
-    forward::Answer,
-    scope::Form,
+    forward::{Answer, Received},
+    listed::{ListedPage, Lists, OwnList},
+    scope::{self, Form},
 };
 use crate::{
     audit::Record,
-    catalog::{Catalog, Guarding, Narrowing, Operation},
+    catalog::{Catalog, Entity, Guarding, Narrowing, Operation, Shape},
+    directory::Directory,
     model::DivisionId,
     upstream::UpstreamAnswer,
 };
@@ -35,31 +43,81 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Guarded {
     permit: Permit,
+    status: StatusCode,
     body: Bytes,
 }
 
 impl Guarded {
-    pub(super) fn into_parts(self) -> (Permit, Bytes) {
-        (self.permit, self.body)
+    pub(super) fn into_parts(self) -> (Permit, StatusCode, Bytes) {
+        (self.permit, self.status, self.body)
     }
 }
 
-/// Checks an answer, as its operation declares.
-pub(super) fn guard(
-    catalog: &Catalog,
-    neutral: &[DivisionId],
-    answer: Answer,
+/// What answers are checked against.
+#[derive(Clone, Copy)]
+pub(super) struct Against<'g> {
+    pub(super) catalog: &'g Catalog,
+    pub(super) neutral: &'g [DivisionId],
+    /// Whose is what the answer names without saying whose it is.
+    pub(super) known: &'g Known,
+    pub(super) lists: &'g Lists,
+}
+
+/// Looks up whose is what an answer names without saying whose it is.
+pub(super) async fn identify(
+    directory: &Directory,
+    answer: &Answer,
     record: &mut Record,
-) -> Result<Guarded, Denial> {
-    let (permit, form, answer) = answer.into_parts();
-    match check(catalog, neutral, &permit, &form, &answer, record) {
-        Ok(body) => Ok(Guarded { permit, body: answer.held.keep(body) }),
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<Known, Denial> {
+    let permit = answer.permit();
+    let (Guarding::Groups { .. }, Received::One(received)) = (&permit.operation().guard, answer.received())
+    else {
+        return Ok(Known::default());
+    };
+    let named = groups::named(&String::from_utf8_lossy(&received.body), &permit.operation().guard);
+    // Boxed: nearly all requests do without, and would carry its size.
+    Box::pin(look_up(directory, permit, named, record, confirm)).await
+}
+
+async fn look_up(
+    directory: &Directory,
+    permit: &Permit,
+    named: HashMap<Entity, BTreeSet<String>>,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<Known, Denial> {
+    let mut known = Known::default();
+    let holds = || confirm(permit).is_ok();
+    for (entity, ids) in named {
+        let found = directory.divisions(scope::on_behalf_of(permit, &holds), entity, ids).await;
+        let found = found.map_err(|error| scope::unanswered(&error, permit, record, confirm))?;
+        known.0.insert(entity, found);
+    }
+    Ok(known)
+}
+
+/// Checks an answer, as its operation declares.
+pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
+    let (permit, form, received) = answer.into_parts();
+    match check(against, &permit, &form, &received, record) {
+        Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
+        // Done it was; what it did, the answer does not say.
+        Err(Denial::Failed(Failure::AnswerRefused(why))) if permit.operation().is_write() => {
+            tracing::error!(event.id = %record.id(), operation.name = %permit.operation().id, why, "the answer to a change was refused");
+            Err(Failure::EffectUnknown.into())
+        }
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
 }
 
 /// By id, an answer that cannot be passed on would say that there is something: it is shown as one that found nothing.
 pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Record) -> Denial {
+    if is_by_id(operation) { hide(operation, denial, record) } else { denial }
+}
+
+/// What cannot be passed on looks as if there were nothing.
+pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -> Denial {
     let why = match &denial {
         Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
         Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
@@ -77,66 +135,151 @@ pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Recor
         | Denial::UpstreamLimited(_)
         | Denial::Failed(_) => return denial,
     };
-    if !is_by_id(operation) {
-        return denial;
-    }
     tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");
     record.ended.withheld = Some(why);
     Denial::NotFound
 }
 
+/// Whether the answer alone says whose it is. Of what was looked up first, it is known that it is the tenant's own.
 fn is_by_id(operation: &Operation) -> bool {
-    matches!(operation.narrowing, Narrowing::Owned { .. })
+    matches!(operation.narrowing, Narrowing::Owned { entity: None, .. })
 }
 
 fn check(
-    catalog: &Catalog,
-    neutral: &[DivisionId],
+    against: Against<'_>,
     permit: &Permit,
     form: &Form,
-    answer: &UpstreamAnswer,
+    received: &Received,
     record: &mut Record,
-) -> Result<Bytes, Denial> {
-    if answer.status != StatusCode::OK {
-        return Err(refusal(permit.operation(), answer.status, &answer.body));
-    }
-    let json = std::str::from_utf8(&answer.body)
-        .map_err(|_| Denial::Failed(Failure::AnswerRefused("the answer is not UTF-8".to_owned())))?;
-    let divisions = Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral };
-    let body = match &permit.operation().guard {
-        Guarding::List { collection, shape, foreign, keep, totals, links, facets } => {
-            let shape = catalog.shape(shape).ok_or(Denial::Failed(Failure::Internal))?;
-            let facets = facets.as_ref();
-            let foreign = *foreign;
-            let rules = list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions };
-            if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
-                return Ok(answer.body.clone());
-            }
-            let checked = list::check(json, &rules)?;
-            note(permit, checked.dropped, checked.violations, record);
-            match form {
-                Form::Upstream => checked.write(json, &rules)?,
-                Form::Users(page) => checked.write_users(page),
-            }
+) -> Result<(StatusCode, Bytes), Denial> {
+    let divisions =
+        Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral: against.neutral };
+    let checking = Checking { against, permit, divisions };
+    match (received, form) {
+        (Received::One(answer), Form::Upstream | Form::Users(_)) => checking.one(answer, form, record),
+        (Received::Pages(pages), Form::Listed(page)) => {
+            let list = checking.pages(pages, record)?;
+            against.lists.keep(permit, page, Arc::clone(&list));
+            checking.page(&list, page)
         }
-        Guarding::Entity { shape } => {
-            let shape = catalog.shape(shape).ok_or(Denial::Failed(Failure::Internal))?;
-            match entity::judge(json, shape, divisions) {
-                Judged::Own(Cow::Borrowed(_)) => return Ok(answer.body.clone()),
-                Judged::Own(Cow::Owned(json)) => json,
-                Judged::Foreign => return Err(Denial::NotFound),
-                Judged::Malformed => {
-                    return Err(Denial::Failed(Failure::AnswerRefused(
-                        "an entity without its division".to_owned(),
-                    )));
+        (Received::Kept(list), Form::Listed(page)) => checking.page(list, page),
+        (Received::One(_), Form::Listed(_))
+        | (Received::Pages(_) | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
+            Err(Denial::Failed(Failure::Internal))
+        }
+    }
+}
+
+/// One answer being checked.
+struct Checking<'c> {
+    against: Against<'c>,
+    permit: &'c Permit,
+    divisions: Divisions<'c>,
+}
+
+impl Checking<'_> {
+    fn one(
+        &self,
+        answer: &UpstreamAnswer,
+        form: &Form,
+        record: &mut Record,
+    ) -> Result<(StatusCode, Bytes), Denial> {
+        let Self { against, permit, divisions } = *self;
+        let operation = permit.operation();
+        if matches!(operation.guard, Guarding::Empty) && answer.status.is_success() {
+            let body = if answer.status == StatusCode::NO_CONTENT { "" } else { "{}" };
+            return Ok((answer.status, Bytes::from_static(body.as_bytes())));
+        }
+        if answer.status != StatusCode::OK {
+            return Err(refusal(operation, answer.status, &answer.body));
+        }
+        let json = text(answer)?;
+        let body = match &operation.guard {
+            Guarding::List { .. } => {
+                let rules = self.rules()?;
+                if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
+                    return Ok((StatusCode::OK, answer.body.clone()));
+                }
+                let checked = list::check(json, &rules)?;
+                note(permit, checked.dropped, checked.violations, record);
+                match form {
+                    Form::Users(page) => checked.write_users(page),
+                    Form::Upstream | Form::Listed(_) => checked.write(json, &rules)?,
                 }
             }
+            Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
+                Judged::Own(Cow::Borrowed(_)) => return Ok((StatusCode::OK, answer.body.clone())),
+                Judged::Own(Cow::Owned(json)) => json,
+                Judged::Foreign if is_by_id(operation) => return Err(Denial::NotFound),
+                Judged::Foreign => {
+                    // What was looked up, or made here, has turned out to be another's.
+                    note(permit, 1, 1, record);
+                    return Err(refused("an entity of another division"));
+                }
+                Judged::Malformed => return Err(refused("an entity without its division")),
+            },
+            Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
+                .ok_or_else(|| refused("the answer is no object"))?,
+            Guarding::Groups { collection, shape, plain, named } => {
+                let shape = self.shape(shape)?;
+                let rules = groups::Rules { collection, shape, plain, named, divisions };
+                let (body, dropped) = groups::check(json, &rules, against.known)?;
+                note(permit, dropped, 0, record);
+                body
+            }
+            Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
+        };
+        Ok((StatusCode::OK, body.into()))
+    }
+
+    /// The tenant's own of all pages.
+    fn pages(&self, pages: &[UpstreamAnswer], record: &mut Record) -> Result<OwnList, Denial> {
+        let rules = self.rules()?;
+        let mut own = Vec::new();
+        let (mut dropped, mut violations) = (0, 0);
+        for answer in pages {
+            if answer.status != StatusCode::OK {
+                return Err(refusal(self.permit.operation(), answer.status, &answer.body));
+            }
+            let checked = list::check(text(answer)?, &rules)?;
+            dropped += checked.dropped;
+            violations += checked.violations;
+            own.extend(checked.into_items().map(|item| Box::from(item.as_ref())));
         }
-        Guarding::Fields { keep } => entity::fields(json, keep)
-            .ok_or_else(|| Denial::Failed(Failure::AnswerRefused("the answer is no object".to_owned())))?,
-        Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
-    };
-    Ok(body.into())
+        note(self.permit, dropped, violations, record);
+        Ok(own.into())
+    }
+
+    fn page(&self, list: &OwnList, page: &ListedPage) -> Result<(StatusCode, Bytes), Denial> {
+        let Guarding::List { collection, .. } = &self.permit.operation().guard else {
+            return Err(Denial::Failed(Failure::Internal));
+        };
+        Ok((StatusCode::OK, list::write_page(list, page, collection).into()))
+    }
+
+    /// What the guard of a list declares.
+    fn rules(&self) -> Result<list::Rules<'_>, Denial> {
+        let Guarding::List { collection, shape, foreign, keep, totals, links, facets } =
+            &self.permit.operation().guard
+        else {
+            return Err(Denial::Failed(Failure::Internal));
+        };
+        let (shape, facets, divisions) = (self.shape(shape)?, facets.as_ref(), self.divisions);
+        let foreign = *foreign;
+        Ok(list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions })
+    }
+
+    fn shape(&self, name: &str) -> Result<&Shape, Denial> {
+        self.against.catalog.shape(name).map(AsRef::as_ref).ok_or(Denial::Failed(Failure::Internal))
+    }
+}
+
+fn text(answer: &UpstreamAnswer) -> Result<&str, Denial> {
+    std::str::from_utf8(&answer.body).map_err(|_| refused("the answer is not UTF-8"))
+}
+
+fn refused(why: &str) -> Denial {
+    Denial::Failed(Failure::AnswerRefused(why.to_owned()))
 }
 
 /// Foreign entities are for auditors and alarms, never for the tenant.
@@ -168,13 +311,15 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
         // Any other refusal but those of the account and of time could tell as much.
         StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT => failure(operation, status),
         refused if by_id && refused.is_client_error() => Denial::NotFound,
-        StatusCode::BAD_REQUEST => UpstreamRefusal::read(body)
+        // Of a write alone: what it conflicts with may be another's.
+        StatusCode::CONFLICT if !operation.is_write() => failure(operation, status),
+        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => UpstreamRefusal::read(status, body)
             .map_or(Denial::Failed(Failure::UpstreamFailed), Denial::UpstreamRefused),
         other => failure(operation, other),
     }
 }
 
-fn failure(operation: &Operation, status: StatusCode) -> Denial {
+pub(super) fn failure(operation: &Operation, status: StatusCode) -> Denial {
     Denial::Failed(match status {
         StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Failure::UpstreamTimedOut,
         other => {

@@ -18,7 +18,8 @@ const fn bad(code: &'static str, message: &'static str) -> Known {
     Known { status: StatusCode::BAD_REQUEST, code, message }
 }
 
-/// Codes that say nothing about anyone's data (facts: errors); the first stands for all others.
+/// Codes that say nothing about anyone's data (facts: errors), but that a name is taken; the first of each status stands
+/// for all others.
 static KNOWN: &[Known] = &[
     bad("bad.request", "Genesys Cloud does not accept the request as it is."),
     bad("invalid.property", "A field of the request is not a property that Genesys Cloud knows."),
@@ -34,6 +35,11 @@ static KNOWN: &[Known] = &[
         "too.many.requested.results",
         "The search reaches past the last result that Genesys Cloud gives out.",
     ),
+    Known {
+        status: StatusCode::CONFLICT,
+        code: "general.conflict",
+        message: "The name or address is taken, or the version is not the newest. Read it again, and choose another.",
+    },
 ];
 
 #[derive(Deserialize)]
@@ -42,11 +48,12 @@ struct Body {
 }
 
 impl UpstreamRefusal {
-    /// Rebuilds a 400's body.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
+    /// Rebuilds the body of a refusal with a status that is known.
+    pub(super) fn read(status: StatusCode, body: &[u8]) -> Option<Self> {
         let code = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.code);
-        let known = KNOWN.iter().find(|known| code.as_deref() == Some(known.code));
-        known.or(KNOWN.first()).map(Self)
+        let mut fitting = KNOWN.iter().filter(|known| known.status == status);
+        let first = fitting.clone().next();
+        fitting.find(|known| code.as_deref() == Some(known.code)).or(first).map(Self)
     }
 
     pub(in crate::gateway) fn status(self) -> StatusCode {

@@ -92,7 +92,7 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     type Value = Ids<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Ids<'de>, D::Error> {
-        if self.0.is_empty() { Ids::deserialize(deserializer) } else { deserializer.deserialize_map(self) }
+        if self.0.is_empty() { Ids::deserialize(deserializer) } else { deserializer.deserialize_any(self) }
     }
 }
 
@@ -119,6 +119,18 @@ impl<'de> Visitor<'de> for At<'_> {
             names.push(name);
         }
         found.ok_or_else(nowhere)
+    }
+
+    /// Each item names divisions of its own.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Ids<'de>, A::Error> {
+        let mut several = Vec::with_capacity(4);
+        while let Some(ids) = items.next_element_seed(At(self.0))? {
+            match ids {
+                Ids::One(id) => several.push(id),
+                Ids::Several(ids) => several.extend(ids),
+            }
+        }
+        Ok(Ids::Several(several))
     }
 }
 

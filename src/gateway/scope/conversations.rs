@@ -2,7 +2,7 @@
 
 use super::{Denial, Invalid, bounded, dimensions, filter};
 use crate::{
-    catalog::{ConversationQuery, Guarding, Predicate},
+    catalog::{ConversationQuery, Filter, Guarding, Predicate},
     gateway::{
         asked::{filters, interval_seconds, predicates},
         authorize::Permit,
@@ -24,7 +24,7 @@ pub(super) fn narrow<'a>(
     permit: &'a Permit,
 ) -> Result<ConversationQuery<'a>, Denial> {
     check(&query, permit)?;
-    hide_foreign(&mut query, permit.granted())?;
+    hide_foreign(query.conversation_filters.as_deref_mut().unwrap_or_default(), permit.granted())?;
     let narrowed = filter::narrow_list(query.conversation_filters.take(), permit.divisions());
     query.conversation_filters = Some(narrowed.map_err(unnarrowable)?);
     Ok(query)
@@ -67,7 +67,12 @@ fn check_facets(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), In
     let asked = query.aggregations.as_deref().unwrap_or_default();
     let allowed = match &permit.operation().guard {
         Guarding::List { facets: Some(facets), .. } => facets.dimensions.as_slice(),
-        Guarding::List { .. } | Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Own => &[],
+        Guarding::List { .. }
+        | Guarding::Entity { .. }
+        | Guarding::Fields { .. }
+        | Guarding::Groups { .. }
+        | Guarding::Empty
+        | Guarding::Own => &[],
     };
     let refused = asked.iter().any(|facet| {
         let counts =
@@ -86,9 +91,9 @@ fn check_facets(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), In
 
 /// A predicate that names a division not granted matches nothing, as one that names a missing division does; else it
 /// would tell which of the tenant's conversations another division shares.
-fn hide_foreign(query: &mut ConversationQuery<'_>, granted: &[DivisionId]) -> Result<(), Denial> {
+pub(super) fn hide_foreign(theirs: &mut [Filter<'_>], granted: &[DivisionId]) -> Result<(), Denial> {
     let is_granted = |value: &str| granted.iter().any(|division| division.as_str() == value);
-    let named: Vec<_> = filters(query).flat_map(predicates).filter(|one| names_division(one)).collect();
+    let named: Vec<_> = theirs.iter().flat_map(predicates).filter(|one| names_division(one)).collect();
     let values = || named.iter().filter_map(|predicate| predicate.value.as_deref());
     if values().next().is_some() && !values().any(is_granted) {
         return Err(Denial::DivisionNotPermitted);
@@ -100,7 +105,7 @@ fn hide_foreign(query: &mut ConversationQuery<'_>, granted: &[DivisionId]) -> Re
         )
         .into());
     }
-    for filter in query.conversation_filters.iter_mut().flatten() {
+    for filter in theirs {
         let inner = filter.clauses.iter_mut().flatten().flat_map(|clause| &mut clause.predicates);
         for predicate in filter.predicates.iter_mut().flatten().chain(inner) {
             if names_division(predicate) && predicate.value.as_deref().is_some_and(|value| !is_granted(value))
@@ -116,6 +121,6 @@ fn names_division(predicate: &Predicate<'_>) -> bool {
     predicate.dimension.as_deref() == Some(filter::DIVISION)
 }
 
-fn unnarrowable(why: filter::Unnarrowable) -> Invalid {
+pub(super) fn unnarrowable(why: filter::Unnarrowable) -> Invalid {
     Invalid::new("ringfence.filter_refused", format!("The query holds {why}."))
 }

@@ -22,6 +22,14 @@ pub(super) fn check(query: &ConversationQuery<'_>, dimensions: &Dimensions) -> R
     check_kind("resolutionFilters", query.resolution_filters.as_deref(), &dimensions.resolution_filters)
 }
 
+/// The one filter of an aggregates query knows no metrics.
+pub(super) fn check_aggregates(filter: &Filter<'_>, allowed: &NameSet) -> Result<(), Invalid> {
+    if predicates(filter).any(|predicate| predicate.metric.is_some()) {
+        return refused("`filter` cannot be filtered by a metric; use a dimension.".to_owned());
+    }
+    predicates(filter).try_for_each(|predicate| check_one(predicate, "filter", allowed))
+}
+
 fn check_kind(kind: &str, filters: Option<&[Filter<'_>]>, allowed: &NameSet) -> Result<(), Invalid> {
     let mut predicates = filters.unwrap_or_default().iter().flat_map(predicates);
     predicates.try_for_each(|predicate| check_one(predicate, kind, allowed))
@@ -48,7 +56,7 @@ fn check_one(predicate: &Predicate<'_>, kind: &str, allowed: &NameSet) -> Result
     }
 }
 
-fn is_metric(name: &str) -> bool {
+pub(super) fn is_metric(name: &str) -> bool {
     (1..=MAX_METRIC).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

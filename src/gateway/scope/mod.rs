@@ -3,11 +3,14 @@
 //! What goes upstream is built anew from what was parsed: the path from its template and decoded segments, the query from
 //! its declared parameters, the body from its model. Nothing of the caller's text is patched or passed on.
 
+mod aggregates;
 mod conversations;
 mod dimensions;
 pub mod filter;
+mod owned;
 mod search;
 mod translate;
+mod writes;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -17,14 +20,16 @@ use super::{
     asked::{Asked, Body},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
+    listed::ListedPage,
     path,
 };
 use crate::{
     audit::Record,
-    catalog::{Narrowing, Operation, Translation},
+    catalog::{Narrowing, Operation, Place, Translation},
     upstream::UpstreamRequest,
 };
 
+pub(super) use owned::{Proven, on_behalf_of, prove, unanswered};
 pub(super) use translate::UsersPage;
 
 /// A request that cannot reach outside its permit. Made here alone.
@@ -42,6 +47,8 @@ pub(super) enum Form {
     Upstream,
     /// That of `GET /api/v2/users`.
     Users(UsersPage),
+    /// A page of the tenant's own list.
+    Listed(ListedPage),
 }
 
 impl Scoped {
@@ -56,11 +63,17 @@ impl Scoped {
 }
 
 /// Narrows a request to its permit.
-pub(super) fn scope(permit: Permit, mut asked: Asked<'_>, record: &mut Record) -> Result<Scoped, Denial> {
+pub(super) fn scope(
+    permit: Permit,
+    mut asked: Asked<'_>,
+    proven: Proven,
+    record: &mut Record,
+) -> Result<Scoped, Denial> {
     record.call.notes.append(&mut asked.notes);
+    let Proven { object } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let (request, form) = match &operation.narrowing {
-        Narrowing::DivisionQuery { parameter } => {
+        Narrowing::DivisionQuery { parameter, .. } => {
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
             (get(&operation, &asked)?, Form::Upstream)
         }
@@ -68,17 +81,31 @@ pub(super) fn scope(permit: Permit, mut asked: Asked<'_>, record: &mut Record) -
             let body = match asked.body {
                 Body::Conversations(query) => encode(&conversations::narrow(*query, &permit)?)?,
                 Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
-                Body::None => return Err(Denial::Failed(Failure::Internal)),
+                Body::Aggregates(query) => encode(&aggregates::narrow(*query, &permit)?)?,
+                Body::None
+                | Body::NewUser(_)
+                | Body::UserChange(_)
+                | Body::NewQueue(_)
+                | Body::QueueChange(_) => return Err(Denial::Failed(Failure::Internal)),
             };
             (post(&operation.path, body), Form::Upstream)
         }
-        Narrowing::Owned { name, .. } => {
-            let id = asked.parameters.iter().find(|(other, _)| other == name);
-            // Genesys's ids are UUIDs: what is not one is nobody's, and asking would only tell the time.
-            if !id.is_some_and(|(_, id)| id.len() == 36 && uuid::Uuid::try_parse(id).is_ok()) {
-                return Err(Denial::NotFound);
-            }
+        Narrowing::Owned { place: Place::Path, name, .. } => {
+            owned::path_id(&asked, name)?;
+            let body = writes::change(&mut asked.body, &permit, object.as_ref())?;
+            (send(&operation, &asked, body)?, Form::Upstream)
+        }
+        Narrowing::Owned { place: Place::Query, name, .. } => {
+            owned::only_ids(&mut asked.query, name)?;
             (get(&operation, &asked)?, Form::Upstream)
+        }
+        Narrowing::OwnedDivision => {
+            let body = writes::create(&mut asked.body, &permit)?;
+            (send(&operation, &asked, Some(body))?, Form::Upstream)
+        }
+        Narrowing::Listed { .. } => {
+            let page = ListedPage::read(&operation, &mut asked);
+            (get(&operation, &asked)?, Form::Listed(page))
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let (search, page) = translate::users(&asked.query);
@@ -94,6 +121,11 @@ pub(super) fn scope(permit: Permit, mut asked: Asked<'_>, record: &mut Record) -
 
 /// A request without a body.
 fn get(operation: &Operation, asked: &Asked<'_>) -> Result<UpstreamRequest, Denial> {
+    send(operation, asked, None)
+}
+
+/// The operation's own request.
+fn send(operation: &Operation, asked: &Asked<'_>, body: Option<Bytes>) -> Result<UpstreamRequest, Denial> {
     let mut path_and_query = path::build(&operation.path, &asked.parameters);
     let query = asked.query.encode();
     if !query.is_empty() {
@@ -102,14 +134,19 @@ fn get(operation: &Operation, asked: &Asked<'_>) -> Result<UpstreamRequest, Deni
     }
     let method =
         Method::from_bytes(operation.method.as_bytes()).map_err(|_| Denial::Failed(Failure::Internal))?;
-    Ok(UpstreamRequest { method, path_and_query, headers: HeaderMap::new(), body: Bytes::new() })
+    let headers = if body.is_some() { json_headers() } else { HeaderMap::new() };
+    Ok(UpstreamRequest { method, path_and_query, headers, body: body.unwrap_or_default() })
 }
 
 /// A query by POST.
 fn post(path: &str, body: Bytes) -> UpstreamRequest {
+    UpstreamRequest { method: Method::POST, path_and_query: path.to_owned(), headers: json_headers(), body }
+}
+
+fn json_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    UpstreamRequest { method: Method::POST, path_and_query: path.to_owned(), headers, body }
+    headers
 }
 
 fn encode(body: &impl Serialize) -> Result<Bytes, Denial> {

@@ -11,7 +11,7 @@ use super::{FIRST_INSTANT, Plan, Roster, Seed, names, other};
 const DAY: i64 = 86_400_000;
 
 /// What filters see: values by dimension, numbers by metric.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
     pub(crate) dimensions: Vec<(String, String)>,
     pub(crate) metrics: Vec<(String, f64)>,
@@ -52,6 +52,13 @@ impl Row {
     }
 }
 
+/// One session: what aggregates see of it, and what it adds to them.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) row: Row,
+    pub(crate) metrics: Vec<(String, f64)>,
+}
+
 /// A conversation: what can be filtered, and how it is written.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -67,6 +74,7 @@ pub(crate) struct Conversation {
     pub(crate) evaluations: Vec<Row>,
     pub(crate) surveys: Vec<Row>,
     pub(crate) resolutions: Vec<Row>,
+    pub(crate) sessions: Vec<Session>,
     pub(crate) json: String,
 }
 
@@ -313,8 +321,10 @@ fn read(body: &Value, owner: usize, partner: Option<usize>, duration: i64) -> Co
     let mut whole = Row::of(&[body]);
     whole.metrics.push(("tConversationDuration".to_owned(), number(duration)));
     let mut segments = Vec::new();
+    let mut sessions = Vec::new();
     for participant in list(body, "participants") {
         for session in list(participant, "sessions") {
+            sessions.push(session_of(body, participant, session));
             for metric in list(session, "metrics") {
                 let name = metric.get("name").and_then(Value::as_str).unwrap_or_default();
                 let value = metric.get("value").and_then(Value::as_f64).unwrap_or_default();
@@ -341,8 +351,20 @@ fn read(body: &Value, owner: usize, partner: Option<usize>, duration: i64) -> Co
         evaluations: rows("evaluations"),
         surveys: rows("surveys"),
         resolutions: rows("resolutions"),
+        sessions,
         json: body.to_string(),
     }
+}
+
+/// All that a session, its segments, its participant and the conversation say.
+fn session_of(body: &Value, participant: &Value, session: &Value) -> Session {
+    let objects: Vec<&Value> =
+        [body, participant, session].into_iter().chain(list(session, "segments")).collect();
+    let of = |metric: &Value| {
+        let name = metric.get("name").and_then(Value::as_str)?;
+        Some((name.to_owned(), metric.get("value").and_then(Value::as_f64)?))
+    };
+    Session { row: Row::of(&objects), metrics: list(session, "metrics").iter().filter_map(of).collect() }
 }
 
 fn list<'a>(object: &'a Value, name: &str) -> &'a [Value] {

@@ -4,7 +4,9 @@
 //! shared conversation, a foreign manager) takes its shape from the owner and only the names and ids of the foreign
 //! party from the foreign division, so that a reseeded division changes nothing of what is another's own.
 
+mod codes;
 mod conversations;
+mod members;
 mod names;
 mod queues;
 mod seed;
@@ -12,7 +14,9 @@ mod users;
 
 use std::collections::HashMap;
 
-pub(crate) use conversations::{Conversation, Row};
+pub(crate) use codes::Item;
+pub(crate) use conversations::{Conversation, Row, Session};
+pub(crate) use members::Member;
 pub(crate) use queues::Queue;
 pub(crate) use seed::Seed;
 use serde_json::{Value, json};
@@ -106,6 +110,10 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) conversations: Vec<Conversation>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) wrap_up_codes: Vec<Item>,
+    pub(crate) presences: Vec<Item>,
+    pub(crate) languages: Vec<Item>,
     user_places: HashMap<String, usize>,
     queue_places: HashMap<String, usize>,
 }
@@ -123,7 +131,21 @@ impl World {
         let user_places = users.iter().enumerate().map(|(place, user)| (user.id.clone(), place)).collect();
         let queue_places =
             queues.iter().enumerate().map(|(place, queue)| (queue.id.clone(), place)).collect();
-        Self { plan, users, queues, conversations, user_places, queue_places }
+        let members = members::all(&plan, &rosters);
+        let wrap_up_codes = codes::wrap_up(&plan, &rosters);
+        let (presences, languages) = (codes::presences(&plan), codes::languages(&plan));
+        Self {
+            plan,
+            users,
+            queues,
+            conversations,
+            members,
+            wrap_up_codes,
+            presences,
+            languages,
+            user_places,
+            queue_places,
+        }
     }
 
     /// The division at a place of the plan.

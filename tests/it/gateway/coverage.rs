@@ -16,6 +16,76 @@ const TESTS: &[(&str, &str, &str)] = &[
         "the_list_of_divisions_holds_the_tenants_own_alone",
         "named_divisions_are_cut_to_the_permitted_ones",
     ),
+    (
+        "postAnalyticsConversationsAggregatesQuery",
+        "aggregates_count_the_tenants_own_conversations_alone",
+        "groups_name_the_tenants_own_users_queues_and_divisions_alone",
+    ),
+    (
+        "getAnalyticsConversationDetails",
+        "an_own_conversation_is_shown_by_its_id",
+        "anothers_conversation_looks_like_a_missing_one",
+    ),
+    (
+        "getAnalyticsConversationsDetails",
+        "foreign_conversations_asked_for_by_id_vanish_like_missing_ones",
+        "foreign_conversations_asked_for_by_id_vanish_like_missing_ones",
+    ),
+    (
+        "getConversation",
+        "an_own_conversation_is_shown_by_its_id",
+        "anothers_conversation_looks_like_a_missing_one",
+    ),
+    (
+        "getRoutingQueuesDivisionviews",
+        "the_division_view_of_queues_holds_the_tenants_own_alone",
+        "the_division_view_of_queues_holds_the_tenants_own_alone",
+    ),
+    (
+        "getRoutingQueueMembers",
+        "members_of_an_own_queue_are_the_tenants_own_alone_and_pages_are_whole",
+        "members_of_anothers_queue_look_like_those_of_a_missing_one",
+    ),
+    (
+        "getUserQueues",
+        "queues_of_an_own_user_are_the_tenants_own_alone",
+        "queues_of_anothers_user_look_like_those_of_a_missing_one",
+    ),
+    (
+        "getUserPresence",
+        "the_presence_of_an_own_user_is_shown",
+        "queues_of_anothers_user_look_like_those_of_a_missing_one",
+    ),
+    (
+        "getUserPresencesPurecloud",
+        "the_presence_of_an_own_user_is_shown",
+        "queues_of_anothers_user_look_like_those_of_a_missing_one",
+    ),
+    (
+        "getPresenceDefinitions",
+        "the_list_of_presence_definitions_holds_the_tenants_own_alone",
+        "the_list_of_presence_definitions_holds_the_tenants_own_alone",
+    ),
+    (
+        "getRoutingWrapupcodes",
+        "the_list_of_wrap_up_codes_holds_the_tenants_own_alone",
+        "anothers_wrap_up_code_looks_like_a_missing_one",
+    ),
+    (
+        "getRoutingWrapupcode",
+        "the_list_of_wrap_up_codes_holds_the_tenants_own_alone",
+        "anothers_wrap_up_code_looks_like_a_missing_one",
+    ),
+    (
+        "getRoutingLanguages",
+        "languages_are_the_same_for_all_tenants",
+        "languages_are_the_same_for_all_tenants",
+    ),
+    (
+        "getRoutingLanguage",
+        "languages_are_the_same_for_all_tenants",
+        "languages_are_the_same_for_all_tenants",
+    ),
     ("getTokensMe", "the_token_is_the_gateways_own", "the_token_is_the_gateways_own"),
     ("headTokensMe", "the_token_is_the_gateways_own", "the_token_is_the_gateways_own"),
     (
@@ -141,7 +211,7 @@ fn an_entry_whose_halves_do_not_fit_does_not_load() {
     let own = r#"narrowing = { way = "own", answer = "token" }"#;
     let translate = r#"narrowing = { way = "translate", to = "users_search" }"#;
     let as_entity = r#"guard = { answer = "entity", shape = "Thing" }"#;
-    let as_fields = r#"guard = { answer = "fields", keep = ["id"] }"#;
+    let as_fields = r#"guard = { answer = "fields", shape = "Thing" }"#;
     let as_own = r#"guard = { answer = "own" }"#;
     for (narrowing, guard) in [
         (BY_QUERY, as_entity),

@@ -35,9 +35,88 @@ pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
         2 => any_by_id("/api/v2/routing/queues", &pool.own_queues, &pool.queues, &[""]),
         1 => any_division_list(),
         6 => any_details_query(pool),
+        4 => any_aggregates(pool),
+        2 => any_conversation(pool),
+        2 => any_below_a_parent(pool),
+        2 => any_small_list(),
         1 => any_other(),
     ]
     .boxed()
+}
+
+/// Whom a filter names is the tenant's own party: other divisions' parts of shared conversations are held still for
+/// aggregates.
+fn any_aggregates(pool: &Pool) -> BoxedStrategy<Asked> {
+    let filter = prop_oneof![3 => any_filter(pool), 1 => any_segment_filter(pool)];
+    let dimensions =
+        ["userId", "queueId", "divisionId", "mediaType", "purpose", "requestedRouting", "ani", "wrapUpCode"];
+    (
+        prop::option::of(filter),
+        prop::collection::vec(words(&dimensions), 0..3),
+        prop::collection::vec(words(&["nConnected", "tTalk", "tHandle", "tAcd", "nOffered"]), 1..4),
+        prop::option::of(words(&["P1D", "PT12H"])),
+        prop::option::weighted(0.3, any::<bool>()),
+        prop::option::weighted(0.1, list(words(&[ALPHA, BETA]))),
+    )
+        .prop_map(|(filter, by, metrics, granularity, flat, divisions)| {
+            let mut body = json!({"interval": INTERVAL, "groupBy": by, "metrics": metrics});
+            let mut set = |name: &str, value: Option<Value>| {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            };
+            set("filter", filter);
+            set("granularity", granularity.map(Value::from));
+            set("flattenMultivaluedDimensions", flat.map(Value::from));
+            set("divisionIds", divisions.map(|ids| json!(ids.split(',').collect::<Vec<_>>())));
+            let path = "/api/v2/analytics/conversations/aggregates/query".to_owned();
+            Asked { method: Method::POST, path, body: Some(body) }
+        })
+        .boxed()
+}
+
+fn any_conversation(pool: &Pool) -> BoxedStrategy<Asked> {
+    let id = || choose(&pool.conversations);
+    prop_oneof![
+        id().prop_map(|id| get(format!("/api/v2/conversations/{id}"))),
+        id().prop_map(|id| get(format!("/api/v2/analytics/conversations/{id}/details"))),
+        list(id()).prop_map(|ids| get(format!("/api/v2/analytics/conversations/details?id={ids}"))),
+    ]
+    .boxed()
+}
+
+fn any_below_a_parent(pool: &Pool) -> BoxedStrategy<Asked> {
+    let page = || {
+        query(vec![
+            ("pageSize", number(1..6)),
+            ("pageNumber", number(1..4)),
+            ("joined", words(&["true", "false"])),
+        ])
+    };
+    let user = || any_id(&pool.own_users, &pool.users);
+    prop_oneof![
+        (any_id(&pool.own_queues, &pool.queues), page())
+            .prop_map(|(id, query)| get(format!("/api/v2/routing/queues/{id}/members?{query}"))),
+        (user(), page()).prop_map(|(id, query)| get(format!("/api/v2/users/{id}/queues?{query}"))),
+        user().prop_map(|id| get(format!("/api/v2/users/{id}/presences/purecloud"))),
+    ]
+    .boxed()
+}
+
+fn any_small_list() -> BoxedStrategy<Asked> {
+    let paths = words(&[
+        "/api/v2/routing/wrapupcodes",
+        "/api/v2/routing/queues/divisionviews",
+        "/api/v2/routing/languages",
+        "/api/v2/presence/definitions",
+    ]);
+    let query = query(vec![
+        ("pageSize", number(1..12)),
+        ("pageNumber", number(1..4)),
+        ("sortBy", words(&["name", "id"])),
+        ("divisionId", list(words(&[ALPHA, BETA, NOBODY, "*"]))),
+    ]);
+    (paths, query).prop_map(|(path, query)| get(format!("{path}?{query}"))).boxed()
 }
 
 fn get(path: String) -> Asked {

@@ -120,9 +120,8 @@ async fn what_the_catalog_does_not_list_does_not_exist() {
     for (method, path) in [
         (Method::GET, "/api/v2/groups"),
         (Method::GET, "/api/v2/authorization/divisions/home"),
-        (Method::GET, "/api/v2/routing/queues/divisionviews"),
-        (Method::POST, "/api/v2/users"),
-        (Method::DELETE, "/api/v2/routing/queues/0b0d1e00-0000-4000-8000-000000000404"),
+        (Method::PUT, "/api/v2/users"),
+        (Method::PATCH, "/api/v2/routing/queues/0b0d1e00-0000-4000-8000-000000000404"),
         (Method::HEAD, "/api/v2/users"),
         (Method::OPTIONS, "/api/v2/users"),
         (Method::GET, "/api/v2/users/search/conversation/target"),

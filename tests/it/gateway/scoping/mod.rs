@@ -1,8 +1,12 @@
 //! Each operation reaches what the tenant owns, and nothing else.
 
+mod aggregates;
+mod codes;
+mod conversation;
 mod conversations;
 mod forms;
 mod identity;
+mod members;
 mod policies;
 mod queues;
 mod search;

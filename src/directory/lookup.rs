@@ -1,0 +1,125 @@
+//! The questions to Genesys: one entity by its id, or many at once.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Asker, Found, LookupError};
+use crate::{
+    catalog::Entity,
+    model::DivisionId,
+    upstream::{Effect, Upstream, UpstreamRequest, told_to_wait},
+};
+
+/// As many ids as Genesys takes in one list (facts: users, queues).
+pub(super) const AT_ONCE: usize = 100;
+
+#[derive(Deserialize)]
+struct Divided {
+    id: String,
+    #[serde(default)]
+    division: Option<Division>,
+}
+
+impl Divided {
+    /// What does not say its division is nobody's, and so is what is in all of them (`*`).
+    fn division(&self) -> Option<DivisionId> {
+        self.division.as_ref()?.id.parse().ok()
+    }
+}
+
+#[derive(Deserialize)]
+struct Division {
+    id: String,
+}
+
+/// Users are found by search, queues by list (models `UsersSearchResponse`, `QueueEntityListing`).
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(default, alias = "results")]
+    entities: Vec<Divided>,
+}
+
+/// One entity. The id must be one segment of a path as it is.
+pub(super) async fn one(
+    upstream: &Upstream,
+    asker: Asker<'_>,
+    entity: Entity,
+    id: &str,
+) -> Result<Option<Found>, LookupError> {
+    // SECURITY: Genesys's ids are UUIDs. What is not one names nothing, and must not become part of a path.
+    if !is_id(id) {
+        return Ok(None);
+    }
+    let base = match entity {
+        Entity::User => "/api/v2/users",
+        Entity::Queue => "/api/v2/routing/queues",
+    };
+    let Some(body) = ask(upstream, asker, get(format!("{base}/{id}"))).await? else { return Ok(None) };
+    // An answer about another entity is none.
+    let found = serde_json::from_slice::<Divided>(&body).ok().filter(|found| found.id == id);
+    Ok(found.and_then(|found| found.division()).map(|division| Found { division, body }))
+}
+
+/// The divisions of those that are there.
+pub(super) async fn many(
+    upstream: &Upstream,
+    asker: Asker<'_>,
+    entity: Entity,
+    ids: &[String],
+) -> Result<HashMap<String, DivisionId>, LookupError> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| is_id(id)).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let request = match entity {
+        Entity::User => {
+            let query = json!([{"type": "TERMS", "fields": ["id"], "values": ids, "operator": "AND"}]);
+            post("/api/v2/users/search", &json!({"pageSize": AT_ONCE, "query": query}))
+        }
+        Entity::Queue => get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}&id={}", ids.join("&id="))),
+    };
+    let body = ask(upstream, asker, request).await?.unwrap_or_default();
+    let Ok(listing) = serde_json::from_slice::<Listing>(&body) else {
+        return Err(LookupError::Refused(StatusCode::BAD_GATEWAY));
+    };
+    let divided = listing.entities.into_iter();
+    Ok(divided.filter_map(|one| one.division().map(|division| (one.id, division))).collect())
+}
+
+/// The answer's body; none where there is nothing to be seen.
+async fn ask(
+    upstream: &Upstream,
+    asker: Asker<'_>,
+    request: UpstreamRequest,
+) -> Result<Option<Bytes>, LookupError> {
+    let answer = upstream.send(asker.account, request, Effect::Reads, asker.confirm).await?;
+    match answer.status {
+        StatusCode::OK => Ok(Some(answer.body)),
+        // Those of the account, its limit and time say nothing about what was looked up.
+        StatusCode::TOO_MANY_REQUESTS => Err(LookupError::Limited(told_to_wait(&answer.headers))),
+        status @ StatusCode::REQUEST_TIMEOUT => Err(LookupError::Refused(status)),
+        // 403: Genesys says that it exists. It must not look other than what does not.
+        refused if refused.is_client_error() => Ok(None),
+        other => Err(LookupError::Refused(other)),
+    }
+}
+
+fn get(path_and_query: String) -> UpstreamRequest {
+    UpstreamRequest { method: Method::GET, path_and_query, headers: HeaderMap::new(), body: Bytes::new() }
+}
+
+fn post(path: &str, body: &serde_json::Value) -> UpstreamRequest {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = Bytes::from(body.to_string());
+    UpstreamRequest { method: Method::POST, path_and_query: path.to_owned(), headers, body }
+}
+
+/// Whether it has the form of Genesys's ids.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}

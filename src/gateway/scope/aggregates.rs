@@ -1,0 +1,111 @@
+//! The conversation aggregates query: the division clause is put beside the caller's filter.
+
+use super::{Denial, Invalid, conversations, dimensions, filter};
+use crate::{
+    catalog::{AggregationView, ConversationAggregationQuery, Filter, Guarding},
+    gateway::{asked::interval_seconds, authorize::Permit},
+    model::Text,
+};
+
+/// Longer than any report's; a year and a day.
+const MAX_INTERVAL_SECONDS: i64 = 366 * 24 * 3_600;
+/// Genesys's own bound (facts: analytics limits).
+const MAX_VIEWS: usize = 10;
+const MAX_METRICS: usize = 100;
+const MAX_GROUPS: usize = 10;
+/// Names, durations and time zones are shorter.
+const MAX_WORD: usize = 64;
+
+/// Narrows a query to a permit.
+pub(super) fn narrow<'a>(
+    mut query: ConversationAggregationQuery<'a>,
+    permit: &'a Permit,
+) -> Result<ConversationAggregationQuery<'a>, Denial> {
+    check(&query, permit)?;
+    if let Some(theirs) = &mut query.filter {
+        conversations::hide_foreign(std::slice::from_mut(theirs), permit.granted())?;
+    }
+    let narrowed = filter::narrow(query.filter.take(), permit.divisions());
+    query.filter = Some(narrowed.map_err(conversations::unnarrowable)?);
+    Ok(query)
+}
+
+fn check(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
+    match query.interval.as_deref().map(interval_seconds) {
+        None => return invalid("`interval` is missing: send it as `start/end`, both ISO-8601."),
+        Some(Some(1..=MAX_INTERVAL_SECONDS)) => {}
+        Some(_) => {
+            return invalid("`interval` must be `start/end`, both ISO-8601, and at most 366 days long.");
+        }
+    }
+    if !query.granularity.as_deref().is_none_or(|text| is_made_of(text, "")) {
+        return invalid("`granularity` must be an ISO-8601 duration such as `PT1H`.");
+    }
+    if !query.time_zone.as_deref().is_none_or(|text| is_made_of(text, "/_+-")) {
+        return invalid("`timeZone` must be a time zone's name such as `Europe/Berlin`.");
+    }
+    if !matches!(query.alternate_time_dimension.as_deref(), None | Some("eventTime")) {
+        return invalid("`alternateTimeDimension` must be `eventTime`.");
+    }
+    if !(1..=MAX_METRICS).contains(&query.metrics.len())
+        || !query.metrics.iter().all(|name| dimensions::is_metric(name))
+    {
+        return invalid("`metrics` must name 1 to 100 metrics.");
+    }
+    check_views(query.views.as_deref().unwrap_or_default())?;
+    check_filter(query.filter.as_ref(), permit)?;
+    check_groups(query, permit)
+}
+
+fn check_views(views: &[AggregationView<'_>]) -> Result<(), Invalid> {
+    let fits = |view: &AggregationView<'_>| {
+        dimensions::is_metric(&view.target)
+            && is_made_of(&view.name, " _-.")
+            && *view.function == *"rangeBound"
+    };
+    if views.len() > MAX_VIEWS || !views.iter().all(fits) {
+        return invalid(
+            "`views` may be 10, each with a metric as `target`, a plain `name` and the `function` `rangeBound`.",
+        );
+    }
+    Ok(())
+}
+
+fn check_filter(theirs: Option<&Filter<'_>>, permit: &Permit) -> Result<(), Invalid> {
+    let Some(theirs) = theirs else { return Ok(()) };
+    filter::check(theirs).map_err(conversations::unnarrowable)?;
+    dimensions::check_aggregates(theirs, &permit.operation().dimensions.filter)
+}
+
+/// Only by what the guard can check: by a number or an address, another division's part of a shared conversation would
+/// show.
+fn check_groups(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
+    let Guarding::Groups { plain, named, .. } = &permit.operation().guard else {
+        return invalid("This operation does not group.");
+    };
+    let by = query.group_by.as_deref().unwrap_or_default();
+    let is_plain = |one: &Text<'_>| plain.iter().any(|name| **name == **one);
+    let is_named = |one: &Text<'_>| named.contains_key(&**one);
+    if by.len() > MAX_GROUPS || !by.iter().all(|one| is_plain(one) || is_named(one)) {
+        let known: Vec<_> = plain.iter().chain(named.keys()).map(String::as_str).collect();
+        let message = format!("`groupBy` may hold up to {MAX_GROUPS} of {}.", known.join(", "));
+        return Err(Invalid::new("ringfence.aggregation_refused", message));
+    }
+    // Joined into one text, own and foreign ids could not be told apart.
+    if query.flatten_multivalued_dimensions == Some(true) && by.iter().any(is_named) {
+        let known: Vec<_> = named.keys().map(String::as_str).collect();
+        let message =
+            format!("`flattenMultivaluedDimensions` cannot be used with `groupBy` {}.", known.join(", "));
+        return Err(Invalid::new("ringfence.aggregation_refused", message));
+    }
+    Ok(())
+}
+
+fn is_made_of(text: &str, marks: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || marks.contains(letter);
+    (1..=MAX_WORD).contains(&text.len()) && text.chars().all(fits)
+}
+
+fn invalid(message: &str) -> Result<(), Invalid> {
+    Err(Invalid::new("ringfence.body_invalid", message))
+}

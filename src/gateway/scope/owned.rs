@@ -1,0 +1,133 @@
+//! What a request names must be the tenant's own: looked up before anything else is sent.
+
+use bytes::Bytes;
+
+use crate::{
+    audit::Record,
+    directory::{Asker, Directory, LookupError},
+    gateway::{
+        asked::Asked,
+        authorize::Permit,
+        denial::{Denial, Invalid, Limited},
+        forward, guard,
+        query::Query,
+    },
+    model::DivisionId,
+    upstream::{Effect, UpstreamError},
+};
+
+/// Nothing has it.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What had to be the tenant's own is. Made here alone.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Proven {
+    /// What a write changes, as it was just now.
+    pub(super) object: Option<Object>,
+}
+
+/// What a write changes.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) division: DivisionId,
+    pub(super) body: Bytes,
+}
+
+/// Looks up what the path names and the body refers to, where the operation asks for it: for writes anew.
+pub(in crate::gateway) async fn prove(
+    directory: &Directory,
+    permit: &Permit,
+    asked: &Asked<'_>,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<Proven, Denial> {
+    if permit.operation().narrowing.looked_up().is_none() && asked.references().is_none() {
+        return Ok(Proven::default());
+    }
+    // Boxed: nearly all requests do without, and would carry its size.
+    Box::pin(look_up(directory, permit, asked, record, confirm)).await
+}
+
+async fn look_up(
+    directory: &Directory,
+    permit: &Permit,
+    asked: &Asked<'_>,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<Proven, Denial> {
+    let mut proven = Proven::default();
+    let operation = permit.operation();
+    confirm(permit)?;
+    let holds = || confirm(permit).is_ok();
+    let whom = on_behalf_of(permit, &holds);
+    let mut failed = |error: LookupError| unanswered(&error, permit, record, confirm);
+    if let Some((name, entity)) = operation.narrowing.looked_up() {
+        let id = path_id(asked, name)?;
+        if operation.is_write() {
+            let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
+            let found = found.filter(|found| permit.divisions().contains(&found.division));
+            let found = found.ok_or(Denial::NotFound)?;
+            proven.object = Some(Object { division: found.division, body: found.body });
+        } else {
+            let division = directory.division(whom, entity, id).await.map_err(&mut failed)?;
+            division.filter(|division| permit.granted().contains(division)).ok_or(Denial::NotFound)?;
+        }
+    }
+    if let Some((entity, id)) = asked.references() {
+        let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
+        found.filter(|found| permit.granted().contains(&found.division)).ok_or(Denial::NotFound)?;
+    }
+    Ok(proven)
+}
+
+/// Whom something is looked up for.
+pub(in crate::gateway) fn on_behalf_of<'a>(
+    permit: &'a Permit,
+    confirm: &'a (dyn Fn() -> bool + Sync),
+) -> Asker<'a> {
+    let tenant = permit.caller().tenant();
+    Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm }
+}
+
+/// What a lookup without a verdict means to the caller.
+pub(in crate::gateway) fn unanswered(
+    error: &LookupError,
+    permit: &Permit,
+    record: &mut Record,
+    confirm: impl Fn(&Permit) -> Result<(), Denial>,
+) -> Denial {
+    let operation = permit.operation();
+    match error {
+        LookupError::Upstream(UpstreamError::Withdrawn) => {
+            confirm(permit).err().unwrap_or(Denial::PermitWithdrawn)
+        }
+        // Whose it is, is not known: that there is something must not show.
+        LookupError::Upstream(error) => guard::hide(operation, forward::denial(error, Effect::Reads), record),
+        LookupError::Limited(wait) => Limited::told(*wait).into(),
+        LookupError::Refused(status) => guard::failure(operation, *status),
+    }
+}
+
+/// An id of the path. Genesys's ids are UUIDs: what is not one is nobody's, and asking would only tell the time.
+pub(super) fn path_id<'a>(asked: &'a Asked<'_>, name: &str) -> Result<&'a str, Denial> {
+    let id = asked.parameters.iter().find(|(other, _)| other == name).map(|(_, id)| id.as_str());
+    id.filter(|id| is_id(id)).ok_or(Denial::NotFound)
+}
+
+/// Leaves in a list of ids what can be one; the rest finds nothing, as another's does.
+pub(super) fn only_ids(query: &mut Query, name: &str) -> Result<(), Invalid> {
+    if query.all(name).is_empty() {
+        let message = format!("The parameter `{name}` must hold a value.");
+        return Err(Invalid::new("ringfence.parameter_invalid", message));
+    }
+    let mut ids: Vec<_> = query.all(name).iter().filter(|id| is_id(id)).cloned().collect();
+    if ids.is_empty() {
+        ids.push(NOBODY.to_owned());
+    }
+    query.set(name, ids);
+    Ok(())
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
