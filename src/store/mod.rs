@@ -28,6 +28,7 @@ mod service_accounts;
 mod streams;
 mod tenants;
 mod views;
+mod wakeups;
 
 pub use error::StoreError;
 pub use events::EventFilter;
