@@ -10,8 +10,8 @@ use sqlx::{
 
 use super::{Store, error::Failure, pool::Pool};
 
-const CHANNEL: &str = "ringfence_changed";
-const NOTIFY: &str = "NOTIFY ringfence_changed";
+const CHANNEL: &str = "changes";
+const NOTIFY: &str = "NOTIFY changes";
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Sends word with the commit of the open transaction.
