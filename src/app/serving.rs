@@ -115,8 +115,13 @@ impl Bound {
         if let Some(tls) = tls.clone() {
             tokio::spawn(drained.clone().run_until_cancelled_owned(tls.follow()));
         }
+        let counted = gateway.keep_limits().await;
         tokio::join!(operator, listener::serve(gateway, self.gateway, serving, tls, drain.clone()));
-        let recorded = time::timeout(RECORD, audit.stop()).await;
+        let recorded = async {
+            counted.stop().await;
+            audit.stop().await;
+        };
+        let recorded = time::timeout(RECORD, recorded).await;
         drained.cancel();
         let _ = time::timeout(LAST_PROBES, telemetry).await;
         let _ = time::timeout(CLOSING, store.close()).await;
