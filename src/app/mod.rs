@@ -3,6 +3,7 @@
 //! [`App::build`] opens the store and starts what lives as long as the process; [`App::bind`] takes the three listeners;
 //! [`Bound::serve`] answers until it is told to drain. Tests go the same way, with port 0.
 
+pub mod doctor;
 mod keys;
 mod serving;
 
@@ -117,6 +118,7 @@ fn upstream_options(config: &Config, clock: &Clock) -> upstream::Options {
     upstream::Options {
         request_timeout: Duration::from_millis(config.gateway.request_timeout_ms),
         max_answer_bytes: config.gateway.max_answer_bytes,
+        answer_memory_bytes: config.gateway.answer_memory_bytes,
         clock: clock.clone(),
     }
 }
