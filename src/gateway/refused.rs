@@ -40,9 +40,9 @@ impl Refused {
     }
 
     /// Whether the limiter refused it.
-    pub(super) fn is_limited(&self) -> bool {
+    pub(super) fn is_counted(&self) -> bool {
         match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => denial.is_over_limit(),
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => denial.is_counted(),
             Self::Login(LoginDenial::Malformed(..)) => false,
         }
     }
