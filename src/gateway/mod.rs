@@ -278,10 +278,7 @@ impl Gateway {
         let parts = &self.0.parts;
         let views = self.views()?;
 
-        let caller = self.authenticator(&views, record).request(&head.headers)?;
-        record.actor.tenant_id = Some(caller.key().tenant_id.clone());
-        record.actor.key_id = Some(caller.key().id.clone());
-
+        let caller = self.authenticator(&views, record).request(&head.headers, &mut record.actor)?;
         let _place = self.0.limiter.admit(&caller, standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
@@ -347,9 +344,7 @@ impl Gateway {
         drop(waited_for);
         let views = self.views().map_err(LoginDenial::Denied)?;
         let authenticator = self.authenticator(&views, record);
-        let (caller, granted) = oauth::login(&authenticator, &head.headers, &form, &mut record.call)?;
-        record.actor.tenant_id = Some(caller.key().tenant_id.clone());
-        record.actor.key_id = Some(caller.key().id.clone());
+        let granted = oauth::login(&authenticator, &head.headers, &form, record)?;
         Ok(answer::value(StatusCode::OK, record.id(), &granted))
     }
 
