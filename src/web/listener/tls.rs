@@ -52,6 +52,8 @@ pub struct TlsError {
 pub struct Tls {
     files: Arc<TlsFiles>,
     current: Arc<ArcSwap<ServerConfig>>,
+    // What was read at first: a change since is one.
+    loaded: Arc<Contents>,
 }
 
 /// What the files held, to tell whether they changed.
@@ -65,16 +67,16 @@ struct Contents {
 impl Tls {
     /// Reads the files, which must fit together.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let config = files.config(&files.read()?)?;
-        Ok(Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(config)) })
+        let loaded = Arc::new(files.read()?);
+        let current = Arc::new(ArcSwap::from_pointee(files.config(&loaded)?));
+        Ok(Self { files: Arc::new(files), current, loaded })
     }
 
     /// Reads the files again whenever they change, and at SIGHUP. What cannot be used is told in the log, and what was
     /// read before stays in use.
     pub async fn follow(self) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-        // As they are now: they were read a moment ago.
-        let mut seen = self.files.read().ok();
+        let mut seen = Some(self.loaded);
         let mut looks = time::interval(LOOK_EVERY);
         loop {
             let asked = tokio::select! {
@@ -83,7 +85,7 @@ impl Tls {
             };
             let files = Arc::clone(&self.files);
             let Ok(read) = tokio::task::spawn_blocking(move || files.read()).await else { continue };
-            if !asked && read.as_ref().ok() == seen.as_ref() {
+            if !asked && read.as_ref().ok() == seen.as_deref() {
                 continue;
             }
             match read
@@ -97,7 +99,7 @@ impl Tls {
                 }
                 Err(error) => tracing::warn!(error, "the certificate before stays in use"),
             }
-            seen = read.ok();
+            seen = read.ok().map(Arc::new);
         }
     }
 
