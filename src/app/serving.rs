@@ -1,14 +1,18 @@
 //! The three listeners, from bound to drained.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::{Router, http::HeaderValue, http::header::CONNECTION, response::Response, routing::get};
+use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
 use tokio::{net::TcpListener, time};
 use tokio_util::sync::CancellationToken;
 
-use super::App;
+use super::{App, descriptors};
 use crate::{
     admin, telemetry,
     web::{
@@ -57,6 +61,8 @@ pub struct Bound {
 impl App {
     /// Takes the configured listeners; port 0 takes a free one.
     pub async fn bind(self) -> anyhow::Result<Bound> {
+        let connections = self.config.gateway.max_connections + OPERATOR_CONNECTIONS + TELEMETRY_CONNECTIONS;
+        descriptors::raise(connections);
         let gateway = listen("gateway", self.config.gateway.listen).await?;
         let operator = listen("operator", self.config.operator.listen).await?;
         let telemetry = listen("telemetry", self.config.telemetry.listen).await?;
@@ -110,6 +116,8 @@ impl Bound {
             idle_timeout: Duration::from_millis(config.gateway.idle_timeout_ms),
             // Two exchanges, the body before them and the answer behind them.
             stream_timeout: STREAM + 2 * Duration::from_millis(config.gateway.request_timeout_ms),
+            max_connections_per_source: config.gateway.max_connections_per_source,
+            proxies: proxies(config.gateway.trusted_proxies),
             ..limits(config.gateway.max_connections)
         };
         if let Some(tls) = tls.clone() {
@@ -130,6 +138,15 @@ impl Bound {
     }
 }
 
+// This machine's own programs are proxies, or could do worse than connect.
+fn proxies(trusted: Vec<IpNet>) -> Vec<IpNet> {
+    let own = [
+        Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into(),
+        IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST)),
+    ];
+    trusted.into_iter().chain(own).collect()
+}
+
 fn limits(max_connections: usize) -> Limits {
     Limits {
         header_timeout: HEADER,
@@ -137,6 +154,8 @@ fn limits(max_connections: usize) -> Limits {
         write_timeout: WRITE,
         stream_timeout: STREAM,
         max_connections,
+        max_connections_per_source: max_connections,
+        proxies: Vec::new(),
         accept_while_draining: STILL_ACCEPTING,
         finish: IN_FLIGHT,
     }

@@ -36,6 +36,9 @@ pub struct Gateway {
     pub failed_authentications_per_minute: NonZeroU32,
     /// How many connections are open at once; further ones wait.
     pub max_connections: usize,
+    /// How many of them one source address may have (of IPv6 one /64), `trusted_proxies` excepted; further ones are
+    /// closed.
+    pub max_connections_per_source: usize,
     /// Proxies whose `X-Forwarded-For` is believed, counted from the right.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Serve HTTPS, with these files.
@@ -67,6 +70,7 @@ impl Default for Gateway {
             request_timeout_ms: 60_000,
             failed_authentications_per_minute: const { NonZeroU32::new(100).unwrap() },
             max_connections: 10_000,
+            max_connections_per_source: 2_500,
             trusted_proxies: Vec::new(),
             tls: None,
         }
@@ -89,6 +93,7 @@ impl Gateway {
             ("gateway.idle_timeout_ms", self.idle_timeout_ms == 0),
             ("gateway.request_timeout_ms", self.request_timeout_ms == 0),
             ("gateway.max_connections", self.max_connections == 0),
+            ("gateway.max_connections_per_source", self.max_connections_per_source == 0),
         ];
         if self.request_timeout_ms > LONGEST_REQUEST_MS {
             let message = format!("at most {LONGEST_REQUEST_MS}: the record relies on calls that end sooner");

@@ -21,6 +21,7 @@ use tokio::{
     net::TcpStream,
     time,
 };
+use tokio_util::task::TaskTracker;
 
 use super::{
     Shared, Surface,
@@ -48,22 +49,22 @@ pub(super) struct Protocols {
     http2: http2::Builder<InTime>,
 }
 
-/// Runs the requests of HTTP/2 connections, each no longer than it may take.
-#[derive(Debug, Clone, Copy)]
-struct InTime(Duration);
+/// Runs the requests of HTTP/2 connections, each no longer than it may take; who drains waits for them.
+#[derive(Debug, Clone)]
+struct InTime(Duration, TaskTracker);
 
 impl<F: Future<Output: Send> + Send + 'static> Executor<F> for InTime {
     fn execute(&self, stream: F) {
-        tokio::spawn(time::timeout(self.0, stream));
+        self.1.spawn(time::timeout(self.0, stream));
     }
 }
 
 impl Protocols {
-    pub(super) fn new(stream_timeout: Duration) -> Self {
+    pub(super) fn new(stream_timeout: Duration, tasks: TaskTracker) -> Self {
         let mut http1 = http1::Builder::new();
         // The time that a head takes is `Pulse`'s to watch.
         http1.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEADER_BYTES as usize);
-        let mut http2 = http2::Builder::new(InTime(stream_timeout));
+        let mut http2 = http2::Builder::new(InTime(stream_timeout, tasks));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
@@ -157,9 +158,13 @@ where
     let mut connection = shared.protocols.http1.serve_connection(wire, door);
     let end = drive(&mut connection, shared, &pulse).await;
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner().into_stream();
+    let wire = parts.io.into_inner();
+    // In the midst of an answer, another would be taken for a part of it.
+    let settled = wire.is_settled();
+    let mut stream = wire.into_stream();
     let begun = !parts.read_buf.trim_ascii().is_empty();
     let refusal = match &end {
+        _ if !settled => None,
         End::Closed(Err(error)) if error.is_parse_too_large() => Some(Refusal::TooLarge),
         End::Closed(Err(error)) if error.is_parse() => Some(Refusal::Malformed(error.to_string())),
         End::Late(Late::Head | Late::Idle) if begun => Some(Refusal::TooSlow),
@@ -258,7 +263,7 @@ async fn drive<S: Surface, C: Driven>(connection: &mut C, shared: &Shared<S>, pu
             event = events.next() => event,
         };
         match event {
-            Some(Event::Look) => match pulse.look(&mut watch, &shared.limits) {
+            Some(Event::Look) => match pulse.look(&mut watch, &shared.limits, shared.idle_timeout()) {
                 Ok(next) => next_look = time::Instant::now() + next,
                 Err(Late::Idle) if C::TELLS && !winding_down => {
                     winding_down = true;
@@ -283,6 +288,7 @@ async fn drive<S: Surface, C: Driven>(connection: &mut C, shared: &Shared<S>, pu
 async fn event<S>(shared: &Shared<S>, pulse: &Pulse, look: time::Instant, winding_down: bool) -> Event {
     tokio::select! {
         () = time::sleep_until(look) => Event::Look,
+        () = shared.crowded.notified() => Event::Look,
         () = pulse.flooded() => Event::Flooded,
         () = shared.closing.cancelled(), if !winding_down => Event::Closing,
         () = shared.cut.cancelled() => Event::Cut,

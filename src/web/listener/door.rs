@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
     service::Service,
@@ -53,7 +53,8 @@ impl<S: Surface> Service<Request<Incoming>> for Door<S> {
         Box::pin(async move {
             let version = request.version();
             let mut response = shared.surface.answer(request, peer).await;
-            if version < Version::HTTP_2 && shared.drain.is_cancelled() {
+            let ends = shared.drain.is_cancelled() || is_refused(&response) && shared.is_crowded();
+            if version < Version::HTTP_2 && ends {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             in_flight.answered();
@@ -61,6 +62,11 @@ impl<S: Surface> Service<Request<Incoming>> for Door<S> {
             Ok(response.map(|body| Counted { body, rest: None, in_slices, _in_flight: in_flight }))
         })
     }
+}
+
+/// Whether nobody is known to have asked, or asks too much.
+fn is_refused<B>(response: &Response<B>) -> bool {
+    [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&response.status())
 }
 
 impl<B> Counted<B> {

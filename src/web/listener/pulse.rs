@@ -147,7 +147,12 @@ impl Pulse {
     }
 
     /// How long nothing can be late, or what is.
-    pub(super) fn look(&self, watch: &mut Watch, limits: &Limits) -> Result<Duration, Late> {
+    pub(super) fn look(
+        &self,
+        watch: &mut Watch,
+        limits: &Limits,
+        idle_timeout: Duration,
+    ) -> Result<Duration, Late> {
         let now = Instant::now();
         // What has not begun could be late once it has taken its whole time.
         let left =
@@ -166,7 +171,7 @@ impl Pulse {
         } else {
             now.saturating_duration_since(*watch.quiet_since.get_or_insert(now))
         };
-        let idle = remaining(limits.idle_timeout, quiet).ok_or(Late::Idle)?;
+        let idle = remaining(idle_timeout, quiet).ok_or(Late::Idle)?;
         Ok(stalled.min(slow).min(head).min(idle))
     }
 }

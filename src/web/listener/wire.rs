@@ -43,9 +43,14 @@ impl<T> Wire<T> {
         self.stream
     }
 
+    /// Whether all was written that was owed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pulse.begun() == self.settled
+    }
+
     /// Whether what hyper writes now is an answer of the surface's.
     fn is_owed(&self) -> bool {
-        self.version == Version::Http2 || self.pulse.begun() != self.settled
+        self.version == Version::Http2 || !self.is_settled()
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {

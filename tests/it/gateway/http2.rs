@@ -200,6 +200,8 @@ async fn listen(surface: Large, drain: &CancellationToken) -> SocketAddr {
         write_timeout: Duration::from_secs(1),
         stream_timeout: Duration::from_secs(1),
         max_connections: 10,
+        max_connections_per_source: 10,
+        proxies: Vec::new(),
         accept_while_draining: Duration::ZERO,
         finish: Duration::from_secs(1),
     };

@@ -17,6 +17,7 @@ mod losses;
 mod noninterference;
 mod organisation;
 mod own_surface;
+mod places;
 mod recording;
 mod refused;
 mod scoping;

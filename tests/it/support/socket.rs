@@ -1,6 +1,6 @@
 //! A connection on which a test writes and reads bytes: for requests that no well-behaved client sends.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::{
     StatusCode,
@@ -8,7 +8,7 @@ use reqwest::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -27,6 +27,13 @@ impl Socket {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, unread: Vec::new() }
+    }
+
+    /// As [`Socket::to`], from an address of this machine.
+    pub(crate) async fn between(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(source, 0)).unwrap();
+        Self { stream: socket.connect(address).await.unwrap(), unread: Vec::new() }
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
