@@ -262,10 +262,7 @@ impl Gateway {
         let parts = &self.0.parts;
         let views = self.views()?;
 
-        let caller = self.authenticator(&views, record).request(&head.headers)?;
-        record.actor.tenant_id = Some(caller.key().tenant_id.clone());
-        record.actor.key_id = Some(caller.key().id.clone());
-
+        let caller = self.authenticator(&views, record).request(&head.headers, &mut record.actor)?;
         self.0.limiter.admit(&caller, standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
@@ -328,9 +325,7 @@ impl Gateway {
         let form = body::read(&head.headers, body, MAX_LOGIN_BYTES).await?;
         let views = self.views().map_err(LoginDenial::Denied)?;
         let authenticator = self.authenticator(&views, record);
-        let (caller, granted) = oauth::login(&authenticator, &head.headers, &form, &mut record.call)?;
-        record.actor.tenant_id = Some(caller.key().tenant_id.clone());
-        record.actor.key_id = Some(caller.key().id.clone());
+        let granted = oauth::login(&authenticator, &head.headers, &form, record)?;
         Ok(answer::value(StatusCode::OK, record.id(), &granted))
     }
 

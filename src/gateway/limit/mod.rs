@@ -1,7 +1,8 @@
 //! Step three: how much is enough? Two limits in two places.
 //!
 //! **Before a credential has proved right**, refusals are limited per source address ([`failures`]): a refusal costs,
-//! and when a source's budget is used up its further refusals are 429. A good credential is never stopped by it.
+//! and when a source's budget is used up its further refusals are 429. A good credential is never stopped by it. One
+//! that proves right and is dead (revoked, expired, suspended, from a wrong address) costs its own key, which has more.
 //!
 //! **After**, each key and each tenant has its [`allowance`]: requests a minute (with a burst), at once, a day and a
 //! month. No limit unless an operator sets one; then nothing is looked up at all. Each answer to a limited caller says
@@ -39,7 +40,7 @@ use super::{
     denial::{Denial, Limited},
     oauth::LoginDenial,
 };
-use crate::{audit::Record, clock::Clock};
+use crate::{audit::Record, clock::Clock, model::Actor};
 
 /// How often what has come to rest is forgotten, and what was counted in a minute is written.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -139,16 +140,23 @@ impl Gateway {
         Upkeep { stop: stop.drop_guard(), task }
     }
 
-    /// A refusal before any credential has proved right costs its source; beyond its budget it becomes a 429.
+    /// A refusal before any credential has proved right costs its source, and one of a credential that proved right its
+    /// key; beyond the budget it becomes a 429.
     ///
     /// A good credential is never stopped: who sends one with a request that is refused for its form is told why.
     pub(super) fn charge(&self, refused: Refused, head: &Head, record: &Record) -> Refused {
-        if record.actor.key_id.is_some() || refused.is_failure() {
+        // What is on record already has its event.
+        if refused.is_failure() || record.is_intended() {
             return refused;
         }
-        let Err(wait) = self.0.limiter.failures.charge(&Source::of(record.source)) else { return refused };
-        let views = self.0.parts.tenancy.views();
-        if self.authenticator(&views, record).request(&head.headers).is_ok() {
+        let failures = &self.0.limiter.failures;
+        let charged = match &record.actor.key_id {
+            Some(key) if refused.is_of_credential() => failures.charge_key(key),
+            Some(_) => return refused,
+            None => failures.charge(&Source::of(record.source)),
+        };
+        let Err(wait) = charged else { return refused };
+        if record.actor.key_id.is_none() && self.proves(head, record) {
             return refused;
         }
         let denial = limited(wait);
@@ -156,6 +164,12 @@ impl Gateway {
             Refused::Api(_) => Refused::Api(denial),
             Refused::Login(_) => Refused::Login(LoginDenial::Denied(denial)),
         }
+    }
+
+    /// Whether a request that was refused before anybody looked at its credential carries a good one.
+    fn proves(&self, head: &Head, record: &Record) -> bool {
+        let views = self.0.parts.tenancy.views();
+        self.authenticator(&views, record).request(&head.headers, &mut Actor::default()).is_ok()
     }
 }
 
