@@ -11,3 +11,4 @@ mod policies;
 mod queues;
 mod search;
 mod users;
+mod writes;
