@@ -1,6 +1,6 @@
 #!/bin/bash
 # Plants known holes, one at a time, in a copy of the tree, and demands that the non-interference test turns red: a test
-# that cannot fail proves nothing.
+# that cannot fail proves nothing. Then plants defects, and demands that they are answered and recorded.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -30,3 +30,16 @@ for hole in "$PWD"/tests/holes/*.patch; do
     holes=$((holes + 1))
 done
 echo "$holes holes planted, $holes found"
+
+for defect in "$PWD"/tests/defects/*.patch; do
+    name=$(basename "$defect" .patch)
+    (cd "$copy" && patch -s -p1 <"$defect")
+    if ! (cd "$copy" && cargo test --locked --test it -- --ignored gateway::defects) >"$log" 2>&1 \
+        || ! grep -q "test result: ok. 1 passed" "$log"; then
+        echo "defect $name: not answered as it must be:" >&2
+        tail -n 40 "$log" >&2
+        exit 1
+    fi
+    echo "defect $name: answered and recorded"
+    (cd "$copy" && patch -s -R -p1 <"$defect")
+done

@@ -14,7 +14,7 @@ pub use keys::Keys;
 pub use serving::{Addresses, Bound};
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Reader},
     catalog::Catalog,
     clock::Clock,
     config::{self, Config, ConfigError},
@@ -63,6 +63,7 @@ impl App {
             directory: Directory::new(upstream.clone()),
             upstream: upstream.clone(),
             audit: audit.clone(),
+            reader: Reader::new(store.clone()),
             pepper: keys.pepper.clone(),
             signing_key: keys.signing,
             clock: clock.clone(),

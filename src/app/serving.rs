@@ -20,6 +20,7 @@ use crate::{
 // A client of these listeners is one of few, and known.
 const HEADER: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
+const WRITE: Duration = Duration::from_secs(30);
 const STREAM: Duration = Duration::from_mins(2);
 const OPERATOR_CONNECTIONS: usize = 1_000;
 const TELEMETRY_CONNECTIONS: usize = 100;
@@ -114,8 +115,13 @@ impl Bound {
         if let Some(tls) = tls.clone() {
             tokio::spawn(drained.clone().run_until_cancelled_owned(tls.follow()));
         }
+        let counted = gateway.keep_limits().await;
         tokio::join!(operator, listener::serve(gateway, self.gateway, serving, tls, drain.clone()));
-        let recorded = time::timeout(RECORD, audit.stop()).await;
+        let recorded = async {
+            counted.stop().await;
+            audit.stop().await;
+        };
+        let recorded = time::timeout(RECORD, recorded).await;
         drained.cancel();
         let _ = time::timeout(LAST_PROBES, telemetry).await;
         let _ = time::timeout(CLOSING, store.close()).await;
@@ -128,6 +134,7 @@ fn limits(max_connections: usize) -> Limits {
     Limits {
         header_timeout: HEADER,
         idle_timeout: IDLE,
+        write_timeout: WRITE,
         stream_timeout: STREAM,
         max_connections,
         accept_while_draining: STILL_ACCEPTING,

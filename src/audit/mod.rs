@@ -17,7 +17,9 @@
 //! Metrics: `ringfence_events_written_total`, `ringfence_events_failed_total` (given up for good; each is logged),
 //! `ringfence_event_batch_size`, `ringfence_audit_available` (0 or 1).
 
+mod flood;
 mod keeper;
+mod query;
 mod record;
 mod writer;
 
@@ -32,7 +34,11 @@ use std::{
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
-pub use self::record::{Durations, Ended, Record};
+pub use self::{
+    flood::Flood,
+    query::{Calls, NotRead, Reader},
+    record::{Durations, Ended, Record},
+};
 use self::{
     keeper::Keeper,
     writer::{Entry, Writer},
@@ -110,6 +116,14 @@ impl Audit {
         let reserved = tokio::time::timeout(PLACE_WITHIN, self.inner.reserve()).await;
         let (first, second) = reserved.map_err(|_| NotRecorded)?.ok_or(NotRecorded)?;
         Ok(Record::new(self.clone(), first, second))
+    }
+
+    /// Writes how many requests the limiter refused; waits for the commit.
+    pub async fn write_flood(&self, flood: &Flood) -> Result<(), NotRecorded> {
+        let mut record = self.open().await?;
+        record.actor = flood.actor.clone();
+        record.source = flood.source;
+        record.flood(flood).await
     }
 
     /// Writes all that is pending, closes the stream; idempotent.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{Audit, NotRecorded, writer::Entry};
+use super::{Audit, Flood, NotRecorded, writer::Entry};
 use crate::model::{Actor, Call, Event, EventId, EventKind, Outcome};
 
 const ABORTED: &str = "aborted";
@@ -131,6 +131,13 @@ impl Record {
         committed.await.unwrap_or(Err(NotRecorded))
     }
 
+    /// Writes nothing: for what is counted ([`Audit::write_flood`]) and not listed. A sent intent keeps its outcome.
+    pub fn discard(mut self) {
+        if self.intent.take().is_some() {
+            self.outcome = None;
+        }
+    }
+
     /// Sends the outcome, and the event with it unless it was sent before.
     fn finish(
         &mut self,
@@ -140,17 +147,32 @@ impl Record {
     ) {
         let Some(place) = self.outcome.take() else { return };
         let event = self.intent.take().map(|_place| self.event());
-        let outcome = Outcome {
-            event_id: self.id.clone(),
-            at: self.audit.inner.clock.now(),
-            code: code.to_owned(),
-            status,
-            detail: encode(&self.ended),
-        };
+        let outcome = self.outcome_of(code, status, encode(&self.ended));
         self.audit.send(Entry::new(event, Some(outcome), waiter, place));
     }
 
+    /// Sends what was counted as an event of its own kind, with its end.
+    pub(super) async fn flood(mut self, flood: &Flood) -> Result<(), NotRecorded> {
+        let (waiter, committed) = oneshot::channel();
+        self.kind = EventKind::Flood;
+        let event = self.event_of(encode(flood));
+        if let (Some(_place), Some(place)) = (self.intent.take(), self.outcome.take()) {
+            let outcome = self.outcome_of(flood.code, Some(flood.status), "{}".to_owned());
+            self.audit.send(Entry::new(Some(event), Some(outcome), Some(waiter), place));
+        }
+        committed.await.unwrap_or(Err(NotRecorded))
+    }
+
+    fn outcome_of(&self, code: &str, status: Option<u16>, detail: String) -> Outcome {
+        let at = self.audit.inner.clock.now();
+        Outcome { event_id: self.id.clone(), at, code: code.to_owned(), status, detail }
+    }
+
     fn event(&self) -> Event {
+        self.event_of(encode(&self.call))
+    }
+
+    fn event_of(&self, detail: String) -> Event {
         Event {
             id: self.id.clone(),
             at: self.at,
@@ -159,7 +181,7 @@ impl Record {
             actor: self.actor.clone(),
             operation: self.operation.as_deref().map(str::to_owned),
             source: self.source,
-            detail: encode(&self.call),
+            detail,
         }
     }
 }

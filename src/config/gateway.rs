@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +29,9 @@ pub struct Gateway {
     pub idle_timeout_ms: u64,
     /// How long one exchange with Genesys may take, at most five minutes.
     pub request_timeout_ms: u64,
+    /// How many requests one source address (of IPv6 one /64) may send in a minute that fail before a credential has
+    /// proved right; further ones of those are 429.
+    pub failed_authentications_per_minute: NonZeroU32,
     /// How many connections are open at once; further ones wait.
     pub max_connections: usize,
     /// Proxies whose `X-Forwarded-For` is believed, counted from the right.
@@ -58,6 +62,7 @@ impl Default for Gateway {
             header_read_timeout_ms: 10_000,
             idle_timeout_ms: 75_000,
             request_timeout_ms: 60_000,
+            failed_authentications_per_minute: const { NonZeroU32::new(100).unwrap() },
             max_connections: 10_000,
             trusted_proxies: Vec::new(),
             tls: None,

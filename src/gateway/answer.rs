@@ -62,20 +62,28 @@ pub(super) fn denied(denial: &Denial, id: &EventId) -> Answered {
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    tell_when_to_retry(&mut response, denial);
+    response
+}
+
+/// Only where nothing was forwarded and waiting helps: SDKs repeat by themselves what carries it, writes too.
+fn tell_when_to_retry(response: &mut Answered, denial: &Denial) {
     if let Some(limited) = denial.limited() {
         response.headers_mut().insert(RATE_LIMIT_RESET, limited.seconds().into());
-        // SDKs then repeat by themselves, so only of what was never sent.
         if !limited.was_sent() {
             response.headers_mut().insert(header::RETRY_AFTER, limited.seconds().into());
         }
     }
-    response
 }
 
 /// A denial at the login, in the shape of Genesys's login.
 pub(super) fn login_denied(denial: &LoginDenial, id: &EventId) -> Answered {
     let (status, body) = denial.shown();
-    value(status, id, &body)
+    let mut response = value(status, id, &body);
+    if let LoginDenial::Denied(denial) = denial {
+        tell_when_to_retry(&mut response, denial);
+    }
+    response
 }
 
 /// Says which divisions a call was narrowed to.

@@ -38,6 +38,8 @@ pub(super) enum Denial {
     UpstreamRefused(UpstreamRefusal),
     /// Genesys has had enough requests for now.
     UpstreamLimited(Limited),
+    /// More than the caller's limits allow, or too many failures from one address.
+    OverLimit(Limited),
     /// Not the caller's doing.
     Failed(Failure),
 }
@@ -195,7 +197,16 @@ impl Denial {
 
     /// The limit of Genesys's that it speaks of.
     pub(super) fn limited(&self) -> Option<&Limited> {
-        if let Self::UpstreamLimited(limited) = self { Some(limited) } else { None }
+        if let Self::UpstreamLimited(limited) | Self::OverLimit(limited) = self {
+            Some(limited)
+        } else {
+            None
+        }
+    }
+
+    /// Whether our own limiter refused it: it is counted, and has no event of its own.
+    pub(super) fn is_over_limit(&self) -> bool {
+        matches!(self, Self::OverLimit(_))
     }
 
     /// Status, code and message, as the caller is shown them.
@@ -230,7 +241,8 @@ impl Denial {
             ),
             Self::NotFound => (S::NOT_FOUND, "not.found", "The requested resource was not found."),
             Self::UpstreamRefused(refusal) => (refusal.status(), refusal.code(), refusal.message()),
-            Self::UpstreamLimited(limited) => {
+            // Genesys's own code and words (facts: h), so that clients know what to do.
+            Self::UpstreamLimited(limited) | Self::OverLimit(limited) => {
                 (S::TOO_MANY_REQUESTS, "too.many.requests.retry.after", &limited.message)
             }
             Self::Failed(failure) => failure.shown(),

@@ -52,6 +52,10 @@ pub(super) fn check(parts: &Parts) -> Result<(), Invalid> {
     if more_than_one(header::HOST) {
         return Err(Invalid::new("ringfence.host_twice", "The request has two `Host` headers; send one."));
     }
+    // HTTP/2 has an authority instead, and HTTP/1.0 neither.
+    if parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::HOST) {
+        return Err(Invalid::new("ringfence.host_missing", "The request has no `Host` header; send one."));
+    }
     // Of chunks beside a length hyper keeps the chunks, and closes the connection behind them (RFC 9112, 6.3).
     if more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
         let message =

@@ -7,6 +7,7 @@
 //! | step | makes | means |
 //! |---|---|---|
 //! | [`authenticate`] | `Caller` | this key is real, live, and this tenant's |
+//! | [`limit`] | – | the key and the tenant have not sent more than they may |
 //! | [`authorize`] | `Permit` | a policy allows this caller this operation, in these divisions |
 //! | [`scope`] | `Scoped` | this request cannot reach outside the permit |
 //! | [`forward`] | `Answer` | nobody has looked at this yet; it cannot be returned |
@@ -25,12 +26,14 @@ mod edge;
 mod forward;
 mod guard;
 mod json;
+mod limit;
 mod listed;
 mod meters;
 mod oauth;
 mod own;
 mod path;
 mod query;
+mod refused;
 pub mod scope;
 mod token;
 
@@ -48,14 +51,16 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    limit::{Limiter, Standing},
     listed::Lists,
     meters::Meters,
     oauth::LoginDenial,
     path::CanonicalPath,
+    refused::Refused,
     token::Tokens,
 };
 use crate::{
-    audit::{Audit, Record},
+    audit::{Audit, Reader, Record},
     catalog::{Catalog, Entry, Narrowing},
     clock::Clock,
     config,
@@ -66,6 +71,8 @@ use crate::{
     upstream::Upstream,
     web::listener::{self, Refusal},
 };
+
+pub use self::limit::Upkeep;
 
 /// The path in an event is cut to this many bytes.
 const MAX_RECORDED_PATH: usize = 2_000;
@@ -84,6 +91,8 @@ pub struct Parts {
     pub upstream: Upstream,
     /// The record.
     pub audit: Audit,
+    /// The record, to be read.
+    pub reader: Reader,
     /// What keys are hashed under.
     pub pepper: Pepper,
     /// The HS256 key of access tokens: 32 bytes, opened.
@@ -104,55 +113,8 @@ struct Inner {
     parts: Parts,
     tokens: Tokens,
     meters: Meters,
+    limiter: Limiter,
     lists: Lists,
-}
-
-/// Why a request was refused, in the shape of the surface that it came to.
-enum Refused {
-    Api(Denial),
-    Login(LoginDenial),
-}
-
-impl Refused {
-    /// What stopped on our side before, or after, the path itself could say to which surface it came.
-    fn failed(failure: Failure, path: &str) -> Self {
-        let denial = Denial::Failed(failure);
-        if CanonicalPath::read(path).is_ok_and(|path| path.is_login()) {
-            Self::Login(LoginDenial::Denied(denial))
-        } else {
-            Self::Api(denial)
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Api(denial) => denial.code(),
-            Self::Login(denial) => denial.code(),
-        }
-    }
-
-    fn answer(&self, id: &EventId) -> Answered {
-        match self {
-            Self::Api(denial) => answer::denied(denial, id),
-            Self::Login(denial) => answer::login_denied(denial, id),
-        }
-    }
-
-    /// Whether it is a defect of ours.
-    fn is_internal(&self) -> bool {
-        match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
-                *denial == Denial::Failed(Failure::Internal)
-            }
-            Self::Login(LoginDenial::Malformed(..)) => false,
-        }
-    }
-}
-
-impl<D: Into<Denial>> From<D> for Refused {
-    fn from(denial: D) -> Self {
-        Self::Api(denial.into())
-    }
 }
 
 impl Gateway {
@@ -160,7 +122,8 @@ impl Gateway {
     pub fn new(parts: Parts) -> Self {
         let tokens = Tokens::new(&parts.signing_key);
         let meters = Meters::new(&parts.catalog);
-        Self(Arc::new(Inner { parts, tokens, meters, lists: Lists::new() }))
+        let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
+        Self(Arc::new(Inner { parts, tokens, meters, limiter, lists: Lists::new() }))
     }
 
     fn config(&self) -> &config::Gateway {
@@ -184,16 +147,19 @@ impl Gateway {
             .clone_into(&mut record.call.path);
         let span = request_span(&head, &id);
         // Boxed: the future of the whole path is large, and would be copied into each one that wraps it.
-        let route = Box::pin(self.route(head, body, &mut record)).instrument(span.clone());
+        let mut standing = Standing::default();
+        let route = Box::pin(self.route(head, body, &mut record, &mut standing)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
         let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, &record.call.path)));
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
         let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
-        let (code, response) = match routed {
+        let limited = routed.as_ref().is_err_and(Refused::is_limited);
+        let (code, mut response) = match routed {
             Ok(response) => ("ok", response),
             Err(refused) => (refused.code(), refused.answer(&id)),
         };
+        standing.show(response.headers_mut());
         let operation = record.operation.clone().unwrap_or_else(|| Arc::from("none"));
         span.record("operation.name", &*operation).record("outcome.code", code);
         span.record("http.response.status_code", response.status().as_u16());
@@ -202,6 +168,10 @@ impl Gateway {
         record.ended.durations_us.total = Some(forward::microseconds(took));
         record.ended.bytes = response.body().size_hint().exact();
         let status = response.status().as_u16();
+        if limited {
+            self.0.limiter.count(record, code);
+            return response;
+        }
         if committed {
             record.end(code, status);
             return response;
@@ -217,6 +187,7 @@ impl Gateway {
     async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
         let parts = &self.0.parts;
         let denial = Denial::from(edge::unread(refusal));
+        let denial = self.0.limiter.charge_unread(source, denial);
         let (status, code, message) = denial.shown();
         meters::count_unread(code);
         let (id, recorded) = match parts.audit.open().await {
@@ -224,7 +195,13 @@ impl Gateway {
                 record.kind = EventKind::Refusal;
                 record.source = Some(source);
                 record.call.notes.push(message.to_owned());
-                (record.id().clone(), record.refuse(code, status.as_u16()).await)
+                let id = record.id().clone();
+                if denial.is_over_limit() {
+                    self.0.limiter.count(record, code);
+                    (id, Ok(()))
+                } else {
+                    (id, record.refuse(code, status.as_u16()).await)
+                }
             }
             Err(unwritten) => (EventId::at(parts.clock.now()), Err(unwritten)),
         };
@@ -235,15 +212,32 @@ impl Gateway {
     }
 
     /// The login, or the API.
-    async fn route(&self, head: Head, body: Incoming, record: &mut Record) -> Result<Answered, Refused> {
-        edge::check(&head).map_err(Denial::from)?;
+    async fn route(
+        &self,
+        head: Head,
+        body: Incoming,
+        record: &mut Record,
+        standing: &mut Standing,
+    ) -> Result<Answered, Refused> {
+        let routed = self.admit(&head, body, record, standing).await;
+        routed.map_err(|refused| self.charge(refused, &head, record))
+    }
+
+    async fn admit(
+        &self,
+        head: &Head,
+        body: Incoming,
+        record: &mut Record,
+        standing: &mut Standing,
+    ) -> Result<Answered, Refused> {
+        edge::check(head).map_err(Denial::from)?;
         let path = head.uri.path().to_owned();
         let path = CanonicalPath::read(&path).map_err(Denial::from)?;
         if path.is_login() {
             record.operation = Some(Arc::from("token.issue"));
-            return self.login(&head, body, record).await.map_err(Refused::Login);
+            return self.login(head, body, record).await.map_err(Refused::Login);
         }
-        self.pass(&head, &path, body, record).await
+        self.pass(head, &path, body, record, standing).await
     }
 
     /// The path.
@@ -253,6 +247,7 @@ impl Gateway {
         path: &CanonicalPath<'_>,
         body: Incoming,
         record: &mut Record,
+        standing: &mut Standing,
     ) -> Result<Answered, Refused> {
         let parts = &self.0.parts;
         let views = self.views()?;
@@ -260,6 +255,8 @@ impl Gateway {
         let caller = self.authenticator(&views, record).request(&head.headers)?;
         record.actor.tenant_id = Some(caller.key().tenant_id.clone());
         record.actor.key_id = Some(caller.key().id.clone());
+
+        self.0.limiter.admit(&caller, standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
         let operation = match found.entry {

@@ -62,6 +62,8 @@ impl LoginDenial {
                     }
                     StatusCode::UNAUTHORIZED => (status, "invalid_client", message),
                     StatusCode::FORBIDDEN => (status, "access_denied", message),
+                    // The one word that OAuth has for it (RFC 8628).
+                    StatusCode::TOO_MANY_REQUESTS => (status, "slow_down", message),
                     StatusCode::SERVICE_UNAVAILABLE => (status, "temporarily_unavailable", message),
                     StatusCode::INTERNAL_SERVER_ERROR => (status, "server_error", message),
                     _ => (status, "invalid_request", message),

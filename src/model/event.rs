@@ -41,6 +41,8 @@ pub enum EventKind {
     Search,
     /// An operator's request that was refused, or what came to the gateway listener and was no request.
     Refusal,
+    /// Requests of one source or key in one minute that the limiter refused: counted, not listed.
+    Flood,
 }
 
 /// Who did it, as far as that was established.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{KeyId, TenantId};
+use super::{KeyId, Limits, TenantId};
 
 /// A tenant's key, as kept: never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +25,8 @@ pub struct Key {
     pub read_only: bool,
     /// Where it may be used from; empty means anywhere.
     pub allowed_cidrs: Vec<Cidr>,
+    /// How much it may send; its tenant's limits hold beside them.
+    pub limits: Limits,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// When it stops working by itself.

@@ -4,6 +4,7 @@ mod credential;
 mod event;
 mod ids;
 mod key;
+mod limits;
 mod operator;
 mod policy;
 mod service_account;
@@ -16,6 +17,7 @@ pub use ids::{
     DivisionId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId, TokenId,
 };
 pub use key::{Cidr, Key};
+pub use limits::Limits;
 pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{OwnPolicies, PolicyMode, PolicyVersion};
 pub use service_account::ServiceAccount;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DivisionId, ServiceAccountId, TenantId};
+use super::{DivisionId, Limits, ServiceAccountId, TenantId};
 
 /// A client company: which divisions are its own, through which service account it reaches Genesys, what it may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Tenant {
     pub cross_division: CrossDivision,
     /// The tenant's agents serve no other client.
     pub dedicated_agents: bool,
+    /// How much all its keys together may send.
+    #[serde(default)]
+    pub limits: Limits,
     /// A suspended tenant's calls are refused.
     pub suspended: bool,
     /// When the tenant was registered.

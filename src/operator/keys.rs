@@ -4,9 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Author, Desk, Refusal, check_name, desk::Subject, tenants};
+use super::{Author, Desk, Refusal, check_limits, check_name, desk::Subject, tenants};
 use crate::{
-    model::{ApiKey, Cidr, Key, KeyId, TenantId},
+    model::{ApiKey, Cidr, Key, KeyId, Limits, TenantId},
     secret::SecretError,
 };
 
@@ -27,6 +27,9 @@ pub struct NewKey {
     /// Where it may be used from; empty means anywhere.
     #[serde(default)]
     pub allowed_cidrs: Vec<Cidr>,
+    /// How much it may send; its tenant's limits hold beside them.
+    #[serde(default, deserialize_with = "super::object_if_any")]
+    pub limits: Option<Limits>,
 }
 
 /// A key as operators see it: never its secret, which nobody keeps.
@@ -44,6 +47,8 @@ pub struct KeyView {
     pub read_only: bool,
     /// Where it may be used from; empty means anywhere.
     pub allowed_cidrs: Vec<Cidr>,
+    /// How much it may send.
+    pub limits: Limits,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// When it stops working by itself.
@@ -90,6 +95,7 @@ impl KeyView {
             state,
             read_only: key.read_only,
             allowed_cidrs: key.allowed_cidrs.clone(),
+            limits: key.limits,
             created_at: key.created_at,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
@@ -118,6 +124,7 @@ pub async fn issue(
         generation: 1,
         read_only: new.read_only,
         allowed_cidrs: new.allowed_cidrs,
+        limits: new.limits.unwrap_or_default(),
         created_at: now,
         expires_at: new.expires_in_days.map(|days| now + TimeDelta::days(i64::from(days))),
         revoked_at: None,
@@ -154,6 +161,7 @@ pub async fn revoke(desk: &Desk, author: &Author, id: &KeyId) -> Result<KeyView,
 
 fn check(new: &NewKey) -> Result<(), Refusal> {
     check_name(&new.name)?;
+    check_limits(&new.limits.unwrap_or_default())?;
     if let Some(days) = new.expires_in_days.filter(|days| !(1..=LONGEST_LIFE_DAYS).contains(days)) {
         let why = format!("{days} is out of range: expected 1 to {LONGEST_LIFE_DAYS}");
         return Err(Refusal::invalid("expires_in_days", why));

@@ -16,18 +16,21 @@ mod refusal;
 pub mod service_accounts;
 pub mod tenants;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc};
 
 pub use desk::Desk;
 pub use refusal::Refusal;
-use serde::{Deserialize, Deserializer, de::IntoDeserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IntoDeserializer, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{
     audit::Audit,
     catalog::Catalog,
     clock::Clock,
     config,
-    model::{EventId, Operator},
+    model::{EventId, Limits, Operator},
     policy::Engine,
     secret::{MasterKey, Pepper},
     store::Store,
@@ -84,6 +87,31 @@ fn word_if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     text.map(|text| T::deserialize(text.into_deserializer())).transpose()
 }
 
+/// For `deserialize_with`: an object's fields by their names, or nothing. A list would name them by their places.
+fn object_if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    deserializer.deserialize_any(ObjectIfAny(PhantomData))
+}
+
+struct ObjectIfAny<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectIfAny<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+}
+
 const LONGEST_NAME: usize = 100;
 
 /// A name for people: some text on one line.
@@ -91,6 +119,30 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     let length = name.chars().count();
     if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(Refusal::invalid("name", format!("expected 1 to {LONGEST_NAME} characters on one line")));
+    }
+    Ok(())
+}
+
+/// A bound that nobody reaches is a mistake, and so is one that stops everything.
+const LARGEST_LIMIT: u32 = 1_000_000_000;
+
+/// Limits that can be met, and a burst only of something.
+fn check_limits(limits: &Limits) -> Result<(), Refusal> {
+    let Limits { requests_per_minute, burst, concurrent_requests, requests_per_day, requests_per_month } =
+        *limits;
+    for limit in [requests_per_minute, burst, concurrent_requests, requests_per_day, requests_per_month] {
+        if let Some(limit) = limit.filter(|limit| !(1..=LARGEST_LIMIT).contains(limit)) {
+            let why = format!(
+                "{limit} is out of range: each is 1 to {LARGEST_LIMIT}, or left out where nothing is limited"
+            );
+            return Err(Refusal::invalid("limits", why));
+        }
+    }
+    if burst.is_some() && requests_per_minute.is_none() {
+        return Err(Refusal::invalid(
+            "limits",
+            "`burst` says nothing without `requests_per_minute`; send both",
+        ));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Author, Desk, Refusal, desk::Subject, tenants};
 use crate::{
     catalog::{Catalog, Entry},
-    model::{DivisionId, Key, KeyId, PolicyMode, PolicyVersion, ShadowDecision, Tenant, TenantId},
+    model::{DivisionId, Key, KeyId, Limits, PolicyMode, PolicyVersion, ShadowDecision, Tenant, TenantId},
     policy::Attributes,
     tenancy::{Explanation, TenantView},
 };
@@ -268,6 +268,7 @@ fn any_key(view: &TenantView, now: DateTime<Utc>) -> Result<Key, Refusal> {
         generation: 1,
         read_only: false,
         allowed_cidrs: Vec::new(),
+        limits: Limits::default(),
         created_at: now,
         expires_at: None,
         revoked_at: None,

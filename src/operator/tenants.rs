@@ -6,9 +6,11 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Author, Desk, Refusal, check_name, desk::Subject, policies};
+use super::{Author, Desk, Refusal, check_limits, check_name, desk::Subject, policies};
 use crate::{
-    model::{CrossDivision, DivisionId, EventKind, ServiceAccount, ServiceAccountId, Tenant, TenantId},
+    model::{
+        CrossDivision, DivisionId, EventKind, Limits, ServiceAccount, ServiceAccountId, Tenant, TenantId,
+    },
     store::StoreError,
     upstream::{Effect, UpstreamRequest},
 };
@@ -37,6 +39,9 @@ pub struct NewTenant {
     /// The tenant's agents serve no other client.
     #[serde(default)]
     pub dedicated_agents: bool,
+    /// How much all its keys together may send; without it, as much as they like.
+    #[serde(default, deserialize_with = "super::object_if_any")]
+    pub limits: Option<Limits>,
 }
 
 /// What is to be different; what is absent stays.
@@ -56,6 +61,9 @@ pub struct TenantChange {
     pub cross_division: Option<CrossDivision>,
     /// As [`NewTenant::dedicated_agents`].
     pub dedicated_agents: Option<bool>,
+    /// All of [`NewTenant::limits`]: what this does not name is not limited any more.
+    #[serde(default, deserialize_with = "super::object_if_any")]
+    pub limits: Option<Limits>,
 }
 
 /// Registers a tenant.
@@ -71,6 +79,7 @@ pub async fn add(desk: &Desk, author: &Author, new: NewTenant) -> Result<Tenant,
         policy_template: new.policy_template,
         cross_division: new.cross_division,
         dedicated_agents: new.dedicated_agents,
+        limits: new.limits.unwrap_or_default(),
         suspended: false,
         created_at: now,
         updated_at: now,
@@ -187,6 +196,7 @@ fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
         policy_template,
         cross_division,
         dedicated_agents,
+        limits,
     } = change;
     tenant.name = name.unwrap_or(tenant.name);
     tenant.division_ids = division_ids.unwrap_or(tenant.division_ids);
@@ -194,6 +204,7 @@ fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
     tenant.policy_template = policy_template.unwrap_or(tenant.policy_template);
     tenant.cross_division = cross_division.unwrap_or(tenant.cross_division);
     tenant.dedicated_agents = dedicated_agents.unwrap_or(tenant.dedicated_agents);
+    tenant.limits = limits.unwrap_or(tenant.limits);
     tenant
 }
 
@@ -209,6 +220,7 @@ fn shown(tenant: &Tenant) -> Value {
 /// What can be judged of a tenant by itself; answers its account.
 async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> {
     check_name(&tenant.name)?;
+    check_limits(&tenant.limits)?;
     let templates = desk.engine.templates();
     if !templates.contains(&tenant.policy_template) {
         let why = format!(

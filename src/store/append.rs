@@ -220,5 +220,6 @@ fn name(kind: EventKind) -> &'static str {
         EventKind::Change => "change",
         EventKind::Search => "search",
         EventKind::Refusal => "refusal",
+        EventKind::Flood => "flood",
     }
 }

@@ -12,8 +12,8 @@ use super::{
 
 macro_rules! select {
     () => {
-        "SELECT id, tenant_id, name, hmac, generation, read_only, allowed_cidrs, created_at, expires_at, \
-         revoked_at, version FROM tenant_key "
+        "SELECT id, tenant_id, name, hmac, generation, read_only, allowed_cidrs, limits, created_at, \
+         expires_at, revoked_at, version FROM tenant_key "
     };
 }
 
@@ -28,6 +28,7 @@ pub(super) struct KeyRow {
     generation: i64,
     read_only: bool,
     allowed_cidrs: String,
+    limits: String,
     created_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
@@ -47,6 +48,7 @@ impl TryFrom<KeyRow> for Key {
             read_only: row.read_only,
             // SECURITY: a list that cannot be read is an error, never an empty one: empty means anywhere.
             allowed_cidrs: serde_json::from_str(&row.allowed_cidrs)?,
+            limits: serde_json::from_str(&row.limits)?,
             created_at: row.created_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
@@ -63,8 +65,8 @@ impl Store {
     /// Adds a key of a tenant.
     pub async fn add_key(&self, key: &Key, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO tenant_key (id, tenant_id, name, hmac, generation, read_only, \
-            allowed_cidrs, created_at, expires_at, revoked_at, version) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            allowed_cidrs, limits, created_at, expires_at, revoked_at, version) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let taken = || format!("key {}", key.id);
         let absent = || format!("tenant {}", key.tenant_id);
         in_change!(self, event, "adding a key", |transaction, version| {
@@ -76,6 +78,7 @@ impl Store {
                 .bind(key.generation)
                 .bind(key.read_only)
                 .bind(serde_json::to_string(&key.allowed_cidrs)?)
+                .bind(serde_json::to_string(&key.limits)?)
                 .bind(key.created_at)
                 .bind(key.expires_at)
                 .bind(key.revoked_at)

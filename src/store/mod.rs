@@ -16,6 +16,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where SQL lives")]
 
 mod append;
+mod calls;
 mod error;
 mod events;
 mod keys;
@@ -29,6 +30,7 @@ mod streams;
 mod tenants;
 mod views;
 
+pub use calls::Calls;
 pub use error::StoreError;
 pub use events::EventFilter;
 pub use open::Database;

@@ -61,8 +61,11 @@ async fn within<T>(
 /// Runs one reading expression on whichever database is open: `on_pool!(self, "doing", |pool| query.fetch_all(pool))`.
 macro_rules! on_pool {
     ($store:expr, $doing:literal, |$pool:ident| $query:expr) => {
+        $crate::store::pool::on_pool!($store, soon, $doing, |$pool| $query)
+    };
+    ($store:expr, $wait:ident, $doing:literal, |$pool:ident| $query:expr) => {
         $store
-            .soon(
+            .$wait(
                 $doing,
                 Box::pin(async {
                     match &$store.pool {

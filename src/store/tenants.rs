@@ -13,7 +13,7 @@ use super::{
 // One statement, so tenant and divisions are always of the same moment: a row per division, in order.
 macro_rules! select {
     () => {
-        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, suspended, \
+        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, limits, suspended, \
          created_at, updated_at, version, division_id \
          FROM tenant LEFT JOIN tenant_division ON tenant_division.tenant_id = tenant.id "
     };
@@ -33,6 +33,7 @@ pub(super) struct TenantRow {
     policy_template: String,
     cross_division: CrossDivision,
     dedicated_agents: bool,
+    limits: String,
     suspended: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -40,9 +41,11 @@ pub(super) struct TenantRow {
     division_id: Option<DivisionId>,
 }
 
-impl From<TenantRow> for Tenant {
-    fn from(row: TenantRow) -> Self {
-        Self {
+impl TryFrom<TenantRow> for Tenant {
+    type Error = serde_json::Error;
+
+    fn try_from(row: TenantRow) -> Result<Self, serde_json::Error> {
+        Ok(Self {
             id: row.id,
             name: row.name,
             division_ids: row.division_id.into_iter().collect(),
@@ -50,24 +53,26 @@ impl From<TenantRow> for Tenant {
             policy_template: row.policy_template,
             cross_division: row.cross_division,
             dedicated_agents: row.dedicated_agents,
+            // SECURITY: limits that cannot be read are an error, never none.
+            limits: serde_json::from_str(&row.limits)?,
             suspended: row.suspended,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
-        }
+        })
     }
 }
 
 /// Makes one tenant of each run of rows with the same id.
-pub(super) fn gather(rows: Vec<TenantRow>) -> Vec<Tenant> {
+pub(super) fn gather(rows: Vec<TenantRow>) -> Result<Vec<Tenant>, Failure> {
     let mut tenants: Vec<Tenant> = Vec::new();
     for row in rows {
         match tenants.last_mut() {
             Some(tenant) if tenant.id == row.id => tenant.division_ids.extend(row.division_id),
-            Some(_) | None => tenants.push(row.into()),
+            Some(_) | None => tenants.push(row.try_into()?),
         }
     }
-    tenants
+    Ok(tenants)
 }
 
 /// Inserts a tenant's divisions in order.
@@ -91,8 +96,8 @@ impl Store {
     /// Adds a tenant; a division that is another tenant's is a conflict.
     pub async fn add_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO tenant (id, name, service_account, policy_template, cross_division, \
-            dedicated_agents, suspended, created_at, updated_at, version) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+            dedicated_agents, limits, suspended, created_at, updated_at, version) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let taken = || format!("tenant {}", tenant.id);
         let absent = || format!("service account {}", tenant.service_account);
         in_change!(self, event, "adding a tenant", |transaction, version| {
@@ -103,6 +108,7 @@ impl Store {
                 .bind(&tenant.policy_template)
                 .bind(tenant.cross_division)
                 .bind(tenant.dedicated_agents)
+                .bind(serde_json::to_string(&tenant.limits)?)
                 .bind(tenant.suspended)
                 .bind(tenant.created_at)
                 .bind(tenant.updated_at)
@@ -119,7 +125,7 @@ impl Store {
         const FIND: &str = concat!(select!(), "WHERE tenant.id = $1 ORDER BY position");
         let rows: Vec<TenantRow> =
             on_pool!(self, "reading a tenant", |pool| sqlx::query_as(FIND).bind(id).fetch_all(pool))?;
-        Ok(gather(rows).pop())
+        Ok(gather(rows).map_err(|failure| failure.into_error("reading a tenant"))?.pop())
     }
 
     /// Lists all tenants by id.
@@ -127,14 +133,15 @@ impl Store {
         const LIST: &str = concat!(select!(), "ORDER BY tenant.id, position");
         let rows: Vec<TenantRow> =
             on_pool!(self, "listing tenants", |pool| sqlx::query_as(LIST).fetch_all(pool))?;
-        Ok(gather(rows))
+        gather(rows).map_err(|failure| failure.into_error("listing tenants"))
     }
 
     /// Replaces everything but id and `created_at`; `tenant.version` must still be the stored one, else a conflict.
     pub async fn update_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const CURRENT: &str = "SELECT version FROM tenant WHERE id = $1";
         const UPDATE: &str = "UPDATE tenant SET name = $2, service_account = $3, policy_template = $4, \
-            cross_division = $5, dedicated_agents = $6, suspended = $7, updated_at = $8, version = $9 WHERE id = $1";
+            cross_division = $5, dedicated_agents = $6, limits = $7, suspended = $8, updated_at = $9, \
+            version = $10 WHERE id = $1";
         const DROP_DIVISIONS: &str = "DELETE FROM tenant_division WHERE tenant_id = $1";
         let absent = || format!("service account {}", tenant.service_account);
         in_change!(self, event, "changing a tenant", |transaction, version| {
@@ -149,6 +156,7 @@ impl Store {
                 .bind(&tenant.policy_template)
                 .bind(tenant.cross_division)
                 .bind(tenant.dedicated_agents)
+                .bind(serde_json::to_string(&tenant.limits)?)
                 .bind(tenant.suspended)
                 .bind(tenant.updated_at)
                 .bind(version)

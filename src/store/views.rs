@@ -41,7 +41,7 @@ macro_rules! read_changes {
         transaction.commit().await?;
         Ok(Changes {
             version,
-            tenants: tenants::gather(tenants),
+            tenants: tenants::gather(tenants)?,
             keys: keys::read_all(keys)?,
             service_accounts: service_accounts::read_all(accounts),
             policies: policies::read_all(policies),

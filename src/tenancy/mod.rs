@@ -95,6 +95,16 @@ impl Views {
         Some((key, self.tenants.get(&key.tenant_id)?))
     }
 
+    /// All tenants.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<TenantView>> {
+        self.tenants.values()
+    }
+
+    /// All keys, those that ended too.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.keys.values()
+    }
+
     /// The views with some changes; tenants that nothing changed for keep theirs, with what it remembers.
     fn with(&self, engine: &Arc<Engine>, changes: Changes) -> Self {
         let mut next = Self {

@@ -132,6 +132,7 @@ pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -
         | Denial::NotFound
         | Denial::UpstreamRefused(_)
         | Denial::UpstreamLimited(_)
+        | Denial::OverLimit(_)
         | Denial::Failed(_) => return denial,
     };
     tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");

@@ -70,6 +70,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a connection is kept between requests.
     pub idle_timeout: Duration,
+    /// How long a client may take none of the bytes that wait for it; it may take ten times as long over all of them.
+    pub write_timeout: Duration,
     /// How long a request over HTTP/2 may take, from its head to the end of its answer. (Over HTTP/1.1 the bytes are
     /// watched: there, who takes no answer stops the connection.)
     pub stream_timeout: Duration,

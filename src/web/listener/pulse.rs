@@ -15,12 +15,8 @@ use tokio::sync::Notify;
 
 use super::Limits;
 
-/// How long a client may take none of an answer's bytes.
-const STALLED: Duration = Duration::from_secs(30);
 /// How many requests of a connection a client may take back, as long as it takes most of them back.
 const TAKEN_BACK: u32 = 200;
-/// How long a client may take over what is waiting for it.
-const SLOW: Duration = Duration::from_mins(5);
 
 /// The notes of one connection.
 #[derive(Debug)]
@@ -156,20 +152,19 @@ impl Pulse {
         // What has not begun could be late once it has taken its whole time.
         let left =
             |mark: &Mark, longest: Duration| remaining(longest, mark.age(self, now).unwrap_or_default());
-        let stalled = left(&self.stalled_since, STALLED).ok_or(Late::Taking)?;
-        let slow = left(&self.unsent_since, SLOW).ok_or(Late::Taking)?;
+        let stalled = left(&self.stalled_since, limits.write_timeout).ok_or(Late::Taking)?;
+        let slow = left(&self.unsent_since, 10 * limits.write_timeout).ok_or(Late::Taking)?;
         let head = left(&self.head_since, limits.header_timeout).ok_or(Late::Head)?;
         let begun = self.begun();
-        if self.is_in_flight() || begun != watch.begun {
+        // What is handed to hyper and not yet taken is not in flight any more, but not over either.
+        let busy = self.is_in_flight() || self.unsent_since.age(self, now).is_some();
+        if busy || begun != watch.begun {
             *watch = Watch { begun, quiet_since: None };
         }
-        let quiet = match watch.quiet_since {
-            _ if self.is_in_flight() => Duration::ZERO,
-            Some(since) => now.saturating_duration_since(since),
-            None => {
-                watch.quiet_since = Some(now);
-                Duration::ZERO
-            }
+        let quiet = if busy {
+            Duration::ZERO
+        } else {
+            now.saturating_duration_since(*watch.quiet_since.get_or_insert(now))
         };
         let idle = remaining(limits.idle_timeout, quiet).ok_or(Late::Idle)?;
         Ok(stalled.min(slow).min(head).min(idle))

@@ -117,7 +117,7 @@ async fn what_cannot_be_a_key_is_refused_by_name() {
         (json!({ "name": "k", "allowed_cidrs": ["everywhere"] }), "422 invalid_field allowed_cidrs[0]"),
         (json!({ "name": "k", "allowed_cidrs": ["10.0.0.0/33"] }), "422 invalid_field allowed_cidrs[0]"),
         (json!({ "name": "k", "allowed_cidrs": "10.0.0.0/8" }), "422 invalid_field allowed_cidrs"),
-        (json!({ "name": "k", "limits": {} }), "422 invalid_field limits"),
+        (json!({ "name": "k", "quotas": {} }), "422 invalid_field quotas"),
     ] {
         let refused = office.admin().post("/tenants/north/keys", &new).await;
         assert_eq!(refused.refusal(), refusal, "{new}");

@@ -144,7 +144,7 @@ async fn a_change_is_checked_as_a_registration_is() {
         (json!({ "cross_division": "open" }), "422 invalid_field cross_division"),
         (json!({ "cross_division": 1 }), "422 invalid_field cross_division"),
         (json!({ "policy_template": "none" }), "422 invalid_field policy_template"),
-        (json!({ "limits": null }), "422 invalid_field limits"),
+        (json!({ "quotas": null }), "422 invalid_field quotas"),
     ] {
         let refused = office.admin().patch("/tenants/north", &change).await;
         assert_eq!(refused.refusal(), refusal, "{change}");

@@ -125,3 +125,21 @@ fn every_admin_route_is_explained_with_its_roles() {
         .collect();
     assert_eq!(explained, real);
 }
+
+/// With `RINGFENCE_WRITE_DOCUMENTS` set, the table is written instead.
+#[test]
+fn each_attack_stands_with_its_answer_as_it_is_tested() {
+    let document = read("docs/security.md");
+    let shown = document.section("## Attacks and their answers").text;
+    let start = shown.find("| attack |").unwrap();
+    let real = crate::gateway::attacks::table();
+    if std::env::var_os("RINGFENCE_WRITE_DOCUMENTS").is_some() {
+        let text = document.text.replace(&shown, &format!("{}{real}", &shown[..start]));
+        std::fs::write(&document.path, text).unwrap();
+        return;
+    }
+    assert!(
+        shown[start..].trim_end() == real.trim_end(),
+        "run this test with RINGFENCE_WRITE_DOCUMENTS=1 set"
+    );
+}

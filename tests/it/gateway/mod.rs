@@ -1,11 +1,17 @@
 //! What a tenant gets through the gateway, and what it never gets.
 
+pub(crate) mod attacks;
 mod authentication;
 mod bad_input;
 mod coverage;
+mod crowds;
+mod defects;
+mod draining;
 mod edge;
 mod filters;
 mod guarding;
+mod http2;
+mod limits;
 mod login;
 mod losses;
 mod noninterference;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ringfence::{
-    model::{CrossDivision, DivisionId, Key, PolicyMode, PolicyVersion, Tenant},
+    model::{CrossDivision, DivisionId, Key, Limits, PolicyMode, PolicyVersion, Tenant},
     policy::{Attributes, Engine, PolicyAction, ResourceKind},
 };
 
@@ -59,6 +59,7 @@ fn tenant(template: &str) -> Tenant {
         policy_template: template.to_owned(),
         cross_division: CrossDivision::Stub,
         dedicated_agents: false,
+        limits: Limits::default(),
         suspended: false,
         created_at: DateTime::<Utc>::UNIX_EPOCH,
         updated_at: DateTime::<Utc>::UNIX_EPOCH,
@@ -75,6 +76,7 @@ fn key(tenant: &Tenant) -> Key {
         generation: 1,
         read_only: false,
         allowed_cidrs: Vec::new(),
+        limits: Limits::default(),
         created_at: DateTime::<Utc>::UNIX_EPOCH,
         expires_at: None,
         revoked_at: None,

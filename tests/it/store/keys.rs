@@ -1,7 +1,7 @@
 //! Keys.
 
 use ringfence::{
-    model::Key,
+    model::{Key, Limits},
     store::{Store, StoreError},
 };
 
@@ -24,6 +24,7 @@ async fn a_key_is_kept_whole() {
         let key = Key {
             read_only: true,
             allowed_cidrs: cidrs,
+            limits: Limits { requests_per_month: Some(9), ..Limits::default() },
             expires_at: Some(at(60)),
             ..key("aaaaaaaaaaaaaaaa", "north")
         };

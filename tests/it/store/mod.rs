@@ -1,5 +1,6 @@
 //! The store, each method on both databases.
 
+mod calls;
 mod completeness;
 mod events;
 mod keys;

@@ -1,7 +1,7 @@
 //! Tenants and their divisions.
 
 use ringfence::{
-    model::Tenant,
+    model::{Limits, Tenant},
     store::{EventFilter, Store, StoreError},
 };
 
@@ -20,7 +20,10 @@ async fn a_tenant_is_kept_whole_with_its_divisions_in_order() {
         let store = store_with_account(&database).await;
         let mut divisions = vec![division(), division(), division()];
         divisions.reverse();
-        let north = Tenant { division_ids: divisions, dedicated_agents: true, ..tenant("north", "main") };
+        let limits =
+            Limits { concurrent_requests: Some(3), requests_per_day: Some(u32::MAX), ..Limits::default() };
+        let north =
+            Tenant { division_ids: divisions, dedicated_agents: true, limits, ..tenant("north", "main") };
         let version = store.add_tenant(&north, &change()).await.unwrap();
         let kept = store.tenant(&north.id).await.unwrap();
         assert_eq!(kept, Some(Tenant { version, ..north }));
@@ -113,6 +116,7 @@ async fn an_update_replaces_everything_but_id_and_birth() {
             division_ids: vec![division(), north.division_ids[0].clone()],
             policy_template: "full-access".to_owned(),
             dedicated_agents: true,
+            limits: Limits { requests_per_minute: Some(600), burst: Some(20), ..Limits::default() },
             suspended: true,
             created_at: at(77),
             updated_at: at(99),

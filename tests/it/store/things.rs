@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringfence::model::{
-    Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, Operator, Outcome, PolicyMode,
+    Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, Limits, Operator, Outcome, PolicyMode,
     PolicyVersion, Role, ServiceAccount, StreamId, Tenant,
 };
 
@@ -80,6 +80,7 @@ pub(super) fn tenant(id: &str, service_account: &str) -> Tenant {
         policy_template: "read-only".to_owned(),
         cross_division: CrossDivision::Stub,
         dedicated_agents: false,
+        limits: Limits::default(),
         suspended: false,
         created_at: at(0),
         updated_at: at(0),
@@ -96,6 +97,7 @@ pub(super) fn key(id: &str, tenant: &str) -> Key {
         generation: 1,
         read_only: false,
         allowed_cidrs: Vec::new(),
+        limits: Limits::default(),
         created_at: at(0),
         expires_at: None,
         revoked_at: None,

@@ -1,32 +1,27 @@
 //! The whole of Ringfence on free ports, before a simulated organisation: as `serve` runs it.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use ringfence::{
     app::{self, Addresses, App, Keys},
     clock::Clock,
     config::Config,
-    model::{EventKind, RecordedEvent},
     operator::operators,
     secret::MasterKey,
     simulator::{CLIENT_ID, CLIENT_SECRET, Options, Simulator},
-    store::{EventFilter, Store},
+    store::Store,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{database::TestDatabase, socket::Socket};
+use super::{
+    database::TestDatabase,
+    ledger::{Ledger, read_raw},
+    socket::Socket,
+};
 
 /// A running Ringfence with a database and a simulated organisation of its own. End the test with [`TestApp::finish`].
 pub(crate) struct TestApp {
@@ -35,18 +30,12 @@ pub(crate) struct TestApp {
     pub(crate) addresses: Addresses,
     pub(crate) client: reqwest::Client,
     admin_token: String,
+    config: Config,
     drain: CancellationToken,
     serving: Option<JoinHandle<anyhow::Result<()>>>,
     ledger: Arc<Ledger>,
     files: PathBuf,
     database: TestDatabase,
-}
-
-/// What the test sent to the gateway: each must leave one event.
-#[derive(Debug, Default)]
-struct Ledger {
-    sent: AtomicUsize,
-    answered: Mutex<Vec<(String, StatusCode)>>,
 }
 
 /// An answer, read whole.
@@ -99,17 +88,41 @@ impl TestApp {
         configure(&mut config);
         let clock = Clock::default();
         let admin_token = first_admin(&config, &clock).await;
-        let bound = App::build(config, clock.clone()).await.unwrap().bind().await.unwrap();
-        let addresses = bound.addresses();
-        let drain = CancellationToken::new();
-        let serving = Some(tokio::spawn(bound.serve(drain.clone())));
+        let (addresses, drain, serving) = serve(&config, &clock).await;
+        let serving = Some(serving);
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
         let ledger = Arc::new(Ledger::default());
-        Self { simulator, clock, addresses, client, admin_token, drain, serving, ledger, files, database }
+        Self {
+            simulator,
+            clock,
+            addresses,
+            client,
+            admin_token,
+            config,
+            drain,
+            serving,
+            ledger,
+            files,
+            database,
+        }
+    }
+
+    /// Drains, and starts again with the same configuration, at other addresses.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.drain.cancel();
+        self.serving.take().unwrap().await.unwrap().unwrap();
+        let (addresses, drain, serving) = serve(&self.config, &self.clock).await;
+        (self.addresses, self.drain, self.serving) = (addresses, drain, Some(serving));
+        self
+    }
+
+    /// A tenant's program, told where the gateway is now.
+    pub(crate) fn again(&self, client: &TenantClient) -> TenantClient {
+        TenantClient { gateway: self.gateway(), ..client.clone() }
     }
 
     /// Where tenants are served.
@@ -234,33 +247,35 @@ impl TestApp {
     }
 
     /// Drains, and checks what must always hold: every request left exactly one event, and each event its outcome.
-    pub(crate) async fn finish(self) {
-        let (ledger, recorded) = self.end().await;
-        let open: Vec<_> = recorded.values().filter(|event| event.outcome.is_none()).collect();
-        assert!(open.is_empty(), "calls without an outcome: {open:#?}");
-        for (id, _) in ledger.answered.lock().unwrap().iter() {
-            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
-        }
-        assert_eq!(recorded.len(), ledger.sent.load(Ordering::SeqCst), "one event for each request");
+    pub(crate) async fn finish(mut self) {
+        let (ledger, store) = self.end().await;
+        ledger.assert_complete(&store).await;
+        store.close().await;
     }
 
     /// As [`TestApp::finish`], after a loss of the store: refusals may be unrecorded then, data never.
-    pub(crate) async fn finish_after_loss(self) {
-        let (ledger, recorded) = self.end().await;
-        let answered = ledger.answered.lock().unwrap();
-        for (id, _) in answered.iter().filter(|(_, status)| *status != StatusCode::SERVICE_UNAVAILABLE) {
-            assert!(recorded.contains_key(id), "the call {id} was answered and left no event");
-        }
+    pub(crate) async fn finish_after_loss(mut self) {
+        let (ledger, store) = self.end().await;
+        ledger.assert_nothing_unrecorded(&store).await;
+        store.close().await;
     }
 
-    async fn end(mut self) -> (Arc<Ledger>, BTreeMap<String, RecordedEvent>) {
+    async fn end(&mut self) -> (Arc<Ledger>, Store) {
         self.drain.cancel();
         self.serving.take().unwrap().await.unwrap().unwrap();
-        let store = self.store().await;
-        let recorded = recorded_calls(&store).await;
-        store.close().await;
-        (Arc::clone(&self.ledger), recorded)
+        (Arc::clone(&self.ledger), self.store().await)
     }
+}
+
+async fn serve(
+    config: &Config,
+    clock: &Clock,
+) -> (Addresses, CancellationToken, JoinHandle<anyhow::Result<()>>) {
+    let bound = App::build(config.clone(), clock.clone()).await.unwrap().bind().await.unwrap();
+    let addresses = bound.addresses();
+    let drain = CancellationToken::new();
+    let serving = tokio::spawn(bound.serve(drain.clone()));
+    (addresses, drain, serving)
 }
 
 async fn first_admin(config: &Config, clock: &Clock) -> String {
@@ -271,50 +286,11 @@ async fn first_admin(config: &Config, clock: &Clock) -> String {
     issued.token.expose_secret().to_owned()
 }
 
-async fn recorded_calls(store: &Store) -> BTreeMap<String, RecordedEvent> {
-    let mut calls = BTreeMap::new();
-    let mut before = None;
-    loop {
-        let page = store.list_events(&EventFilter::default(), before.as_ref(), 500).await.unwrap();
-        let Some(last) = page.last() else { return calls };
-        before = Some(last.event.id.clone());
-        let page = page.into_iter().filter(|recorded| recorded.event.kind == EventKind::Call);
-        calls.extend(page.map(|recorded| (recorded.event.id.to_string(), recorded)));
-    }
-}
-
 impl Drop for TestApp {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.files));
         let checked = self.serving.is_none() || std::thread::panicking();
         assert!(checked, "end the test with `app.finish().await`: it checks the record");
-    }
-}
-
-impl Ledger {
-    async fn send(&self, request: RequestBuilder) -> Answer {
-        let (status, headers, text) = self.send_raw(request).await;
-        Answer::new(status, headers, text)
-    }
-
-    async fn send_raw(&self, request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
-        self.sent.fetch_add(1, Ordering::SeqCst);
-        let answer = read_raw(request).await;
-        self.note(answer.0, &answer.1);
-        answer
-    }
-
-    async fn count(&self, answer: impl Future<Output = Answer>) -> Answer {
-        self.sent.fetch_add(1, Ordering::SeqCst);
-        let answer = answer.await;
-        self.note(answer.status, &answer.headers);
-        answer
-    }
-
-    fn note(&self, status: StatusCode, headers: &HeaderMap) {
-        let id = headers.get("inin-correlation-id").map(|id| id.to_str().unwrap().to_owned());
-        let id = id.expect("every answer carries `ININ-Correlation-Id`");
-        self.answered.lock().unwrap().push((id, status));
     }
 }
 
@@ -399,11 +375,4 @@ impl Answer {
 pub(crate) async fn read(request: RequestBuilder) -> Answer {
     let (status, headers, text) = read_raw(request).await;
     Answer::new(status, headers, text)
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests are clients")]
-async fn read_raw(request: RequestBuilder) -> (StatusCode, HeaderMap, String) {
-    let response = request.send().await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    (status, headers, response.text().await.unwrap())
 }

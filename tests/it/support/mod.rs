@@ -3,5 +3,6 @@
 pub(crate) mod app;
 pub(crate) mod command;
 pub(crate) mod database;
+mod ledger;
 pub(crate) mod proxy;
 pub(crate) mod socket;

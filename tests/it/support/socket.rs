@@ -58,6 +58,21 @@ impl Socket {
         Answer::new(status, headers, String::from_utf8(bytes).unwrap())
     }
 
+    /// The next so many bytes; nothing if the connection ends before.
+    pub(crate) async fn bytes(&mut self, length: usize) -> Option<Vec<u8>> {
+        while self.unread.len() < length {
+            if !self.read().await {
+                return None;
+            }
+        }
+        Some(self.take(length))
+    }
+
+    /// Writes what may be too much for the server to read to its end.
+    pub(crate) async fn pour(&mut self, bytes: &[u8]) {
+        drop(self.stream.write_all(bytes).await);
+    }
+
     /// Waits until the server ends the connection; what it said before.
     pub(crate) async fn end(self) -> String {
         String::from_utf8(self.end_bytes().await).unwrap()

@@ -1,0 +1,75 @@
+//! A denial, in the shape of the surface that the request came to.
+
+use super::{
+    answer::{self, Answered},
+    denial::{Denial, Failure},
+    oauth::LoginDenial,
+    path::CanonicalPath,
+};
+use crate::model::EventId;
+
+/// Why a request was refused, in the shape of the surface that it came to.
+pub(super) enum Refused {
+    Api(Denial),
+    Login(LoginDenial),
+}
+
+impl Refused {
+    /// What stopped on our side before, or after, the path itself could say to which surface it came.
+    pub(super) fn failed(failure: Failure, path: &str) -> Self {
+        let denial = Denial::Failed(failure);
+        if CanonicalPath::read(path).is_ok_and(|path| path.is_login()) {
+            Self::Login(LoginDenial::Denied(denial))
+        } else {
+            Self::Api(denial)
+        }
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Api(denial) => denial.code(),
+            Self::Login(denial) => denial.code(),
+        }
+    }
+
+    pub(super) fn answer(&self, id: &EventId) -> Answered {
+        match self {
+            Self::Api(denial) => answer::denied(denial, id),
+            Self::Login(denial) => answer::login_denied(denial, id),
+        }
+    }
+
+    /// Whether the limiter refused it.
+    pub(super) fn is_limited(&self) -> bool {
+        match self {
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => denial.is_over_limit(),
+            Self::Login(LoginDenial::Malformed(..)) => false,
+        }
+    }
+
+    /// Whether it is no doing of the caller's.
+    pub(super) fn is_failure(&self) -> bool {
+        match self {
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
+                matches!(denial, Denial::Failed(_))
+            }
+            Self::Login(LoginDenial::Malformed(..)) => false,
+        }
+    }
+
+    /// Whether it is a defect of ours.
+    pub(super) fn is_internal(&self) -> bool {
+        match self {
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
+                *denial == Denial::Failed(Failure::Internal)
+            }
+            Self::Login(LoginDenial::Malformed(..)) => false,
+        }
+    }
+}
+
+impl<D: Into<Denial>> From<D> for Refused {
+    fn from(denial: D) -> Self {
+        Self::Api(denial.into())
+    }
+}

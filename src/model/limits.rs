@@ -1,0 +1,26 @@
+//! How much a tenant or a key may send.
+
+use serde::{Deserialize, Serialize};
+
+/// How much a tenant or a key may send; what is absent is not limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests a minute, on average.
+    pub requests_per_minute: Option<u32>,
+    /// How many of them may come at once; as many as come in a minute, unless said otherwise.
+    pub burst: Option<u32>,
+    /// Requests under way at once.
+    pub concurrent_requests: Option<u32>,
+    /// Requests in a day of UTC.
+    pub requests_per_day: Option<u32>,
+    /// Requests in a month of UTC.
+    pub requests_per_month: Option<u32>,
+}
+
+impl Limits {
+    /// Whether nothing is limited.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}

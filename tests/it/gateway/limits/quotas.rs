@@ -1,0 +1,90 @@
+//! Requests a day and a month, which outlive the process.
+
+use chrono::{DateTime, Datelike, Months, NaiveTime, TimeDelta, Utc};
+use ringfence::simulator::ALPHA;
+use serde_json::json;
+
+use super::{USERS, assert_limited, number, text};
+use crate::{
+    gateway::{login::get, organisation::eventually},
+    support::app::{Answer, TenantClient, TestApp},
+};
+
+/// Early on the second day of a month: neither ends while a test runs.
+fn at_a_quiet_time(app: &TestApp) -> DateTime<Utc> {
+    let next = (app.clock.now() + Months::new(1)).with_day(2).unwrap();
+    let quiet = next.with_time(NaiveTime::from_hms_opt(12, 0, 0).unwrap()).unwrap();
+    app.clock.advance(quiet - app.clock.now());
+    quiet
+}
+
+/// With the key itself: an access token lives one day.
+async fn by_key(app: &TestApp, tenant: &TenantClient) -> Answer {
+    app.send(get(app, USERS).header("x-api-key", &tenant.api_key)).await
+}
+
+#[tokio::test]
+async fn a_day_and_a_month_have_their_ends_in_utc() {
+    let app = TestApp::start().await;
+    let noon = at_a_quiet_time(&app);
+    let limits = json!({ "limits": { "requests_per_day": 2, "requests_per_month": 3 } });
+    let alpha = app.tenant_with("alpha", &[ALPHA], limits).await;
+    let first = by_key(&app, &alpha).await;
+    let days = (noon.date_naive() + Months::new(1)).signed_duration_since(noon.date_naive()).num_days();
+    let policy = format!("\"tenant-day\";q=2;w=86400, \"tenant-month\";q=3;w={}", days * 86_400);
+    assert_eq!(text(&first, "ratelimit-policy"), policy);
+    by_key(&app, &alpha).await.expect(200);
+    let refused = by_key(&app, &alpha).await;
+    let wait = assert_limited(&refused);
+    assert!((43_100..=43_200).contains(&wait), "until midnight: {wait}");
+    assert_eq!(number(&refused, "inin-ratelimit-reset"), wait);
+    app.clock.advance(TimeDelta::hours(12));
+    by_key(&app, &alpha).await.expect(200);
+    let wait = assert_limited(&by_key(&app, &alpha).await);
+    assert!(wait > 26 * 86_400 && wait < 31 * 86_400, "until the month ends: {wait}");
+    app.clock.advance(TimeDelta::days(31));
+    by_key(&app, &alpha).await.expect(200);
+    app.finish().await;
+}
+
+/// What was used is in the record, so a restart forgets nothing; logins and refusals of the limiter count for nothing.
+#[tokio::test]
+async fn a_restart_gives_nothing_back() {
+    let app = TestApp::start().await;
+    let limits = json!({ "limits": { "requests_per_day": 4 } });
+    let alpha = app.tenant_with("alpha", &[ALPHA], limits).await;
+    let small = app.key("alpha", json!({ "name": "small", "limits": { "requests_per_month": 1 } })).await;
+    let beta = app.tenant("beta", &[ringfence::simulator::BETA]).await;
+    small.get(USERS).await.expect(200);
+    assert_limited(&small.get(USERS).await);
+    alpha.get(USERS).await.expect(200);
+    alpha.get("/api/v2/nothing").await.expect(404);
+    beta.get(USERS).await.expect(200);
+    let app = app.restart().await;
+    let (alpha, small) = (app.again(&alpha), app.again(&small));
+    assert_limited(&small.get(USERS).await);
+    let last = alpha.get(USERS).await;
+    assert_eq!(text(&last, "ratelimit").split(";t=").next(), Some("\"tenant-day\";r=0"));
+    last.expect(200);
+    assert_limited(&alpha.get(USERS).await);
+    app.finish().await;
+}
+
+/// What came before there was a limit counts, as soon as the record was asked.
+#[tokio::test]
+async fn a_limit_set_later_counts_what_the_record_knows_of_the_day() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    for _ in 0..3 {
+        alpha.get(USERS).await.expect(200);
+    }
+    app.admin().patch("/tenants/alpha", &json!({ "limits": { "requests_per_day": 4 } })).await.expect(200);
+    eventually("the record was asked", async || {
+        let answer = alpha.get(USERS).await;
+        (answer.status == 429).then_some(())
+    })
+    .await;
+    let served = app.find_events("tenant=alpha&operation=getUsers").await.len();
+    assert!((4..=8).contains(&served), "{served}");
+    app.finish().await;
+}

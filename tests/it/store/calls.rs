@@ -1,0 +1,59 @@
+//! Calls, counted.
+
+use chrono::TimeDelta;
+use ringfence::{
+    model::{Actor, Event, EventKind},
+    store::Calls,
+};
+
+use super::things::{at, event_at, id, outcome};
+use crate::support::database::TestDatabase;
+
+const FIRST: &str = "aaaaaaaaaaaaaaaa";
+const SECOND: &str = "bbbbbbbbbbbbbbbb";
+
+#[tokio::test]
+async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
+    let stream = id();
+    let call = |tenant: &str, key: &str, seconds: i64| {
+        let actor = Actor {
+            tenant_id: Some(tenant.parse().unwrap()),
+            key_id: Some(key.parse().unwrap()),
+            operator_id: None,
+        };
+        Event { actor, ..event_at(&stream, at(seconds)) }
+    };
+    let login = Event { operation: Some("token.issue".to_owned()), ..call("north", FIRST, 5) };
+    let flood = Event { kind: EventKind::Flood, ..call("north", FIRST, 5) };
+    let change = Event { kind: EventKind::Change, ..call("north", FIRST, 5) };
+    let unknown = Event { operation: None, ..call("north", FIRST, 9) };
+    let (early, first, second) =
+        (call("north", FIRST, -1), call("north", FIRST, 0), call("north", SECOND, 5));
+    let (late, other) = (call("north", FIRST, 10), call("south", FIRST, 5));
+    let outcomes = [
+        outcome(&early, "not.found"),
+        outcome(&first, "ok"),
+        outcome(&second, "ringfence.not_permitted"),
+        outcome(&unknown, "ringfence.operation_unknown"),
+        outcome(&flood, "too.many.requests.retry.after"),
+        outcome(&other, "not.found"),
+    ];
+    let events = [login, flood, change, unknown, early, first, second, late, other];
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        store.append_events(&events, &outcomes).await.unwrap();
+        let (tenant, first, second) =
+            ("north".parse().unwrap(), FIRST.parse().unwrap(), SECOND.parse().unwrap());
+        let (since, until) = (at(0), at(10));
+        let of_all = store.count_calls(&tenant, None, since, until).await.unwrap();
+        assert_eq!(of_all, Calls { requests: 3, refused: 2 });
+        let of_first = store.count_calls(&tenant, Some(&first), since, until).await.unwrap();
+        assert_eq!(of_first, Calls { requests: 2, refused: 1 });
+        let of_second = store.count_calls(&tenant, Some(&second), since, until).await.unwrap();
+        assert_eq!(of_second, Calls { requests: 1, refused: 1 });
+        let longer = store.count_calls(&tenant, None, since, until + TimeDelta::seconds(1)).await.unwrap();
+        assert_eq!(longer, Calls { requests: 4, refused: 2 });
+        let nobody = "west".parse().unwrap();
+        assert_eq!(store.count_calls(&nobody, None, since, until).await.unwrap(), Calls::default());
+    }
+}
