@@ -117,6 +117,7 @@ fn upstream_options(config: &Config, clock: &Clock) -> upstream::Options {
     upstream::Options {
         request_timeout: Duration::from_millis(config.gateway.request_timeout_ms),
         max_answer_bytes: config.gateway.max_answer_bytes,
+        answer_memory_bytes: config.gateway.answer_memory_bytes,
         clock: clock.clone(),
     }
 }

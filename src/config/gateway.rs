@@ -23,6 +23,8 @@ pub struct Gateway {
     pub max_body_bytes: usize,
     /// The longest answer of Genesys that is read before it is checked.
     pub max_answer_bytes: usize,
+    /// What all answers may take together, from when they are read until the last byte is sent.
+    pub answer_memory_bytes: usize,
     /// How long a client may take to send its headers.
     pub header_read_timeout_ms: u64,
     /// How long a connection is kept between requests.
@@ -59,6 +61,7 @@ impl Default for Gateway {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_body_bytes: 524_288,
             max_answer_bytes: 16_777_216,
+            answer_memory_bytes: 268_435_456,
             header_read_timeout_ms: 10_000,
             idle_timeout_ms: 75_000,
             request_timeout_ms: 60_000,
@@ -90,6 +93,14 @@ impl Gateway {
         if self.request_timeout_ms > LONGEST_REQUEST_MS {
             let message = format!("at most {LONGEST_REQUEST_MS}: the record relies on calls that end sooner");
             problems.push(Problem::new("gateway.request_timeout_ms", message));
+        }
+        if self.answer_memory_bytes < self.max_answer_bytes {
+            let message = format!(
+                "less than `gateway.max_answer_bytes`, so that no answer of that size could ever be read: write {} or \
+                 more",
+                self.max_answer_bytes
+            );
+            problems.push(Problem::new("gateway.answer_memory_bytes", message));
         }
         let zeros = positive.into_iter().filter(|(_, zero)| *zero);
         problems

@@ -112,6 +112,8 @@ pub(super) enum Failure {
     UpstreamTimedOut,
     /// The answer is larger than is read.
     AnswerTooLarge,
+    /// The answers under way leave no room for this one.
+    AnswerMemoryFull,
     /// The answer does not have the promised shape; how is for the log.
     AnswerRefused(String),
     /// The record cannot be written.
@@ -322,6 +324,11 @@ impl Failure {
                 S::BAD_GATEWAY,
                 "ringfence.answer_too_large",
                 "The answer is too large. Ask for smaller pages or a shorter interval.",
+            ),
+            Self::AnswerMemoryFull => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.answer_memory_full",
+                "Too many large answers are under way. Ask for smaller pages, or try again in a moment.",
             ),
             Self::AnswerRefused(_) => (
                 S::BAD_GATEWAY,

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
 use tracing::Instrument;
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     audit::Record,
     model::ServiceAccount,
-    upstream::{Effect, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
+    upstream::{Effect, Held, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
 };
 
 /// All pages of one list together.
@@ -42,6 +43,20 @@ pub(super) enum Received {
     Pages(Vec<UpstreamAnswer>),
     /// Nothing was asked: the list was read and checked a moment ago.
     Kept(OwnList),
+}
+
+impl Received {
+    /// What was made of it, with the room that it takes until it is released.
+    pub(super) fn keep(self, body: Bytes) -> Bytes {
+        match self {
+            Self::One(answer) => answer.held.keep(body),
+            Self::Pages(pages) => match pages.into_iter().map(|page| page.held).reduce(Held::join) {
+                Some(held) => held.keep(body),
+                None => body,
+            },
+            Self::Kept(_) => body,
+        }
+    }
 }
 
 impl Answer {
@@ -199,6 +214,7 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         UpstreamError::Spared => Failure::UpstreamSpared,
         UpstreamError::TimedOut => Failure::UpstreamTimedOut,
         UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
+        UpstreamError::NoRoom => Failure::AnswerMemoryFull,
         UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
         | UpstreamError::Unsendable { .. }

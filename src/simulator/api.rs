@@ -4,10 +4,9 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    http::{Method, Request, Response, StatusCode, header, request::Parts},
+    http::{Method, Request, Response, StatusCode, request::Parts},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -18,6 +17,7 @@ use super::{
     answer::{self, Answer, Failure},
     codes, conversation, conversations,
     data::World,
+    disturb::disturb,
     faults::Fault,
     help, members, oauth,
     organisation::{Call, Client, Organisation, bad_token},
@@ -92,19 +92,26 @@ pub(super) async fn serve(
     } else {
         organisation.note(call(&parts, &body, client.as_deref().ok()));
     }
-    let (mut lie, mut lie_from, mut truncate) = (false, None, false);
+    let (mut lie, mut lie_from, mut disturbing) = (false, None, None);
     for fault in organisation.faults(parts.method.as_str(), parts.uri.path()) {
         match fault {
             Fault::Latency { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Fault::Hang => std::future::pending().await,
             Fault::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
             Fault::Lie { division } => (lie, lie_from) = (true, division),
-            Fault::Truncate => truncate = true,
             Fault::EmptyBody => return Ok(answer::response(Ok(Answer::ok("")), &correlation, rate)),
             Fault::Malformed => return Ok(answer::response(Ok(Answer::ok(MALFORMED)), &correlation, rate)),
             Fault::Status { status, retry_after } => {
                 return Ok(answer::response(refused(login, status, retry_after), &correlation, rate));
             }
+            late @ (Fault::Truncate
+            | Fault::CutChunks
+            | Fault::Trickle { .. }
+            | Fault::Endless
+            | Fault::HugeHeaders { .. }
+            | Fault::ContentType { .. }
+            | Fault::Gzip
+            | Fault::Totals { .. }) => disturbing = Some(late),
         }
     }
     let outcome = if login {
@@ -127,7 +134,10 @@ pub(super) async fn serve(
         })
     };
     let response = answer::response(outcome, &correlation, rate);
-    if truncate { cut(response).await } else { Ok(response) }
+    match disturbing {
+        Some(fault) => disturb(response, &fault).await,
+        None => Ok(response),
+    }
 }
 
 const MALFORMED: &str = "{\"entities\": [{\"id\": \"5d0\", \"name\": <html>502 Bad Gateway</html>";
@@ -219,19 +229,4 @@ fn refused(login: bool, status: u16, retry_after: Option<u64>) -> Result<Answer,
         StatusCode::GATEWAY_TIMEOUT => Err(Failure::new(status, "authentication.request.timeout", words)),
         other => Err(Failure::new(other, "internal.server.error", words).retry_after(retry_after)),
     }
-}
-
-/// Promises the whole body and breaks off in the middle of it.
-async fn cut(response: Response<Body>) -> Result<Response<Body>, io::Error> {
-    let (mut parts, body) = response.into_parts();
-    let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    parts.headers.insert(header::CONTENT_LENGTH, whole.len().into());
-    let half = whole.slice(..whole.len() / 2);
-    let broken = async {
-        // One turn of the connection, so that the first half is on its way before the break.
-        tokio::task::yield_now().await;
-        Err(io::Error::from(io::ErrorKind::ConnectionReset))
-    };
-    let pieces = stream::iter([Ok(half)]).chain(stream::once(broken));
-    Ok(Response::from_parts(parts, Body::from_stream(pieces)))
 }

@@ -1,6 +1,6 @@
 //! Faults: what the simulator does wrong when it is told to.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,6 +26,34 @@ pub enum Fault {
     Reset,
     /// Promises the whole answer, sends half of it and closes the connection.
     Truncate,
+    /// Sends half of an answer of unknown length and closes the connection.
+    CutChunks,
+    /// Sends the answer slowly.
+    Trickle {
+        /// So many bytes at a time.
+        bytes: usize,
+        /// With so many milliseconds before each.
+        ms: u64,
+    },
+    /// Sends a list that never ends.
+    Endless,
+    /// Sends a header of this size with the answer.
+    HugeHeaders {
+        /// How long its value is.
+        bytes: usize,
+    },
+    /// Says that the answer is something else.
+    ContentType {
+        /// What it says.
+        value: String,
+    },
+    /// Sends the answer compressed, asked or not.
+    Gzip,
+    /// Counts wrongly: `total`, `totalHits` and `pageCount` of the answer.
+    Totals {
+        /// How many too many.
+        add: i64,
+    },
     /// Answers 200 with a body that is not JSON.
     Malformed,
     /// Never answers.
@@ -59,37 +87,47 @@ pub struct Rule {
     #[serde(default, rename = "match")]
     matching: Match,
     pub(super) fault: Fault,
-    #[serde(default = "forever", rename = "times", deserialize_with = "times")]
-    left: AtomicI64,
+    #[serde(default)]
+    times: Option<u32>,
+    #[serde(default)]
+    nth: Option<u32>,
+    // The requests that matched.
+    #[serde(skip)]
+    met: AtomicU64,
 }
 
 impl Rule {
     /// A fault for these requests, so many times (without a number: until it is taken away).
     pub fn new(matching: Match, fault: Fault, times: Option<u32>) -> Self {
-        Self { matching, fault, left: AtomicI64::new(times.map_or(i64::MAX, i64::from)) }
+        Self { matching, fault, times, nth: None, met: AtomicU64::new(0) }
+    }
+
+    /// Spares the matching requests before this one, the first being 1.
+    #[must_use]
+    pub fn from_nth(mut self, nth: u32) -> Self {
+        self.nth = Some(nth);
+        self
     }
 
     /// Whether the fault meets this request; uses up one of its times.
     pub(super) fn takes(&self, method: &str, path: &str) -> bool {
         let meant = self.matching.method.as_ref().is_none_or(|meant| meant.eq_ignore_ascii_case(method))
             && self.matching.path_prefix.as_ref().is_none_or(|prefix| path.starts_with(prefix.as_str()));
-        meant && self.left.fetch_sub(1, Ordering::Relaxed) > 0
+        if !meant {
+            return false;
+        }
+        let before = self.met.fetch_add(1, Ordering::Relaxed);
+        before >= self.spared() && self.times.is_none_or(|times| before - self.spared() < u64::from(times))
     }
 
     /// The rule as the control listener shows it.
     pub(super) fn shown(&self) -> Value {
-        let left = self.left.load(Ordering::Relaxed).max(0);
-        // A rule without a limit is used up only in theory.
-        let left = (left < i64::from(u32::MAX)).then_some(left);
-        json!({"match": self.matching, "fault": self.fault, "times": left})
+        let used = self.met.load(Ordering::Relaxed).saturating_sub(self.spared());
+        let left = self.times.map(|times| u64::from(times).saturating_sub(used));
+        json!({"match": self.matching, "fault": self.fault, "times": left, "nth": self.nth})
     }
-}
 
-fn forever() -> AtomicI64 {
-    AtomicI64::new(i64::MAX)
-}
-
-fn times<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<AtomicI64, D::Error> {
-    let times = Option::<u32>::deserialize(deserializer)?;
-    Ok(AtomicI64::new(times.map_or(i64::MAX, i64::from)))
+    fn spared(&self) -> u64 {
+        u64::from(self.nth.unwrap_or(1)).saturating_sub(1)
+    }
 }

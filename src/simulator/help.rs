@@ -92,8 +92,10 @@ CONTROL (JSON; `GET /` is this text)
   DELETE /calls                    forgets them
   GET    /logins                   {\"requests\", \"successes\"}: token requests so far
   GET    /faults                   the faults that are set, with the times that are left
-  PUT    /faults                   [{\"match\": {\"method\"?, \"path_prefix\"?}, \"fault\": {\"kind\": ...}, \"times\"?: N}]
-                                   Replaces all. The first fitting one happens; latencies before it add up.
+  PUT    /faults                   [{\"match\": {\"method\"?, \"path_prefix\"?}, \"fault\": {\"kind\": ...}, \"times\"?: N,
+                                   \"nth\"?: N}]
+                                   Replaces all. The first fitting one happens; latencies before it add up. With `nth`
+                                   it begins at the Nth request that matches, and happens `times` times from there.
   DELETE /faults                   takes them all away
   POST   /divisions/{id}/reseed    {\"variation\": N} makes the division's own users, queues and conversations anew,
                                    with other ids and counts; 0 is how it began. Of other divisions' objects only
@@ -108,6 +110,13 @@ FAULTS
   {\"kind\": \"status\", \"status\": N, \"retry_after\"?: N}      that status, and nothing is done
   {\"kind\": \"reset\"}                                       the connection closes without an answer
   {\"kind\": \"truncate\"}                                    half of the promised body, then the connection closes
+  {\"kind\": \"cut_chunks\"}                                  half of a body of unknown length, then the same
+  {\"kind\": \"trickle\", \"bytes\": N, \"ms\": N}               a good answer, N bytes after each pause
+  {\"kind\": \"endless\"}                                     a list that never ends
+  {\"kind\": \"huge_headers\", \"bytes\": N}                   a good answer with a header of that size
+  {\"kind\": \"content_type\", \"value\": TYPE}                a good answer that says to be something else
+  {\"kind\": \"gzip\"}                                        a good answer, compressed, asked or not
+  {\"kind\": \"totals\", \"add\": N}                           a good answer that counts so many too many
   {\"kind\": \"malformed\"}                                   200, not JSON
   {\"kind\": \"hang\"}                                        never an answer
   {\"kind\": \"empty_body\"}                                  200, no body

@@ -14,6 +14,7 @@ mod conversation;
 mod conversations;
 mod data;
 mod dimensions;
+mod disturb;
 mod faults;
 mod filter;
 mod help;

@@ -29,6 +29,7 @@ mod service_accounts;
 mod streams;
 mod tenants;
 mod views;
+mod wakeups;
 
 pub use calls::Calls;
 pub use error::StoreError;

@@ -107,7 +107,8 @@ macro_rules! in_transaction {
     };
 }
 
-/// Runs a change: raises the version, does the work with it, records the event and its outcome `ok`, commits.
+/// Runs a change: raises the version, does the work with it, records the event and its outcome `ok`, sends
+/// word of it, commits.
 macro_rules! in_change {
     ($store:expr, $event:expr, $doing:literal, |$transaction:ident, $version:ident| $work:expr) => {
         $crate::store::pool::in_transaction!($store, $doing, soon, |$transaction| {
@@ -115,6 +116,7 @@ macro_rules! in_change {
                 sqlx::query_scalar($crate::store::pool::RAISE_VERSION).fetch_one(&mut *$transaction).await?;
             $work;
             $crate::store::append::record_change(&mut *$transaction, $event).await?;
+            $crate::store::wakeups::announce(&mut *$transaction).await?;
             $version
         })
     };

@@ -1,7 +1,7 @@
 //! Tenants, keys and policies as immutable views in memory, swapped whole on change.
 //!
 //! The path of a request reads no database: it takes one [`Views`] and works with that. Every change in the store bumps
-//! one version row, which is polled; what changed since is read in one transaction, and a new [`Views`] takes the place
+//! one version row, which is polled (sooner when the store sends word); what changed since is read in one transaction, and a new [`Views`] takes the place
 //! of the old one. A view never changes, so a slow request cannot put an old verdict back.
 
 mod view;
@@ -13,7 +13,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinSet,
+    time::Instant,
+};
 
 pub use view::{Explanation, TenantView, Verdict};
 
@@ -63,7 +67,7 @@ impl Tenancy {
             refreshing: Mutex::new(()),
         }));
         tenancy.refresh().await?;
-        tokio::spawn(poll(Arc::downgrade(&tenancy.0)));
+        tokio::spawn(poll(Arc::downgrade(&tenancy.0), tenancy.0.store.clone()));
         Ok(tenancy)
     }
 
@@ -170,11 +174,19 @@ impl Inner {
     }
 }
 
-async fn poll(tenancy: Weak<Inner>) {
+async fn poll(tenancy: Weak<Inner>, store: Store) {
+    let woken = Arc::new(Notify::new());
+    // Ends with this task.
+    let mut listening = JoinSet::new();
+    let wake = Arc::clone(&woken);
+    listening.spawn(async move { store.listen(|| wake.notify_one()).await });
     let mut ticks = tokio::time::interval(POLL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = woken.notified() => {}
+        }
         let Some(tenancy) = tenancy.upgrade() else { return };
         if let Err(error) = tenancy.poll().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the state could not be confirmed");

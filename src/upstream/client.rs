@@ -21,12 +21,19 @@ use hyper_util::{
 use metrics::Counter;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{UpstreamAnswer, UpstreamError, UpstreamRequest};
+use super::{
+    Options, UpstreamAnswer, UpstreamError, UpstreamRequest,
+    memory::{Held, Memory},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 // Shorter than load balancers keep an idle connection, so that few requests meet one that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 512;
+// Of an answer's head: Genesys's are a few KiB.
+const MAX_HEAD_BYTES: usize = 131_072;
+// Room for an answer before its size is looked at, so that running out of room says nothing about small ones.
+const SMALL_ANSWER: usize = 65_536;
 const AGENT: &str = concat!("ringfence/", env!("CARGO_PKG_VERSION"));
 
 /// The pooled client, shared by all service accounts: a connection carries no identity, each request does.
@@ -34,11 +41,12 @@ pub(super) struct Client {
     pool: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     request_timeout: Duration,
     max_answer_bytes: usize,
+    memory: Memory,
     counters: Counters,
 }
 
 impl Client {
-    pub(super) fn new(tls: rustls::ClientConfig, request_timeout: Duration, max_answer_bytes: usize) -> Self {
+    pub(super) fn new(tls: rustls::ClientConfig, options: &Options) -> Self {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.enforce_http(false);
@@ -53,10 +61,17 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_PER_HOST)
+            .http1_max_buf_size(MAX_HEAD_BYTES)
             // Only what was never written to a connection is sent again, so writes are safe too.
             .retry_canceled_requests(true)
             .build(https);
-        Self { pool, request_timeout, max_answer_bytes, counters: Counters::new() }
+        Self {
+            pool,
+            request_timeout: options.request_timeout,
+            max_answer_bytes: options.max_answer_bytes,
+            memory: Memory::new(options.answer_memory_bytes),
+            counters: Counters::new(),
+        }
     }
 
     /// Sends and reads, within the time for one exchange; counted by how it ended.
@@ -87,9 +102,54 @@ impl Client {
             let why = format!("it is compressed ({encoding:?}) though that was not asked for");
             return Err(UpstreamError::Malformed { why });
         }
-        let body = read(body, self.max_answer_bytes).await?;
+        let (body, held) = self.read(body).await?;
         drop_hop_by_hop(&mut parts.headers);
-        Ok(UpstreamAnswer { status: parts.status, headers: parts.headers, body })
+        Ok(UpstreamAnswer { status: parts.status, headers: parts.headers, body, held })
+    }
+
+    /// Reads what is neither too large nor more than there is room for; what announces itself as too large is not read.
+    async fn read(&self, mut body: Incoming) -> Result<(Bytes, Held), UpstreamError> {
+        let limit = self.max_answer_bytes;
+        let announced = body.size_hint().lower();
+        if announced > limit as u64 {
+            return Err(UpstreamError::TooLarge { limit });
+        }
+        let announced = usize::try_from(announced).unwrap_or_default();
+        let small = SMALL_ANSWER.min(limit);
+        let mut held = self.memory.hold(small.max(announced)).await?;
+        let mut first = Bytes::new();
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| UpstreamError::Broken { source: error.into() })?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = first.len() + whole.len() + data.len();
+            if length > limit {
+                return Err(UpstreamError::TooLarge { limit });
+            }
+            // Most answers are one frame, which is passed on as it is.
+            if first.is_empty() && whole.is_empty() {
+                held.grow_to(length).await?;
+                first = data;
+                continue;
+            }
+            if length > whole.capacity() {
+                let room = length.max(announced).max((2 * whole.capacity()).min(limit));
+                held.grow_to(room).await?;
+                let mut larger = BytesMut::with_capacity(room);
+                larger.extend_from_slice(&std::mem::take(&mut first));
+                larger.extend_from_slice(&whole);
+                whole = larger;
+            }
+            whole.extend_from_slice(&data);
+        }
+        let body = match whole.len() {
+            0 => first,
+            length if length == whole.capacity() => whole.freeze(),
+            // Room that is empty is given back.
+            _ => Bytes::copy_from_slice(&whole),
+        };
+        held.shrink_to(body.len());
+        Ok((body, held))
     }
 }
 
@@ -124,34 +184,6 @@ fn build(
     *out.uri_mut() = uri;
     *out.headers_mut() = headers;
     Ok(out)
-}
-
-/// Reads at most `limit` bytes; a body that is announced as longer is not read at all.
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, UpstreamError> {
-    let announced = body.size_hint().lower();
-    if announced > limit as u64 {
-        return Err(UpstreamError::TooLarge { limit });
-    }
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| UpstreamError::Broken { source: error.into() })?;
-        let Ok(data) = frame.into_data() else { continue };
-        if first.len() + whole.len() + data.len() > limit {
-            return Err(UpstreamError::TooLarge { limit });
-        }
-        // Most answers are one frame, which is passed on as it is.
-        if first.is_empty() && whole.is_empty() {
-            first = data;
-            continue;
-        }
-        if whole.is_empty() {
-            whole.reserve(usize::try_from(announced).unwrap_or_default().max(first.len() + data.len()));
-            whole.extend_from_slice(&std::mem::take(&mut first));
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -238,6 +270,7 @@ impl Counters {
             Err(UpstreamError::TimedOut) => &self.timed_out,
             Err(
                 UpstreamError::TooLarge { .. }
+                | UpstreamError::NoRoom
                 | UpstreamError::Malformed { .. }
                 | UpstreamError::Unauthorized { .. }
                 | UpstreamError::Withdrawn,

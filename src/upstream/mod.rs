@@ -16,6 +16,7 @@ mod breaker;
 mod client;
 mod line;
 mod login;
+mod memory;
 mod pause;
 mod regions;
 mod repeat;
@@ -38,6 +39,7 @@ use crate::{
     secret::MasterKey,
 };
 
+pub use memory::Held;
 pub use pause::told_to_wait;
 pub use regions::region_urls;
 
@@ -51,6 +53,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// The largest answer that is read.
     pub max_answer_bytes: usize,
+    /// What all answers may take together, until they are released.
+    pub answer_memory_bytes: usize,
     /// By which tokens expire.
     pub clock: Clock,
 }
@@ -104,6 +108,9 @@ pub enum UpstreamError {
         /// The largest answer that is read, in bytes.
         limit: usize,
     },
+    /// The answers under way leave no room for this one.
+    #[error("there is no memory left for the answer")]
+    NoRoom,
     /// Upstream refused a fresh token twice.
     #[error("Genesys refuses the token of service account `{account}`")]
     Unauthorized {
@@ -125,7 +132,11 @@ impl UpstreamError {
     /// Whether the request was sent, so that a change may have taken effect.
     pub fn came_after_sending(&self) -> bool {
         match self {
-            Self::Broken { .. } | Self::TimedOut | Self::TooLarge { .. } | Self::Malformed { .. } => true,
+            Self::Broken { .. }
+            | Self::TimedOut
+            | Self::TooLarge { .. }
+            | Self::NoRoom
+            | Self::Malformed { .. } => true,
             Self::NoToken { .. }
             | Self::Unsendable { .. }
             | Self::Waiting { .. }
@@ -171,6 +182,8 @@ pub struct UpstreamAnswer {
     pub headers: HeaderMap,
     /// The whole body, as long as its headers promised.
     pub body: Bytes,
+    /// The room that it takes.
+    pub held: Held,
 }
 
 /// The door, cheap to clone. Made after the metrics recorder is installed, whose handles it keeps.
@@ -186,10 +199,9 @@ struct Inner {
 impl Upstream {
     /// Builds the client and an empty token cache; nothing is sent yet.
     pub fn new(options: Options, master: MasterKey) -> anyhow::Result<Self> {
-        let Options { request_timeout, max_answer_bytes, clock } = options;
         let tls = tls()?;
-        let broker = tokens::Broker::new(login::Login::new(tls.clone(), master)?, clock);
-        let client = client::Client::new(tls, request_timeout, max_answer_bytes);
+        let client = client::Client::new(tls.clone(), &options);
+        let broker = tokens::Broker::new(login::Login::new(tls, master)?, options.clock);
         Ok(Self(Arc::new(Inner { client, broker, lines: Lines::new() })))
     }
 

@@ -52,6 +52,7 @@ pub(super) fn is_failure(ended: &Result<UpstreamAnswer, UpstreamError>) -> bool 
             UpstreamError::NoToken { .. }
             | UpstreamError::Unsendable { .. }
             | UpstreamError::TooLarge { .. }
+            | UpstreamError::NoRoom
             | UpstreamError::Unauthorized { .. }
             | UpstreamError::Withdrawn
             | UpstreamError::Waiting { .. }

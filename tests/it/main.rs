@@ -17,6 +17,7 @@ mod gateway;
 mod kill;
 mod policy;
 mod remote;
+mod replicas;
 mod serving;
 mod simulator;
 mod store;

@@ -20,6 +20,7 @@ use crate::support::{
     app::{Answer, TestApp, read},
     command::{Directory, PATIENCE, Process, ready_file, ringfence, stderr, stdout, until},
     database::TestDatabase,
+    socket::Socket,
 };
 
 const USERS: &str = "/api/v2/users";
@@ -310,6 +311,28 @@ async fn collector(received: Arc<Mutex<Vec<u8>>>) -> String {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     format!("http://{address}/v1/traces")
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_whole_by_each_listener() {
+    let app = TestApp::start().await;
+    for address in [app.addresses.operator, app.addresses.telemetry] {
+        for (bytes, status, code) in [
+            ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
+            (format!("GET / HTTP/1.1\r\n{}\r\n", "X-Filler: x\r\n".repeat(120)), 431, "head_too_large"),
+        ] {
+            let mut socket = Socket::to(address).await;
+            socket.write(bytes.as_bytes()).await;
+            let answer = socket.answer().await;
+            let headers = &answer.headers;
+            assert_eq!((answer.status.as_u16(), &answer.body["code"]), (status, &json!(code)));
+            assert_eq!(answer.body["correlation_id"], headers["inin-correlation-id"].to_str().unwrap());
+            assert_eq!(headers["content-type"], "application/problem+json");
+            assert_eq!(headers["connection"], "close");
+            assert_eq!(socket.end().await, "");
+        }
+    }
+    app.finish().await;
 }
 
 #[tokio::test]

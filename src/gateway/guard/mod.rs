@@ -101,7 +101,7 @@ async fn look_up(
 pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
     let (permit, form, received) = answer.into_parts();
     match check(against, &permit, &form, &received, record) {
-        Ok((status, body)) => Ok(Guarded { permit, status, body }),
+        Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         // Done it was; what it did, the answer does not say.
         Err(Denial::Failed(Failure::AnswerRefused(why))) if permit.operation().is_write() => {
             tracing::error!(event.id = %record.id(), operation.name = %permit.operation().id, why, "the answer to a change was refused");
@@ -121,6 +121,7 @@ pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -
     let why = match &denial {
         Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
         Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
+        Denial::Failed(Failure::AnswerMemoryFull) => "answer_memory_full",
         Denial::Credential(_)
         | Denial::OperationUnknown
         | Denial::OperationDenied(_)

@@ -145,6 +145,7 @@ async fn desk(store: &Store, clock: &Clock, pepper: Pepper, simulator: &Simulato
     let options = upstream::Options {
         request_timeout: Duration::from_secs(10),
         max_answer_bytes: 1 << 20,
+        answer_memory_bytes: 1 << 24,
         clock: clock.clone(),
     };
     Desk::new(Parts {

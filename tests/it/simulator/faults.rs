@@ -129,6 +129,90 @@ async fn a_lie_answers_a_read_by_id_with_another_divisions_entity() {
 }
 
 #[tokio::test]
+async fn a_fault_can_spare_the_first_requests() {
+    let sim = Sim::start().await;
+    let rule = json!([{"match": {"path_prefix": "/api/v2/users"}, "nth": 3, "times": 2,
+        "fault": {"kind": "status", "status": 500}}]);
+    sim.control(Method::PUT, "/faults", rule).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        sim.get("/api/v2/tokens/me").await;
+        statuses.push(sim.send(sim.request(Method::GET, "/api/v2/users")).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 500, 500, 200, 200]);
+    assert_eq!(sim.control(Method::GET, "/faults", Value::Null).await[0]["times"], 0);
+}
+
+#[tokio::test]
+async fn chunks_that_are_cut_break_off_without_an_end() {
+    let sim = Sim::start().await;
+    fault(&sim, json!({"kind": "cut_chunks"})).await;
+    let response = sim.send(sim.request(Method::GET, "/api/v2/users")).await;
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("content-length"));
+    assert!(response.bytes().await.is_err());
+}
+
+#[tokio::test]
+async fn a_trickle_is_a_whole_answer_that_takes_its_time() {
+    let sim = Sim::start().await;
+    let whole = sim.get("/api/v2/tokens/me").await;
+    let pieces = whole.to_string().len() / 20;
+    fault(&sim, json!({"kind": "trickle", "bytes": 20, "ms": 5})).await;
+    let before = Instant::now();
+    assert_eq!(sim.get("/api/v2/tokens/me").await, whole);
+    assert!(before.elapsed() >= Duration::from_millis(5) * u32::try_from(pieces).unwrap());
+}
+
+#[tokio::test]
+async fn an_endless_answer_has_no_end() {
+    let sim = Sim::start().await;
+    fault(&sim, json!({"kind": "endless"})).await;
+    let mut response = sim.send(sim.request(Method::GET, "/api/v2/users")).await;
+    let mut read = 0;
+    while read < 20_000_000 {
+        read += response.chunk().await.unwrap().unwrap().len();
+    }
+}
+
+#[tokio::test]
+async fn headers_can_be_huge_or_untrue() {
+    let sim = Sim::start().await;
+    let whole = sim.get("/api/v2/users").await;
+    fault(&sim, json!({"kind": "huge_headers", "bytes": 9_000})).await;
+    let response = sim.send(sim.request(Method::GET, "/api/v2/users")).await;
+    assert_eq!(response.headers()["x-huge"].len(), 9_000);
+    fault(&sim, json!({"kind": "content_type", "value": "text/html"})).await;
+    let response = sim.send(sim.request(Method::GET, "/api/v2/users")).await;
+    assert_eq!(response.headers()["content-type"], "text/html");
+    assert_eq!(response.json::<Value>().await.unwrap(), whole);
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_a_gzip_file() {
+    let sim = Sim::start().await;
+    let whole = sim.send(sim.request(Method::GET, "/api/v2/users?pageSize=100")).await.bytes().await.unwrap();
+    fault(&sim, json!({"kind": "gzip"})).await;
+    let response = sim.send(sim.request(Method::GET, "/api/v2/users?pageSize=100")).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let file = response.bytes().await.unwrap();
+    assert_eq!(file[..3], [0x1f, 0x8b, 8]);
+    let size = u32::from_le_bytes(file[file.len() - 4..].try_into().unwrap());
+    assert_eq!(usize::try_from(size).unwrap(), whole.len());
+    assert_eq!(file[15..15 + 100], whole[..100], "blocks are stored as they are");
+}
+
+#[tokio::test]
+async fn totals_can_be_wrong_where_entities_are_right() {
+    let sim = Sim::start().await;
+    let honest = sim.get("/api/v2/users").await;
+    fault(&sim, json!({"kind": "totals", "add": 7})).await;
+    let lied = sim.get("/api/v2/users").await;
+    assert_eq!(lied["total"].as_u64(), honest["total"].as_u64().map(|total| total + 7));
+    assert_eq!(lied["entities"], honest["entities"]);
+}
+
+#[tokio::test]
 async fn the_login_fails_in_the_same_ways() {
     let sim = Sim::start().await;
     let log_in = || {

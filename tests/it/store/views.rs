@@ -120,3 +120,17 @@ async fn a_follower_misses_no_change_of_racing_replicas() {
         }
     }
 }
+
+#[tokio::test]
+async fn postgresql_sends_word_of_a_change_to_whoever_listens() {
+    let database = TestDatabase::postgres().await;
+    let (store, other) = (database.store().await, database.store().await);
+    let (sender, mut words) = tokio::sync::mpsc::unbounded_channel();
+    let listening = tokio::spawn(async move { store.listen(|| sender.send(()).unwrap()).await });
+    // The first is for what happened before.
+    words.recv().await.unwrap();
+    other.add_operator(&operator("ada@bpo.example"), &change()).await.unwrap();
+    let word = tokio::time::timeout(std::time::Duration::from_secs(10), words.recv()).await;
+    assert_eq!(word, Ok(Some(())));
+    listening.abort();
+}

@@ -1,6 +1,7 @@
 //! The one door to Genesys: tokens, and one exchange.
 
 mod exchange;
+mod memory;
 mod organisations;
 mod refusals;
 mod regions;
@@ -39,10 +40,20 @@ impl House {
     }
 
     async fn with_timeout(request_timeout: Duration) -> Self {
+        Self::with(|options| options.request_timeout = request_timeout).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let genesys = Genesys::start().await;
         let clock = Clock::default();
         let master = MasterKey::generate().unwrap();
-        let options = Options { request_timeout, max_answer_bytes: LIMIT, clock: clock.clone() };
+        let mut options = Options {
+            request_timeout: Duration::from_secs(5),
+            max_answer_bytes: LIMIT,
+            answer_memory_bytes: 10 * LIMIT,
+            clock: clock.clone(),
+        };
+        change(&mut options);
         let upstream = Upstream::new(options, master.clone()).unwrap();
         let account = Arc::new(account(&master, &genesys.url));
         Self { upstream, genesys, account, clock, master }

@@ -30,13 +30,22 @@ fn status(status: u16) -> Fault {
 
 #[tokio::test]
 async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
-    let app = TestApp::start_with(|config| config.gateway.request_timeout_ms = 700).await;
+    let app = TestApp::start_with(|config| {
+        config.gateway.request_timeout_ms = 700;
+        config.gateway.max_answer_bytes = 200_000;
+    })
+    .await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let single = format!("{QUEUES}/{}", owned(&app, ALPHA, "queues").first().unwrap());
     for (fault, code, number, by_id) in [
         (Fault::Malformed, "ringfence.answer_refused", 502, Some(("not.found", 404))),
         (Fault::EmptyBody, "ringfence.answer_refused", 502, Some(("not.found", 404))),
         (Fault::Truncate, "ringfence.upstream_failed", 502, None),
+        (Fault::CutChunks, "ringfence.upstream_failed", 502, None),
+        (Fault::HugeHeaders { bytes: 600_000 }, "ringfence.upstream_failed", 502, None),
+        (Fault::Trickle { bytes: 1, ms: 100 }, "ringfence.upstream_timed_out", 504, None),
+        (Fault::Endless, "ringfence.answer_too_large", 502, Some(("not.found", 404))),
+        (Fault::Gzip, "ringfence.answer_refused", 502, Some(("not.found", 404))),
         (Fault::Reset, "ringfence.upstream_failed", 502, None),
         (Fault::Hang, "ringfence.upstream_timed_out", 504, None),
         (status(500), "ringfence.upstream_failed", 502, None),
@@ -71,6 +80,29 @@ async fn each_failure_has_its_code_and_tells_nothing_of_upstream() {
     }
     assert_headers(&alpha.get(QUEUES).await, &["ringfence-divisions"]);
     assert_headers(&alpha.get(&single).await, &["ringfence-divisions"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_odd_but_whole_is_answered_as_ever() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let queues = alpha.get(QUEUES).await.expect(200);
+    for fault in [
+        Fault::HugeHeaders { bytes: 20_000 },
+        Fault::ContentType { value: "text/html".to_owned() },
+        Fault::Trickle { bytes: 2_000, ms: 1 },
+        Fault::Latency { ms: 50 },
+    ] {
+        disturb(&app, fault);
+        let answer = alpha.get(QUEUES).await;
+        assert_headers(&answer, &["ringfence-divisions"]);
+        assert_eq!(answer.expect(200), queues);
+    }
+    // Totals of an answer that holds nothing foreign are Genesys's to tell.
+    disturb(&app, Fault::Totals { add: 7 });
+    let counted = alpha.get(QUEUES).await.expect(200);
+    assert_eq!(counted["entities"], queues["entities"]);
     app.finish().await;
 }
 

@@ -1,0 +1,171 @@
+//! Two processes on one PostgreSQL: what is withdrawn at one holds at the other, under load, within a second.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use ringfence::simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Options, Simulator};
+use serde_json::{Value, json};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::support::{
+    app::{Answer, read},
+    command::{Directory, Process, ready_file, ringfence, stderr, stdout},
+    database::TestDatabase,
+};
+
+const QUEUES: &str = "/api/v2/routing/queues";
+const WITHIN: Duration = Duration::from_secs(1);
+
+struct Replica {
+    gateway: String,
+    operator: String,
+    _process: Process,
+}
+
+/// Two replicas with one store and one master key, before a simulated organisation.
+struct Cluster {
+    replicas: [Replica; 2],
+    client: reqwest::Client,
+    admin_token: String,
+    simulator: Simulator,
+    _directory: Directory,
+    _database: TestDatabase,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let database = TestDatabase::postgres().await;
+        let directory = Directory::new();
+        let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
+        let init = init.env("RINGFENCE__STORE__URL", database.url()).output().unwrap();
+        assert!(init.status.success(), "{}", stderr(&init));
+        let made: Value = serde_json::from_str(&stdout(&init)).unwrap();
+        let config = made["config"].as_str().unwrap();
+        let simulator = Simulator::start(Options::default()).await.unwrap();
+        let replicas = [
+            Replica::start(config, &directory.file("one.json")).await,
+            Replica::start(config, &directory.file("two.json")).await,
+        ];
+        let cluster = Self {
+            replicas,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            admin_token: made["admin_token"].as_str().unwrap().to_owned(),
+            simulator,
+            _directory: directory,
+            _database: database,
+        };
+        let url = cluster.simulator.url();
+        let account = json!({
+            "id": "alpha", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "api_url": url, "login_url": url,
+        });
+        cluster.change(0, "/service-accounts", &account).await.expect(201);
+        let tenant = json!({
+            "id": "alpha", "name": "Alpha", "division_ids": [ALPHA], "service_account": "alpha",
+            "policy_template": "full-access",
+        });
+        cluster.change(0, "/tenants", &tenant).await.expect(201);
+        cluster
+    }
+
+    async fn change(&self, replica: usize, path: &str, body: &Value) -> Answer {
+        let url = format!("{}/admin/v1{path}", self.replicas[replica].operator);
+        read(self.client.post(url).bearer_auth(&self.admin_token).json(body)).await
+    }
+
+    async fn call(&self, replica: usize, key: &str) -> u16 {
+        let url = format!("{}{QUEUES}", self.replicas[replica].gateway);
+        read(self.client.get(url).bearer_auth(key)).await.status.as_u16()
+    }
+
+    /// A new key: its id and the key itself.
+    async fn key(&self) -> (String, String) {
+        let key = self.change(0, "/tenants/alpha/keys", &json!({ "name": "first" })).await.expect(201);
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        (text("key_id"), text("api_key"))
+    }
+
+    /// Waits until a key is answered so, and says how long that took.
+    async fn until(&self, replica: usize, key: &str, status: u16) -> Duration {
+        let begun = Instant::now();
+        loop {
+            let seen = self.call(replica, key).await;
+            let took = begun.elapsed();
+            if seen == status {
+                return took;
+            }
+            assert!(took < Duration::from_secs(10), "still {seen} instead of {status}");
+        }
+    }
+
+    /// Calls with a key of another kind go on at both until the flag falls.
+    fn load(&self, key: &str, goes_on: &Arc<AtomicBool>, calls: &Arc<AtomicUsize>) -> JoinSet<()> {
+        let mut load = JoinSet::new();
+        for replica in self.replicas.iter().cycle().take(4) {
+            let request = self.client.get(format!("{}{QUEUES}", replica.gateway)).bearer_auth(key);
+            let (goes_on, calls) = (Arc::clone(goes_on), Arc::clone(calls));
+            load.spawn(async move {
+                while goes_on.load(Ordering::Relaxed) {
+                    read(request.try_clone().unwrap()).await;
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        load
+    }
+}
+
+impl Replica {
+    async fn start(config: &str, ready: &str) -> Self {
+        let mut serve = ringfence(&["serve", "--config", config, "--ready-file", ready]);
+        for section in ["GATEWAY", "OPERATOR", "TELEMETRY"] {
+            serve.env(format!("RINGFENCE__{section}__LISTEN"), "127.0.0.1:0");
+        }
+        serve.env("RUST_LOG", "error");
+        let process = Process::start(serve);
+        let addresses = ready_file(ready).await;
+        let url = |name: &str| format!("http://{}", addresses[name].as_str().unwrap());
+        Self { gateway: url("gateway"), operator: url("operator"), _process: process }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the times are what this test is for: see them with --nocapture")]
+fn report(what: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
+    eprintln!("{what}, seen at the other replica: median {median:?}, maximum {most:?} of {}", times.len());
+    assert!(most < WITHIN, "{what} took {most:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_and_a_suspension_hold_at_the_other_replica_within_a_second_under_load() {
+    let cluster = Cluster::start().await;
+    let (_, busy) = cluster.key().await;
+    cluster.until(1, &busy, 200).await;
+    let (goes_on, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let load = cluster.load(&busy, &goes_on, &calls);
+
+    let mut revocations = Vec::new();
+    for _ in 0..20 {
+        let (id, key) = cluster.key().await;
+        cluster.until(1, &key, 200).await;
+        cluster.change(0, &format!("/keys/{id}/revoke"), &json!({})).await.expect(200);
+        revocations.push(cluster.until(1, &key, 401).await);
+    }
+    let mut suspensions = Vec::new();
+    for _ in 0..10 {
+        cluster.change(1, "/tenants/alpha/suspend", &json!({})).await.expect(200);
+        suspensions.push(cluster.until(0, &busy, 403).await);
+        cluster.change(1, "/tenants/alpha/resume", &json!({})).await.expect(200);
+        cluster.until(0, &busy, 200).await;
+    }
+    goes_on.store(false, Ordering::Relaxed);
+    load.join_all().await;
+    assert!(calls.load(Ordering::Relaxed) > 100, "the load was there: {calls:?}");
+    report("a revocation", revocations);
+    report("a suspension", suspensions);
+}

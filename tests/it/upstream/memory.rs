@@ -1,0 +1,175 @@
+//! What answers may take together, however many there are and whoever is slow.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body, response::Response, routing::get};
+use ringfence::upstream::{Effect, UpstreamError};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use super::{House, LIMIT, eventually};
+
+const ROOM: usize = 10 * LIMIT;
+
+fn whole() -> String {
+    format!("/api/v2/whole?size={LIMIT}")
+}
+
+/// Answers of unknown length.
+fn pieces() -> String {
+    format!("/api/v2/pieces?count={}", LIMIT / 1_000)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_answers_at_once_never_take_more_than_their_room() {
+    let house = House::open().await;
+    house.token().await;
+    let (taken, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let calls: Vec<_> = (0..120)
+        .map(|call| {
+            let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
+            let (taken, most) = (Arc::clone(&taken), Arc::clone(&most));
+            tokio::spawn(async move {
+                let path = if call % 3 == 0 { pieces() } else { whole() };
+                let answer = upstream.send(&account, super::get(&path), Effect::Reads, &|| true).await?;
+                let body = answer.held.keep(answer.body);
+                let now = taken.fetch_add(body.len(), Ordering::SeqCst) + body.len();
+                most.fetch_max(now, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                taken.fetch_sub(body.len(), Ordering::SeqCst);
+                drop(body);
+                Ok::<_, UpstreamError>(())
+            })
+        })
+        .collect();
+    let begun = Instant::now();
+    let (mut answered, mut refused) = (0, 0);
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(()) => answered += 1,
+            Err(UpstreamError::NoRoom) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    let most = most.load(Ordering::SeqCst);
+    assert!(most <= ROOM, "{most} bytes were held of {ROOM}");
+    assert!(most > ROOM / 2, "the room is used: {most}");
+    assert!(answered >= 60, "{answered} answered, {refused} refused");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // All of it was given back.
+    let mut held = Vec::new();
+    for _ in 0..ROOM / LIMIT {
+        held.push(house.get(&whole()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_finds_no_room_waits_a_moment_and_is_refused() {
+    let house = House::open().await;
+    let mut held = Vec::new();
+    for _ in 0..ROOM / LIMIT {
+        let answer = house.get(&whole()).await.unwrap();
+        held.push(answer.held.keep(answer.body));
+    }
+    // A part of an answer keeps the room of the whole.
+    let parts: Vec<_> = held.iter().map(|body| body.slice(..1)).collect();
+    drop(held);
+    for path in [whole(), pieces(), "/api/v2/token".to_owned()] {
+        let begun = Instant::now();
+        let error = house.get(&path).await.unwrap_err();
+        assert!(matches!(error, UpstreamError::NoRoom), "{error:?}");
+        let waited = begun.elapsed();
+        assert!((Duration::from_millis(1_900)..Duration::from_secs(4)).contains(&waited), "{waited:?}");
+    }
+    let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
+    let waiting =
+        tokio::spawn(
+            async move { upstream.send(&account, super::get(&whole()), Effect::Reads, &|| true).await },
+        );
+    let seen = house.genesys.seen().len();
+    eventually("it is under way", || async { house.genesys.seen().len() > seen }).await;
+    drop(parts);
+    assert_eq!(waiting.await.unwrap().unwrap().body.len(), LIMIT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_all_grow_at_once_do_not_wait_for_each_other_for_ever() {
+    // Room for one and a half: no two can be read whole, and each holds a part.
+    let house = House::with(|options| options.answer_memory_bytes = LIMIT + LIMIT / 2).await;
+    house.token().await;
+    let begun = Instant::now();
+    let mut answered = 0;
+    while answered < 10 {
+        let calls: Vec<_> = (0..10)
+            .map(|_| {
+                let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
+                tokio::spawn(async move {
+                    upstream.send(&account, super::get(&pieces()), Effect::Reads, &|| true).await
+                })
+            })
+            .collect();
+        let before = answered;
+        for call in calls {
+            answered += usize::from(call.await.unwrap().is_ok());
+        }
+        assert!(answered > before, "somebody always goes on");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_too_large_gives_its_room_back() {
+    let house = House::open().await;
+    for _ in 0..30 {
+        let error = house.get("/api/v2/pieces?count=1000").await.unwrap_err();
+        assert!(matches!(error, UpstreamError::TooLarge { .. }), "{error:?}");
+    }
+    house.get(&whole()).await.unwrap();
+}
+
+/// Asks for an answer, reads a little of it, and no more.
+async fn slow_reader(address: std::net::SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut little = [0; 1_000];
+    stream.read_exact(&mut little).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_takes_its_room_until_its_last_byte_is_sent() {
+    // More than the buffers of a connection hold.
+    const LARGE: usize = 48 << 20;
+    let house = House::with(|options| {
+        options.max_answer_bytes = LARGE;
+        options.answer_memory_bytes = LARGE + LIMIT;
+        options.request_timeout = Duration::from_secs(20);
+    })
+    .await;
+    let large = format!("/api/v2/whole?size={LARGE}");
+    let (upstream, account, path) = (house.upstream.clone(), Arc::clone(&house.account), large.clone());
+    let released = move || {
+        let (upstream, account, path) = (upstream.clone(), Arc::clone(&account), path.clone());
+        async move {
+            let answer = upstream.send(&account, super::get(&path), Effect::Reads, &|| true).await.unwrap();
+            Response::new(Body::from(answer.held.keep(answer.body)))
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", get(released))).await });
+
+    let client = slow_reader(address).await;
+    let error = house.get(&large).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::NoRoom), "{error:?}");
+    drop(client);
+    eventually("who is gone takes no room", || async { house.get(&large).await.is_ok() }).await;
+}
