@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything that has to hold: form, lints, documentation, every test on both databases, the official SDK, the demo.
+# Everything that has to hold: form, lints, documentation, every test on both databases, the official SDKs, the demo.
 # A part that is missing is an error, never a skip. The first failure ends the run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -48,5 +48,5 @@ step "cargo build" cargo build --locked
 step "cargo test, SQLite" on_sqlite
 step "cargo test, PostgreSQL" on_postgres
 step "planted holes turn tests red, planted defects are answered" tests/holes.sh
-step "official Python SDK" tests/sdk/run.sh "$binary"
+step "official Python and JavaScript SDKs" tests/sdk/run.sh "$binary"
 step "demo" "$binary" demo --once

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs from Debian what the tests need and the machine does not have: a C compiler and linker, PostgreSQL, Python
-# with venv. Needs root or sudo only if something is missing.
+# with venv, Node.js with npm. Needs root or sudo only if something is missing.
 set -euo pipefail
 
 fail() {
@@ -19,6 +19,8 @@ missing() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || echo postgresql
     command -v patch >/dev/null || echo patch
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
 }
 
 install_packages() {

@@ -8,6 +8,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -21,20 +22,45 @@ use crate::{
     web::{Problem, Query},
 };
 
+/// What may be asked for; each is read by its own rules in [`read`].
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the parameters as the document shows them")]
+pub(super) struct Parameters {
+    /// Of this tenant.
+    tenant: Option<TenantId>,
+    /// Of this key.
+    key: Option<KeyId>,
+    /// Genesys's operation id, or an operator's action such as `tenant.add`.
+    operation: Option<String>,
+    /// `ok`, `aborted`, `unknown`, or the code of a refusal.
+    outcome: Option<String>,
+    /// The one event with this id.
+    correlation_id: Option<EventId>,
+    /// From this time on.
+    since: Option<DateTime<Utc>>,
+    /// Before this time.
+    until: Option<DateTime<Utc>>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 500; 100 when absent.
+    limit: Option<u32>,
+}
+
 const PARAMETERS: &[&str] =
     &["tenant", "key", "operation", "outcome", "correlation_id", "since", "until", "cursor", "limit"];
 const DEFAULT_LIMIT: u32 = 100;
 
 /// A page of the record.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Page {
     events: Vec<EventView>,
     /// For the next page; absent from the last one.
+    #[schemars(with = "Option<String>")]
     next_cursor: Option<Cursor>,
 }
 
 /// An event and its end, as one object: what its kind has to say stands beside what all have.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct EventView {
     id: EventId,
     correlation_id: EventId,
@@ -44,13 +70,14 @@ struct EventView {
     key_id: Option<KeyId>,
     operator: Option<OperatorId>,
     operation: Option<String>,
+    #[schemars(with = "Option<String>")]
     source: Option<IpAddr>,
     #[serde(flatten)]
     detail: Map<String, Value>,
     outcome: Option<OutcomeView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OutcomeView {
     at: DateTime<Utc>,
     code: String,
@@ -132,6 +159,7 @@ impl FromStr for Time {
     }
 }
 
+/// Searches the record, newest first; the search is itself on record.
 pub(super) async fn search(
     State(desk): State<Desk>,
     Signed(author): Signed,

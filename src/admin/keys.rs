@@ -2,9 +2,9 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::Signed;
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// A key with its secret: written into this one answer and nowhere else.
-#[derive(Serialize)]
-pub(super) struct Shown {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ShownKey {
     client_id: KeyId,
     client_secret: String,
     api_key: String,
@@ -26,7 +26,7 @@ pub(super) struct Shown {
     view: KeyView,
 }
 
-impl From<IssuedKey> for Shown {
+impl From<IssuedKey> for ShownKey {
     fn from(issued: IssuedKey) -> Self {
         Self {
             client_id: issued.view.key_id.clone(),
@@ -37,24 +37,33 @@ impl From<IssuedKey> for Shown {
     }
 }
 
+/// A tenant's keys.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Keys {
+    keys: Vec<KeyView>,
+}
+
+/// Issues a key; its secret is in this one answer.
 pub(super) async fn issue(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(tenant): PathId<TenantId>,
     web::Json(new): web::Json<NewKey>,
-) -> Result<(StatusCode, Json<Shown>), Problem> {
+) -> Result<(StatusCode, Json<ShownKey>), Problem> {
     let issued = keys::issue(&desk, &author, &tenant, new).await?;
     Ok((StatusCode::CREATED, Json(issued.into())))
 }
 
+/// Lists a tenant's keys, ended ones included, without secrets.
 pub(super) async fn list(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(tenant): PathId<TenantId>,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "keys": keys::list(&desk, &author, &tenant).await? })))
+) -> Result<Json<Keys>, Problem> {
+    Ok(Json(Keys { keys: keys::list(&desk, &author, &tenant).await? }))
 }
 
+/// Ends a key and its access tokens for good.
 pub(super) async fn revoke(
     State(desk): State<Desk>,
     Signed(author): Signed,

@@ -8,50 +8,38 @@
 mod authenticate;
 mod events;
 mod keys;
+mod openapi;
 mod operators;
 mod policies;
 mod refusal;
+mod routes;
 mod service_accounts;
 mod tenants;
 
-use axum::{
-    Json, Router,
-    extract::State,
-    middleware::from_fn_with_state,
-    routing::{get, post},
-};
+use std::sync::Arc;
+
+use axum::{Extension, Json, Router, extract::State, middleware::from_fn_with_state};
 use http::{Method, StatusCode, Uri};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    model::EventId,
-    operator::{Desk, list_operations},
+    model::{EventId, Role},
+    operator::{Desk, check_describe, list_operations},
     web::{self, Problem},
 };
 use authenticate::{Signed, authenticate};
+use routes::Routes;
 
 /// Everything that the operator listener serves. Give it the peer's address as `ConnectInfo<SocketAddr>`
 /// (`into_make_service_with_connect_info`), so that events can say where a request came from.
 pub fn router(desk: Desk) -> Router {
-    let routes = Router::new()
-        .route("/operators", post(operators::add).get(operators::list))
-        .route("/operators/{id}/tokens", post(operators::issue_token))
-        .route("/service-accounts", post(service_accounts::add).get(service_accounts::list))
-        .route("/service-accounts/{id}", get(service_accounts::get))
-        .route("/service-accounts/{id}/check", post(service_accounts::check))
-        .route("/tenants", post(tenants::add).get(tenants::list))
-        .route("/tenants/{id}", get(tenants::get).patch(tenants::update))
-        .route("/tenants/{id}/suspend", post(tenants::suspend))
-        .route("/tenants/{id}/resume", post(tenants::resume))
-        .route("/tenants/{id}/keys", post(keys::issue).get(keys::list))
-        .route("/tenants/{id}/policies", get(policies::list).put(policies::put))
-        .route("/policies/explain", post(policies::explain))
-        .route("/keys/{id}/revoke", post(keys::revoke))
-        .route("/events", get(events::search))
-        .route("/operations", get(operations));
+    let document = openapi(|role, action| desk.engine.operator_may(role, action));
     let clock = desk.clock.clone();
     let listener = Router::new()
-        .nest("/admin/v1", routes)
+        .nest("/admin/v1", Routes::all().router)
+        .layer(Extension(Document(Arc::new(document))))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(desk.clone(), authenticate))
@@ -59,8 +47,34 @@ pub fn router(desk: Desk) -> Router {
     web::correlated(listener, move || EventId::at(clock.now()))
 }
 
-async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "operations": list_operations(&desk, &author).await? })))
+/// The `OpenAPI` document of these routes; `may` says what a role may do.
+pub fn openapi(may: impl Fn(Role, &str) -> bool) -> Value {
+    openapi::document(may)
+}
+
+/// The catalog.
+#[derive(Serialize, JsonSchema)]
+struct Operations {
+    operations: Vec<Value>,
+}
+
+async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Operations>, Problem> {
+    Ok(Json(Operations { operations: list_operations(&desk, &author).await? }))
+}
+
+/// The `OpenAPI` document, made once.
+#[derive(Clone)]
+struct Document(Arc<Value>);
+
+impl Document {
+    async fn show(
+        State(desk): State<Desk>,
+        Signed(author): Signed,
+        Extension(document): Extension<Self>,
+    ) -> Result<Json<Arc<Value>>, Problem> {
+        check_describe(&desk, &author).await?;
+        Ok(Json(document.0))
+    }
 }
 
 async fn no_such_path(uri: Uri) -> Problem {

@@ -7,19 +7,21 @@ use crate::{
     model::{PolicyVersion, TenantId},
     operator::{
         Desk,
-        policies::{self, Answer, NewPolicy, Policies, Question},
+        policies::{self, NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies},
     },
     web::{self, PathId, Problem},
 };
 
+/// Shows a tenant's policies: the template, what is in force beside it, the newest versions.
 pub(super) async fn list(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(tenant): PathId<TenantId>,
-) -> Result<Json<Policies>, Problem> {
+) -> Result<Json<TenantPolicies>, Problem> {
     Ok(Json(policies::list(&desk, &author, &tenant).await?))
 }
 
+/// Puts a version of a tenant's own policy.
 pub(super) async fn put(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -29,10 +31,11 @@ pub(super) async fn put(
     Ok(Json(policies::put(&desk, &author, &tenant, new).await?))
 }
 
+/// Says what would be decided about a call, and by which policies.
 pub(super) async fn explain(
     State(desk): State<Desk>,
     Signed(author): Signed,
-    web::Json(question): web::Json<Question>,
-) -> Result<Json<Answer>, Problem> {
+    web::Json(question): web::Json<PolicyQuestion>,
+) -> Result<Json<PolicyAnswer>, Problem> {
     Ok(Json(policies::explain(&desk, &author, question).await?))
 }

@@ -2,7 +2,8 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Signed;
 use crate::{
@@ -14,6 +15,19 @@ use crate::{
     web::{self, PathId, Problem},
 };
 
+/// All service accounts.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ServiceAccounts {
+    service_accounts: Vec<ServiceAccount>,
+}
+
+/// A service account that works.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Checked {
+    ok: bool,
+}
+
+/// Registers a service account; its secret is sealed at once.
 pub(super) async fn add(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -23,10 +37,15 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(account)))
 }
 
-pub(super) async fn list(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "service_accounts": service_accounts::list(&desk, &author).await? })))
+/// Lists the service accounts, without secrets.
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+) -> Result<Json<ServiceAccounts>, Problem> {
+    Ok(Json(ServiceAccounts { service_accounts: service_accounts::list(&desk, &author).await? }))
 }
 
+/// Shows a service account, without its secret.
 pub(super) async fn get(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -35,11 +54,12 @@ pub(super) async fn get(
     Ok(Json(service_accounts::get(&desk, &author, &id).await?))
 }
 
+/// Logs in at Genesys with a service account and calls `tokens/me`.
 pub(super) async fn check(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(id): PathId<ServiceAccountId>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Checked>, Problem> {
     service_accounts::check(&desk, &author, &id).await?;
-    Ok(Json(json!({ "ok": true })))
+    Ok(Json(Checked { ok: true }))
 }

@@ -2,7 +2,8 @@
 
 use axum::{Json, extract::State, response::IntoResponse};
 use http::{HeaderMap, StatusCode, header};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Signed;
 use crate::{
@@ -14,6 +15,13 @@ use crate::{
     web::{self, PathId, Problem},
 };
 
+/// All tenants.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Tenants {
+    tenants: Vec<Tenant>,
+}
+
+/// Registers a tenant.
 pub(super) async fn add(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -23,10 +31,12 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, shown(tenant)))
 }
 
-pub(super) async fn list(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "tenants": tenants::list(&desk, &author).await? })))
+/// Lists the tenants.
+pub(super) async fn list(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Tenants>, Problem> {
+    Ok(Json(Tenants { tenants: tenants::list(&desk, &author).await? }))
 }
 
+/// Shows a tenant, its version as `ETag`.
 pub(super) async fn get(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -35,6 +45,7 @@ pub(super) async fn get(
     Ok(shown(tenants::get(&desk, &author, &id).await?))
 }
 
+/// Changes what is named of a tenant; with `If-Match` only that version.
 pub(super) async fn update(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -46,6 +57,7 @@ pub(super) async fn update(
     Ok(shown(tenants::update(&desk, &author, &id, change, version).await?))
 }
 
+/// From now on the calls of a tenant are refused.
 pub(super) async fn suspend(
     State(desk): State<Desk>,
     Signed(author): Signed,
@@ -54,6 +66,7 @@ pub(super) async fn suspend(
     Ok(shown(tenants::suspend(&desk, &author, &id).await?))
 }
 
+/// From now on the calls of a tenant are served again.
 pub(super) async fn resume(
     State(desk): State<Desk>,
     Signed(author): Signed,

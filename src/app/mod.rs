@@ -3,6 +3,7 @@
 //! [`App::build`] opens the store and starts what lives as long as the process; [`App::bind`] takes the three listeners;
 //! [`Bound::serve`] answers until it is told to drain. Tests go the same way, with port 0.
 
+pub mod doctor;
 mod keys;
 mod serving;
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod init;
 mod migrate;
 mod output;
@@ -46,6 +47,7 @@ enum Command {
     Serve(serve::Arguments),
     Migrate(migrate::Arguments),
     Config(config::Arguments),
+    Doctor(doctor::Arguments),
     Policy(policy::Arguments),
     Simulate(simulate::Arguments),
 }
@@ -77,6 +79,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(arguments).await,
             Command::Policy(arguments) => policy::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }

@@ -29,7 +29,7 @@ pub struct Event {
 }
 
 /// What kind of thing an event records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum EventKind {
@@ -89,13 +89,15 @@ pub struct Call {
 }
 
 /// What a version in shadow says of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ShadowDecision {
     /// Which version.
     pub version: i64,
     /// All divisions that it grants the key for the operation.
+    #[schemars(with = "Vec<DivisionId>")]
     pub divisions: Arc<[DivisionId]>,
     /// The ids of the policies that decided.
+    #[schemars(with = "Vec<String>")]
     pub policies: Arc<[String]>,
     /// Evaluation errors; any of them denies all.
     #[serde(skip_serializing_if = "Vec::is_empty")]

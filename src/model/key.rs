@@ -39,8 +39,9 @@ pub struct Key {
 }
 
 /// A range of source addresses, such as `203.0.113.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
+#[schemars(with = "String")]
 pub struct Cidr(ipnet::IpNet);
 
 impl Cidr {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How much a tenant or a key may send; what is absent is not limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Requests a minute, on average.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{OperatorId, TokenId};
 
 /// Who may use the operator listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Operator {
     /// Made by us.
     pub id: OperatorId,
@@ -19,7 +19,9 @@ pub struct Operator {
 }
 
 /// What an operator may do; `policies/operator.cedar` says it in full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum Role {

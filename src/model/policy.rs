@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::TenantId;
 
 /// One version of a tenant's own policy source; never edited, only superseded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PolicyVersion {
     /// Whose policy it is.
     pub tenant_id: TenantId,
@@ -27,7 +27,7 @@ pub struct PolicyVersion {
 }
 
 /// Whether a policy version decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum PolicyMode {

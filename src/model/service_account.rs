@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::ServiceAccountId;
 
 /// An upstream OAuth client: in which organisation and region, with which sealed secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ServiceAccount {
     /// Chosen by the operator; never changes.
     pub id: ServiceAccountId,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{DivisionId, Limits, ServiceAccountId, TenantId};
 
 /// A client company: which divisions are its own, through which service account it reaches Genesys, what it may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tenant {
     /// Chosen by the operator; never changes.
     pub id: TenantId,
@@ -37,7 +37,9 @@ pub struct Tenant {
 }
 
 /// How a conversation is shown to a tenant whose divisions are only some of those it touched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::Type)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::Type, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum CrossDivision {

@@ -14,7 +14,7 @@ const LONGEST_LIFE_DAYS: u32 = 3_650;
 const MOST_CIDRS: usize = 100;
 
 /// What is asked for: a new key.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// For people.
@@ -33,7 +33,7 @@ pub struct NewKey {
 }
 
 /// A key as operators see it: never its secret, which nobody keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct KeyView {
     /// The public half; also the `client_id` of an SDK.
     pub key_id: KeyId,
@@ -58,7 +58,7 @@ pub struct KeyView {
 }
 
 /// Whether a key works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// It does.

@@ -152,3 +152,8 @@ pub async fn list_operations(desk: &Desk, author: &Author) -> Result<Vec<serde_j
     desk.authorize(author, "operation.list").await?;
     Ok(desk.catalog.describe())
 }
+
+/// Whether the author may read how the admin API is described.
+pub async fn check_describe(desk: &Desk, author: &Author) -> Result<(), Refusal> {
+    desk.authorize(author, "api.describe").await
+}

@@ -21,7 +21,7 @@ const LONGEST_TOKEN_DAYS: u32 = 90;
 const LONGEST_EMAIL: usize = 254;
 
 /// What is asked for: a new operator.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOperator {
     /// Unique; kept in lower case.
@@ -32,7 +32,7 @@ pub struct NewOperator {
 }
 
 /// What is asked for: a new API token.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// 1 to 90; 90 when absent.

@@ -19,7 +19,7 @@ const LONGEST_REASON: usize = 500;
 const ANY_KEY: &str = "aaaaaaaaaaaaaaaa";
 
 /// What is asked for: a new version of a tenant's own policy.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPolicy {
     /// Cedar; empty leaves the template alone.
@@ -32,12 +32,12 @@ pub struct NewPolicy {
 }
 
 /// A tenant's policies.
-#[derive(Debug, Serialize)]
-pub struct Policies {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct TenantPolicies {
     /// Whose.
     pub tenant: TenantId,
     /// What holds beside the own source, by name and text.
-    pub template: Template,
+    pub template: PolicyTemplate,
     /// The own version that decides; without one, the template alone does.
     pub active: Option<PolicyVersion>,
     /// The version that is tried: until a newer one decides.
@@ -47,8 +47,8 @@ pub struct Policies {
 }
 
 /// A template.
-#[derive(Debug, Serialize)]
-pub struct Template {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyTemplate {
     /// As a tenant's `policy_template`.
     pub name: String,
     /// Cedar.
@@ -56,9 +56,9 @@ pub struct Template {
 }
 
 /// A call that might be made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct PolicyQuestion {
     /// Who would call.
     pub tenant: TenantId,
     /// An operation id such as `getUsers`, or `METHOD /path/{template}`.
@@ -71,10 +71,11 @@ pub struct Question {
 }
 
 /// What policies may read of a request, by the names that they know it by.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct QuestionContext {
     /// The caller's address.
+    #[schemars(with = "Option<String>")]
     pub source: Option<IpAddr>,
     /// When; now when absent.
     pub time: Option<DateTime<Utc>>,
@@ -93,12 +94,12 @@ pub struct QuestionContext {
 }
 
 /// What would be decided, and why.
-#[derive(Debug, Serialize)]
-pub struct Answer {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyAnswer {
     /// Genesys's operation id.
     pub operation: String,
     /// Whether the call would go on.
-    pub decision: Verdict,
+    pub decision: PolicyDecision,
     /// The divisions that it would be narrowed to.
     pub divisions: Vec<DivisionId>,
     /// The ids (`@id`) of the policies that determined it; empty where none permits.
@@ -114,9 +115,9 @@ pub struct Answer {
 }
 
 /// Whether a call would go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum PolicyDecision {
     /// It would, in some division at least.
     Allow,
     /// It would not.
@@ -128,15 +129,15 @@ fn active() -> PolicyMode {
 }
 
 /// What holds for a tenant, and what held before.
-pub async fn list(desk: &Desk, author: &Author, id: &TenantId) -> Result<Policies, Refusal> {
+pub async fn list(desk: &Desk, author: &Author, id: &TenantId) -> Result<TenantPolicies, Refusal> {
     desk.authorize(author, "policy.list").await?;
     let tenant = tenants::known(desk, id).await?;
     let own = desk.store.own_policies(id).await?;
     let name = tenant.policy_template;
     let source = desk.engine.template_source(&name).unwrap_or_default();
-    Ok(Policies {
+    Ok(TenantPolicies {
         tenant: tenant.id,
-        template: Template { name, source },
+        template: PolicyTemplate { name, source },
         active: own.active().map(|version| (**version).clone()),
         shadow: own.shadow().map(|version| (**version).clone()),
         versions: desk.store.list_policies(id).await?,
@@ -192,7 +193,11 @@ pub(super) async fn check_still(desk: &Desk, tenant: &Tenant) -> Result<(), Refu
 }
 
 /// What would be decided about a call, and by which policies.
-pub async fn explain(desk: &Desk, author: &Author, question: Question) -> Result<Answer, Refusal> {
+pub async fn explain(
+    desk: &Desk,
+    author: &Author,
+    question: PolicyQuestion,
+) -> Result<PolicyAnswer, Refusal> {
     desk.authorize(author, "policy.explain").await?;
     let operation = find(&desk.catalog, &question.operation)?;
     let views = desk.tenancy.views();
@@ -212,9 +217,9 @@ pub async fn explain(desk: &Desk, author: &Author, question: Question) -> Result
     let operation = match operation {
         Entry::Enabled(operation) => operation,
         Entry::Denied(denied) => {
-            return Ok(Answer {
+            return Ok(PolicyAnswer {
                 operation: denied.id.to_string(),
-                decision: Verdict::Deny,
+                decision: PolicyDecision::Deny,
                 divisions: Vec::new(),
                 reasons: Vec::new(),
                 errors: Vec::new(),
@@ -227,12 +232,12 @@ pub async fn explain(desk: &Desk, author: &Author, question: Question) -> Result
     Ok(answer(&operation.id, view.explain(&key, &operation.id, &attributes)))
 }
 
-fn answer(operation: &str, explanation: Explanation) -> Answer {
+fn answer(operation: &str, explanation: Explanation) -> PolicyAnswer {
     let Explanation { verdict, shadow } = explanation;
     let granted = verdict.errors.is_empty() && !verdict.divisions.is_empty();
-    Answer {
+    PolicyAnswer {
         operation: operation.to_owned(),
-        decision: if granted { Verdict::Allow } else { Verdict::Deny },
+        decision: if granted { PolicyDecision::Allow } else { PolicyDecision::Deny },
         divisions: verdict.divisions.to_vec(),
         reasons: verdict.policies.to_vec(),
         errors: verdict.errors,

@@ -15,7 +15,7 @@ use crate::{
 const LONGEST_TEXT: usize = 500;
 
 /// What is asked for: a new service account.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewServiceAccount {
     /// Chosen by the operator.
@@ -24,6 +24,7 @@ pub struct NewServiceAccount {
     pub client_id: String,
     /// Genesys's secret of the OAuth client.
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
     pub client_secret: SecretString,
     /// A Genesys region; not beside `api_url`.
     pub region: Option<String>,

@@ -20,7 +20,7 @@ const MOST_DIVISIONS: usize = 100;
 const HOME_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is asked for: a new tenant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
     /// Chosen by the operator.
@@ -45,7 +45,7 @@ pub struct NewTenant {
 }
 
 /// What is to be different; what is absent stays.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantChange {
     /// As [`NewTenant::name`].

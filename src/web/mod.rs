@@ -11,5 +11,5 @@ mod query;
 pub use correlation::{CORRELATION_ID, correlated};
 pub use json::{BODY_LIMIT_BYTES, Json};
 pub use path::PathId;
-pub use problem::Problem;
+pub use problem::{Problem, ProblemBody};
 pub use query::Query;

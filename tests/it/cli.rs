@@ -17,12 +17,13 @@ fn code(arguments: &[&str]) -> i32 {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["init"],
         &["serve"],
         &["migrate"],
         &["config", "show"],
+        &["doctor"],
         &["policy", "show"],
         &["policy", "versions"],
         &["policy", "put"],

@@ -12,6 +12,7 @@ mod architecture;
 mod audit;
 mod cli;
 mod demo;
+mod doctor;
 mod documents;
 mod gateway;
 mod kill;

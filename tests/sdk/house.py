@@ -46,7 +46,7 @@ class House:
         self.start("simulator", "simulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
                    "--ready-file", str(ready))
         addresses = self.wait_for(ready)
-        self.organisation = addresses["api"]
+        self.organisation, self.control = addresses["api"], addresses["control"]
         self.facts = json.load(urllib.request.urlopen(addresses["control"] + "/facts"))
 
     def serve(self):
@@ -75,6 +75,21 @@ class House:
     def division(self, tenant):
         """What the organisation holds in a tenant's division."""
         return next(one for one in self.facts["divisions"] if one["name"] == DIVISIONS[tenant])
+
+    def described(self):
+        """All of it, for a program that is not Python."""
+        return {
+            "gateway": self.gateway, "control": self.control, "keys": self.keys, "interval": self.facts["interval"],
+            "divisions": {tenant: self.division(tenant) for tenant in DIVISIONS},
+            "all": [id for division in self.facts["divisions"] for what in ("users", "queues") for id in division[what]]}
+
+    def faults(self, *faults):
+        """What the organisation does wrong from now on, to all calls of its API."""
+        rules = [{"match": {"path_prefix": "/api"}, "fault": fault} for fault in faults]
+        request = urllib.request.Request(
+            self.control + "/faults", method="PUT", data=json.dumps(rules).encode(),
+            headers={"Content-Type": "application/json"})
+        urllib.request.urlopen(request).close()
 
     def admin(self, path, body=None, method="POST"):
         request = urllib.request.Request(

@@ -5,6 +5,7 @@ mod events;
 mod keys;
 mod matrix;
 mod office;
+mod openapi;
 mod operators;
 mod policies;
 mod service_accounts;

@@ -234,7 +234,10 @@ pub(super) struct Answer {
 
 #[expect(clippy::disallowed_methods, reason = "the test is the client")]
 pub(super) async fn send(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     let correlation_id = headers["inin-correlation-id"].to_str().unwrap().to_owned();
@@ -245,6 +248,7 @@ pub(super) async fn send(request: RequestBuilder) -> Answer {
     } else {
         assert_eq!(headers["content-type"], "application/json");
     }
+    super::openapi::check(&method, &path, status.as_u16(), &body);
     Answer { status: status.as_u16(), headers, correlation_id, body }
 }
 

@@ -130,6 +130,22 @@ impl TestApp {
         format!("http://{}", self.addresses.gateway)
     }
 
+    /// A configuration of what this one uses, for commands that read a file.
+    pub(crate) fn configuration_file(&self) -> String {
+        let key = self.files.join("master.key");
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let listen = "listen = \"127.0.0.1:0\"";
+        let text = format!(
+            "[gateway]\n{listen}\n[operator]\n{listen}\n[telemetry]\n{listen}\n\
+             [store]\nurl = {:?}\n[secrets]\nmaster_key_file = \"{}\"\n",
+            self.database.url(),
+            key.display()
+        );
+        let file = self.files.join("ringfence.toml");
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
     /// The first admin's API token.
     pub(crate) fn admin_token(&self) -> &str {
         &self.admin_token

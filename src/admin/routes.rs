@@ -1,0 +1,184 @@
+//! All routes on one screen: where each is, who handles it, and what the document says of it.
+
+use axum::{
+    Router,
+    handler::Handler,
+    routing::{MethodFilter, on},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+
+use super::{Document, Operations, events, keys, operators, policies, service_accounts, tenants};
+use crate::{
+    model::{Operator, PolicyVersion, ServiceAccount, Tenant},
+    operator::{
+        Desk,
+        keys::{KeyView, NewKey},
+        operators::{NewOperator, NewToken},
+        policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies},
+        service_accounts::NewServiceAccount,
+        tenants::{NewTenant, TenantChange},
+    },
+};
+
+const GET: (MethodFilter, &str) = (MethodFilter::GET, "get");
+const POST: (MethodFilter, &str) = (MethodFilter::POST, "post");
+const PUT: (MethodFilter, &str) = (MethodFilter::PUT, "put");
+const PATCH: (MethodFilter, &str) = (MethodFilter::PATCH, "patch");
+
+/// The router, and what is said of each of its routes.
+#[derive(Default)]
+pub(super) struct Routes {
+    pub(super) router: Router<Desk>,
+    pub(super) described: Vec<Described>,
+}
+
+/// A route as the document shows it.
+pub(super) struct Described {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) about: About,
+}
+
+/// What is said of a route.
+#[derive(Clone, Copy)]
+pub(super) struct About {
+    /// What `policies/operator.cedar` calls it.
+    pub(super) action: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) query: Option<Describe>,
+    pub(super) body: Option<Describe>,
+    pub(super) status: u16,
+    pub(super) answer: Describe,
+}
+
+/// Makes a type's schema.
+pub(super) type Describe = fn(&mut SchemaGenerator) -> Schema;
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+fn answers<T: JsonSchema>(action: &'static str, summary: &'static str) -> About {
+    About { action, summary, query: None, body: None, status: 200, answer: schema::<T> }
+}
+
+fn creates<T: JsonSchema>(action: &'static str, summary: &'static str) -> About {
+    About { status: 201, ..answers::<T>(action, summary) }
+}
+
+impl About {
+    fn takes<T: JsonSchema>(self) -> Self {
+        Self { body: Some(schema::<T>), ..self }
+    }
+
+    fn asks<T: JsonSchema>(self) -> Self {
+        Self { query: Some(T::json_schema), ..self }
+    }
+}
+
+impl Routes {
+    fn add<H: Handler<T, Desk>, T: 'static>(
+        mut self,
+        (filter, method): (MethodFilter, &'static str),
+        path: &'static str,
+        handler: H,
+        about: About,
+    ) -> Self {
+        self.router = self.router.route(path, on(filter, handler));
+        self.described.push(Described { method, path, about });
+        self
+    }
+
+    /// Those that there are.
+    pub(super) fn all() -> Self {
+        Self::default().organisation().tenants().policies().record()
+    }
+
+    fn organisation(self) -> Self {
+        let add = creates::<Operator>("operator.add", "Adds an operator.").takes::<NewOperator>();
+        let list = answers::<operators::Operators>("operator.list", "Lists the operators.");
+        let issue =
+            creates::<operators::ShownToken>("token.issue", "Issues an API token, shown in this one answer.");
+        let this = self
+            .add(POST, "/operators", operators::add, add)
+            .add(GET, "/operators", operators::list, list)
+            .add(POST, "/operators/{id}/tokens", operators::issue_token, issue.takes::<NewToken>());
+        let add = creates::<ServiceAccount>(
+            "service-account.add",
+            "Registers a service account; its secret is sealed at once.",
+        );
+        let list = answers::<service_accounts::ServiceAccounts>(
+            "service-account.list",
+            "Lists the service accounts, without secrets.",
+        );
+        let get =
+            answers::<ServiceAccount>("service-account.list", "Shows a service account, without its secret.");
+        let check = answers::<service_accounts::Checked>(
+            "service-account.check",
+            "Logs in at Genesys with a service account and calls `tokens/me`.",
+        );
+        this.add(POST, "/service-accounts", service_accounts::add, add.takes::<NewServiceAccount>())
+            .add(GET, "/service-accounts", service_accounts::list, list)
+            .add(GET, "/service-accounts/{id}", service_accounts::get, get)
+            .add(POST, "/service-accounts/{id}/check", service_accounts::check, check)
+    }
+
+    fn tenants(self) -> Self {
+        let add = creates::<Tenant>("tenant.add", "Registers a tenant.").takes::<NewTenant>();
+        let list = answers::<tenants::Tenants>("tenant.list", "Lists the tenants.");
+        let get = answers::<Tenant>("tenant.list", "Shows a tenant, its version as `ETag`.");
+        let update = answers::<Tenant>(
+            "tenant.update",
+            "Changes what is named of a tenant; with `If-Match` only that version.",
+        );
+        let suspend = answers::<Tenant>("tenant.suspend", "From now on the calls of a tenant are refused.");
+        let resume =
+            answers::<Tenant>("tenant.resume", "From now on the calls of a tenant are served again.");
+        let this = self
+            .add(POST, "/tenants", tenants::add, add)
+            .add(GET, "/tenants", tenants::list, list)
+            .add(GET, "/tenants/{id}", tenants::get, get)
+            .add(PATCH, "/tenants/{id}", tenants::update, update.takes::<TenantChange>())
+            .add(POST, "/tenants/{id}/suspend", tenants::suspend, suspend)
+            .add(POST, "/tenants/{id}/resume", tenants::resume, resume);
+        let issue = creates::<keys::ShownKey>("key.issue", "Issues a key; its secret is in this one answer.");
+        let list =
+            answers::<keys::Keys>("key.list", "Lists a tenant's keys, ended ones included, without secrets.");
+        let revoke = answers::<KeyView>("key.revoke", "Ends a key and its access tokens for good.");
+        this.add(POST, "/tenants/{id}/keys", keys::issue, issue.takes::<NewKey>())
+            .add(GET, "/tenants/{id}/keys", keys::list, list)
+            .add(POST, "/keys/{id}/revoke", keys::revoke, revoke)
+    }
+
+    fn policies(self) -> Self {
+        let list = answers::<TenantPolicies>(
+            "policy.list",
+            "Shows a tenant's template, what is in force beside it, and the newest versions.",
+        );
+        let put = answers::<PolicyVersion>("policy.put", "Puts a version of a tenant's own policy.")
+            .takes::<NewPolicy>();
+        let explain = answers::<PolicyAnswer>(
+            "policy.explain",
+            "Says what would be decided about a call, and by which policies.",
+        );
+        self.add(GET, "/tenants/{id}/policies", policies::list, list)
+            .add(PUT, "/tenants/{id}/policies", policies::put, put)
+            .add(POST, "/policies/explain", policies::explain, explain.takes::<PolicyQuestion>())
+    }
+
+    fn record(self) -> Self {
+        let search = answers::<events::Page>(
+            "event.list",
+            "Searches the record, newest first; the search is itself on record.",
+        );
+        let operations = answers::<Operations>(
+            "operation.list",
+            "Lists the catalog: how each operation is narrowed and guarded, and why.",
+        );
+        let document = answers::<Value>("api.describe", "Describes this API: OpenAPI 3.1.");
+        self.add(GET, "/events", events::search, search.asks::<events::Parameters>())
+            .add(GET, "/operations", super::operations, operations)
+            .add(GET, "/openapi.json", Document::show, document)
+    }
+}

@@ -1,0 +1,280 @@
+//! What stands in the way of serving: looked at from outside, nothing is changed.
+
+mod certificate;
+mod upstream;
+
+use std::{
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::{Keys, check_region, open_tls, upstream_options};
+use crate::{
+    catalog::Catalog,
+    clock::Clock,
+    config::{Config, MasterKeySource},
+    model::OwnPolicies,
+    policy::Engine,
+    secret::Pepper,
+    store::{Changes, Store},
+    upstream::Upstream,
+};
+
+/// How long before its end a certificate is complained of.
+const EXPIRES_SOON: TimeDelta = TimeDelta::days(14);
+
+/// Something that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// Where: a setting, a file, a tenant.
+    pub place: String,
+    /// Whether it is as it should be.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Whether something is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is.
+    Ok,
+    /// It works, but should be looked after.
+    Warning,
+    /// It keeps something from working.
+    Problem,
+}
+
+/// All findings, in the order in which things are needed.
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, place: impl Into<String>, found: impl Into<String>) {
+        self.0.push(Finding { place: place.into(), state: State::Ok, found: found.into(), remedy: None });
+    }
+
+    fn warn(&mut self, place: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) {
+        self.bad(State::Warning, place, found, remedy);
+    }
+
+    fn problem(&mut self, place: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) {
+        self.bad(State::Problem, place, found, remedy);
+    }
+
+    fn bad(
+        &mut self,
+        state: State,
+        place: impl Into<String>,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let (place, found, remedy) = (place.into(), found.into(), Some(remedy.into()));
+        self.0.push(Finding { place, state, found, remedy });
+    }
+}
+
+/// Looks at everything that serving with this configuration needs.
+pub async fn examine(file: &Path, clock: &Clock) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let place = file.display().to_string();
+    match Config::load(file).and_then(|config| check_region(&config).map(|()| config)) {
+        Ok(config) => {
+            findings.ok(place, "the configuration is valid");
+            key_file(&config, &mut findings);
+            tls(&config, clock, &mut findings);
+            listeners(&config, &mut findings).await;
+            if let Some(store) = store(&config, &mut findings).await {
+                kept(&config, &store, clock, &mut findings).await;
+                store.close().await;
+            }
+            findings.warn(
+                "audit",
+                "witness: not configured",
+                "keep exports of the record elsewhere; there is no witness yet",
+            );
+        }
+        Err(error) => findings.problem(
+            place,
+            error.to_string(),
+            "change what is named; `ringfence config show` checks it",
+        ),
+    }
+    findings.0
+}
+
+fn key_file(config: &Config, findings: &mut Findings) {
+    let (place, file) = match config.secrets.master_key() {
+        Some(MasterKeySource::KeyFile(file)) => ("secrets.master_key_file", file),
+        Some(MasterKeySource::PassphraseFile(file)) => ("secrets.passphrase_file", file),
+        None => return,
+    };
+    match file.metadata().map(|metadata| metadata.permissions().mode()) {
+        Ok(mode) if mode & 0o077 != 0 => {
+            let found = format!("others may read `{}` (mode {:o})", file.display(), mode & 0o777);
+            findings.problem(place, found, format!("chmod 600 {}", file.display()));
+        }
+        Ok(_) => findings.ok(place, format!("`{}` is its owner's alone", file.display())),
+        Err(error) => {
+            let found = format!("`{}` cannot be read: {error}", file.display());
+            findings.problem(
+                place,
+                found,
+                "put the key's file back from its copy; `ringfence init` makes a new installation",
+            );
+        }
+    }
+}
+
+fn tls(config: &Config, clock: &Clock, findings: &mut Findings) {
+    const PLACE: &str = "gateway.tls";
+    let Some(files) = &config.gateway.tls else {
+        return findings.ok(PLACE, "not configured: the gateway listener speaks plain HTTP");
+    };
+    if let Err(error) = open_tls(files) {
+        return findings.problem(PLACE, error.to_string(), "put the right files there");
+    }
+    let until = std::fs::read(&files.cert).ok().and_then(|pem| certificate::valid_until(&pem));
+    let renew = "renew the certificate; it is read again without a restart";
+    match until {
+        Some(until) if until <= clock.now() => {
+            findings.problem(PLACE, format!("the certificate ended at {until}"), renew);
+        }
+        Some(until) if until <= clock.now() + EXPIRES_SOON => {
+            findings.warn(PLACE, format!("the certificate ends at {until}"), renew);
+        }
+        Some(until) => findings.ok(PLACE, format!("the certificate is valid until {until}")),
+        None => {
+            findings.warn(
+                PLACE,
+                "the end of the certificate's validity cannot be read",
+                "look at it by hand",
+            );
+        }
+    }
+}
+
+async fn listeners(config: &Config, findings: &mut Findings) {
+    for (place, address) in [
+        ("gateway.listen", config.gateway.listen),
+        ("operator.listen", config.operator.listen),
+        ("telemetry.listen", config.telemetry.listen),
+    ] {
+        match free(address).await {
+            Ok(()) => findings.ok(place, format!("{address} is free")),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                findings.ok(place, format!("{address} is being served: by this installation, if it runs"));
+            }
+            Err(error) => {
+                let found = format!("{address} cannot be listened on: {error}");
+                findings.problem(
+                    place,
+                    found,
+                    "choose an address of this machine and a port that this user may take",
+                );
+            }
+        }
+    }
+}
+
+async fn free(address: SocketAddr) -> std::io::Result<()> {
+    TcpListener::bind(address).await.map(drop)
+}
+
+/// The store, if it is there. A missing SQLite file is not made.
+async fn store(config: &Config, findings: &mut Findings) -> Option<Store> {
+    const PLACE: &str = "store.url";
+    let url = &config.store.url;
+    if let Some(file) =
+        url.expose().strip_prefix("sqlite://").map(PathBuf::from).filter(|file| !file.exists())
+    {
+        findings.problem(
+            PLACE,
+            format!("there is no `{}`", file.display()),
+            "`ringfence init` or `ringfence migrate` makes it",
+        );
+        return None;
+    }
+    match Store::open(url.expose()).await {
+        Ok(store) => Some(store),
+        Err(error) => {
+            findings.problem(
+                PLACE,
+                format!("`{url}` cannot be opened: {error}"),
+                "start the database, or correct the URL",
+            );
+            None
+        }
+    }
+}
+
+/// What is in the store, and what it leads to.
+async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Findings) {
+    let changes = match store.changes_since(0).await {
+        Ok(changes) => changes,
+        Err(error) => {
+            let found = format!("the tables cannot be read: {error}");
+            return findings.problem(
+                "store",
+                found,
+                "run `ringfence migrate`; if that has been done, see the database's log",
+            );
+        }
+    };
+    findings.ok("store", format!("reachable and migrated, at version {}", changes.version));
+    policies(&changes, findings);
+    // To load the keys makes those that an installation lacks: only of one that has them.
+    match store.sealed(Pepper::PURPOSE).await {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            return findings.problem("secrets", "the store holds no keys yet", "run `ringfence init`");
+        }
+        Err(error) => return findings.problem("store", error.to_string(), "see the database's log"),
+    }
+    let door = match Keys::load(&config.secrets, store, clock).await {
+        Ok(keys) => Upstream::new(upstream_options(config, clock), keys.master),
+        Err(error) => {
+            let found = format!("{error:#}");
+            return findings.problem("secrets", found, "use the master key that this store was made with");
+        }
+    };
+    findings.ok("secrets", "the master key opens what the store holds");
+    match door {
+        Ok(door) => upstream::examine(&door, &changes, clock, findings).await,
+        Err(error) => findings.problem("upstream", format!("{error:#}"), "see the cause"),
+    }
+}
+
+fn policies(changes: &Changes, findings: &mut Findings) {
+    let engine = Catalog::embedded()
+        .map_err(|error| error.to_string())
+        .and_then(|catalog| Engine::new(&catalog.actions()).map_err(|error| error.to_string()));
+    let engine = match engine {
+        Ok(engine) => Arc::new(engine),
+        Err(error) => {
+            return findings.problem("policies", error, "replace this binary: what it holds is broken");
+        }
+    };
+    for tenant in &changes.tenants {
+        let own = changes.policies.iter().filter(|policy| policy.tenant_id == tenant.id).cloned();
+        let own: OwnPolicies = own.collect();
+        let place = format!("tenant {}: policies", tenant.id);
+        match engine.tenant(tenant, own.active().map(|version| &**version)) {
+            Ok(_) => findings
+                .ok(place, format!("template `{}` and own policies hold together", tenant.policy_template)),
+            Err(error) => {
+                findings.problem(place, error.to_string(), "all calls are refused: put a policy that holds");
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+// What a tenant's application sees through the official JavaScript SDK.
+
+const assert = require("node:assert/strict");
+const { readFileSync } = require("node:fs");
+const { describe, test } = require("node:test");
+const { setTimeout: wait } = require("node:timers/promises");
+const sdk = require("purecloud-platform-client-v2");
+
+const house = JSON.parse(readFileSync(process.env.RINGFENCE_HOUSE, "utf8"));
+const UNKNOWN = "00000000-0000-4000-8000-000000000000";
+
+// === the house ===
+
+const division = (tenant) => house.divisions[tenant];
+const own = (what, tenant = "alpha") => division(tenant)[what].toSorted();
+const ids = (entities) => entities.map((entity) => entity.id).toSorted();
+
+function unauthenticated(paths = { login: "login", api: "api" }) {
+  const address = new URL(house.gateway);
+  const client = new sdk.ApiClientClass();
+  client.setGateway({
+    host: address.hostname, protocol: "http", port: Number(address.port),
+    path_params_login: paths.login, path_params_api: paths.api,
+  });
+  return client;
+}
+
+async function logIn(tenant = "alpha", paths = undefined) {
+  const client = unauthenticated(paths);
+  const key = house.keys[tenant];
+  await client.loginClientCredentialsGrant(key.client_id, key.client_secret);
+  return client;
+}
+
+/** Status, headers and body of a refusal, as the SDK hands them to the application. */
+async function refused(client, call) {
+  client.setReturnExtendedResponses(true);
+  try {
+    const answer = await call();
+    assert.fail(`not refused: ${JSON.stringify(answer.body)}`);
+  } catch (error) {
+    if (error instanceof assert.AssertionError) throw error;
+    assert.ok(error && error.status, `the SDK understood nothing: ${error}`);
+    assertErrorBody(error);
+    return error;
+  } finally {
+    client.setReturnExtendedResponses(false);
+  }
+}
+
+function assertErrorBody({ status, headers, body }) {
+  assert.equal(body.status, status);
+  assert.ok(body.code && body.message);
+  assert.equal(body.contextId, headers["inin-correlation-id"]);
+}
+
+async function control(method, path, body) {
+  const answer = await fetch(house.control + path, {
+    method, body: body && JSON.stringify(body), headers: { "content-type": "application/json" },
+  });
+  assert.ok(answer.ok, await answer.text());
+}
+
+const everything = { interval: house.interval, paging: { pageSize: 100, pageNumber: 1 } };
+const search = (criterion) => ({ query: [criterion], pageSize: 100, pageNumber: 1 });
+
+// === all is well ===
+
+describe("login", () => {
+  for (const paths of [{ login: "login", api: "api" }, { login: "/login/", api: "/api/" }, {}]) {
+    test(`by gateway configuration ${JSON.stringify(paths)}`, async () => {
+      const client = await logIn("alpha", paths);
+      const page = await new sdk.RoutingApi(client).getRoutingQueues({ pageSize: 100 });
+      assert.deepEqual(ids(page.entities), own("queues"));
+    });
+  }
+
+  test("a bad secret is refused with a body that says so", async () => {
+    const { client_id } = house.keys.alpha;
+    for (const [id, secret] of [[client_id, "wrong"], [client_id, house.keys.beta.client_secret], ["nobody", "x"]]) {
+      const error = await unauthenticated().loginClientCredentialsGrant(id, secret).then(() => null, (error) => error);
+      assert.ok(error, "not refused");
+      const body = error.response?.data ?? error.body ?? error;
+      assert.equal(body.error, "invalid_client", JSON.stringify(body));
+    }
+  });
+
+  test("a bad token is refused", async () => {
+    const client = await logIn();
+    client.setAccessToken(`${client.authentications["PureCloud OAuth"].accessToken}x`);
+    assert.equal((await refused(client, () => new sdk.RoutingApi(client).getRoutingQueues())).status, 401);
+  });
+
+  test("the key itself serves as a token", async () => {
+    const client = unauthenticated();
+    client.setAccessToken(house.keys.alpha.api_key);
+    assert.ok((await new sdk.RoutingApi(client).getRoutingQueues()).entities.length);
+  });
+
+  test("tokens/me and organizations/me answer, users/me refuses as for all client credentials", async () => {
+    const client = await logIn();
+    assert.ok((await new sdk.TokensApi(client).getTokensMe()).organization.id);
+    assert.ok((await new sdk.OrganizationApi(client).getOrganizationsMe()).id);
+    assert.equal((await refused(client, () => new sdk.UsersApi(client).getUsersMe())).status, 400);
+  });
+});
+
+describe("each tenant sees its own", () => {
+  for (const tenant of ["alpha", "beta"]) {
+    test(`queues of ${tenant}, page by page and by id`, async () => {
+      const api = new sdk.RoutingApi(await logIn(tenant));
+      const seen = [];
+      for (let pageNumber = 1, pageCount = 1; pageNumber <= pageCount; pageNumber++) {
+        const page = await api.getRoutingQueues({ pageSize: 3, pageNumber });
+        assert.equal(page.total, own("queues", tenant).length);
+        pageCount = page.pageCount;
+        seen.push(...page.entities);
+      }
+      assert.deepEqual(ids(seen), own("queues", tenant));
+      assert.equal((await api.getRoutingQueue(seen[0].id)).id, seen[0].id);
+    });
+
+    test(`users of ${tenant}, listed, searched and by id`, async () => {
+      const api = new sdk.UsersApi(await logIn(tenant));
+      const page = await api.getUsers({ pageSize: 100, state: "any" });
+      assert.deepEqual(ids(page.entities), own("users", tenant));
+      assert.equal(page.total, page.entities.length);
+      const found = await api.postUsersSearch(search({ type: "MATCH_ALL" }));
+      assert.deepEqual(ids(found.results), own("users", tenant));
+      assert.equal((await api.getUser(page.entities[0].id)).id, page.entities[0].id);
+    });
+
+    test(`conversations of ${tenant}, and nothing of others in them`, async () => {
+      const api = new sdk.AnalyticsApi(await logIn(tenant));
+      const answer = await api.postAnalyticsConversationsDetailsQuery(everything);
+      const conversations = division(tenant).conversations.map((one) => one.id).toSorted();
+      assert.deepEqual(answer.conversations.map((one) => one.conversationId).toSorted(), conversations);
+      assert.equal(answer.totalHits, conversations.length);
+      assertNothingForeign(tenant, answer);
+    });
+
+    test(`divisions of ${tenant}`, async () => {
+      const page = await new sdk.AuthorizationApi(await logIn(tenant)).getAuthorizationDivisions();
+      assert.deepEqual(ids(page.entities), [division(tenant).id]);
+    });
+  }
+
+  test("a division of another tenant is refused", async () => {
+    const client = await logIn();
+    const call = () => new sdk.RoutingApi(client).getRoutingQueues({ divisionId: [division("beta").id] });
+    assert.equal((await refused(client, call)).status, 403);
+  });
+
+  test("a search for another's user finds nobody", async () => {
+    const theirs = (await new sdk.UsersApi(await logIn("beta")).getUsers({ pageSize: 1 })).entities[0];
+    const api = new sdk.UsersApi(await logIn());
+    const page = await api.postUsersSearch(search({ type: "EXACT", fields: ["email"], value: theirs.email }));
+    assert.deepEqual([page.results ?? [], page.total], [[], 0]);
+  });
+});
+
+describe("refusals", () => {
+  test("another's and a missing object look the same", async () => {
+    const client = await logIn();
+    const users = new sdk.UsersApi(client), routing = new sdk.RoutingApi(client);
+    const reads = [[(id) => users.getUser(id), own("users", "beta")[0]], [(id) => routing.getRoutingQueue(id), own("queues", "beta")[0]]];
+    for (const [read, foreign] of reads) {
+      const answers = [];
+      for (const id of [foreign, UNKNOWN]) {
+        const { status, headers, body } = await refused(client, () => read(id));
+        const { contextId: _, ...rest } = body;
+        answers.push([status, Object.keys(headers).toSorted(), JSON.stringify(rest).replaceAll(id, "ID")]);
+      }
+      assert.deepEqual(answers[0], answers[1]);
+      assert.equal(answers[0][0], 404);
+    }
+  });
+
+  test("a denied operation, one that is not listed and a smuggled path", async () => {
+    const client = await logIn();
+    const denied = await refused(client, () => new sdk.OAuthApi(client).getOauthClients());
+    assert.deepEqual([denied.status, denied.body.code], [403, "ringfence.operation_denied"]);
+    assert.equal((await refused(client, () => new sdk.StationsApi(client).getStations())).status, 404);
+    const smuggled = await refused(client, () => new sdk.UsersApi(client).getUser("x/../../oauth/clients"));
+    assert.ok([400, 403, 404].includes(smuggled.status));
+  });
+});
+
+// === Genesys misbehaves ===
+
+/** No id of an object that is another division's alone may stand anywhere in an answer. */
+function assertNothingForeign(tenant, answer) {
+  const text = JSON.stringify(answer);
+  const mine = new Set(["users", "queues"].flatMap((what) => own(what, tenant)));
+  const foreign = house.all.filter((id) => !mine.has(id) && text.includes(id));
+  assert.deepEqual(foreign, []);
+}
+
+const FAULTS = {
+  "429 with a time to wait": { kind: "status", status: 429, retry_after: 1 },
+  401: { kind: "status", status: 401 },
+  500: { kind: "status", status: 500 },
+  503: { kind: "status", status: 503 },
+  504: { kind: "status", status: 504 },
+  "a reset": { kind: "reset" },
+  "a truncated answer": { kind: "truncate" },
+  "an answer that is not JSON": { kind: "malformed" },
+  "an empty answer": { kind: "empty_body" },
+  "a slow answer": { kind: "latency", ms: 700 },
+  "a lie": { kind: "lie" },
+  // Last: the account then waits for the end of Genesys's minute.
+  "429 without a time": { kind: "status", status: 429 },
+};
+
+/** The operations as an application calls them, with what may be answered of a lie by id. */
+function calls(client) {
+  const users = new sdk.UsersApi(client), routing = new sdk.RoutingApi(client);
+  return [
+    () => routing.getRoutingQueues({ pageSize: 100 }),
+    () => routing.getRoutingQueue(own("queues")[0]),
+    () => users.getUsers({ pageSize: 100 }),
+    () => users.getUser(own("users")[0]),
+    () => users.postUsersSearch(search({ type: "MATCH_ALL" })),
+    () => new sdk.AnalyticsApi(client).postAnalyticsConversationsDetailsQuery(everything),
+    () => new sdk.AuthorizationApi(client).getAuthorizationDivisions(),
+    () => new sdk.OrganizationApi(client).getOrganizationsMe(),
+  ];
+}
+
+describe("while Genesys misbehaves", () => {
+  for (const [name, fault] of Object.entries(FAULTS)) {
+    test(`${name}: answered whole, nothing foreign, no 401`, async () => {
+      const client = await logIn();
+      client.setReturnExtendedResponses(true);
+      await control("PUT", "/faults", [{ match: { path_prefix: "/api" }, fault }]);
+      try {
+        for (const call of calls(client)) {
+          const answer = await call().catch((error) => error);
+          assert.ok(answer && answer.status, `${call}: the SDK understood nothing: ${answer}`);
+          assertNothingForeign("alpha", answer.body);
+          if (answer.error !== null) {
+            assertErrorBody(answer);
+            assert.notEqual(answer.status, 401, String(call));
+          }
+        }
+      } finally {
+        await control("DELETE", "/faults");
+      }
+      if (fault.status !== 429 || fault.retry_after) await recovered(client);
+    });
+  }
+});
+
+/** All operations answer again, at the latest in 15 s. */
+async function recovered(client) {
+  const end = Date.now() + 15_000;
+  for (const call of calls(client)) {
+    while ((await call().catch((error) => error)).status !== 200) {
+      assert.ok(Date.now() < end, `${call} does not recover`);
+      await wait(100);
+    }
+  }
+}
