@@ -185,6 +185,7 @@ fn read(query: Option<&str>) -> Result<Search, Problem> {
             id: query.take("correlation_id")?,
             since: query.take("since")?.map(|Time(time)| time),
             until: query.take("until")?.map(|Time(time)| time),
+            calls_only: false,
         },
         before: query.take("cursor")?.map(|Cursor(id)| id),
         limit: query.take("limit")?.unwrap_or(DEFAULT_LIMIT),

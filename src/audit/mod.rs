@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 pub use self::{
     flood::Flood,
-    query::{Calls, NotRead, Reader},
+    query::{Calls, EventFilter, NotRead, Reader},
     record::{Durations, Ended, Record},
 };
 use self::{

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-pub use crate::store::Calls;
+pub use crate::store::{Calls, EventFilter};
 use crate::{
     model::{EventId, KeyId, RecordedEvent, TenantId},
-    store::{EventFilter, Store, StoreError},
+    store::{Store, StoreError},
 };
 
 /// The record cannot be read.

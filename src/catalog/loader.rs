@@ -104,8 +104,8 @@ fn routes(
         if !ids.insert(id) {
             return Err(refused(id, "its id stands in the catalog twice".to_owned()));
         }
-        if !path.starts_with("/api/v2/") {
-            return Err(refused(id, format!("its path `{path}` is not below /api/v2/")));
+        if !path.starts_with("/api/v2/") && !path.starts_with("/gateway/v1/") {
+            return Err(refused(id, format!("its path `{path}` is not below /api/v2/ or /gateway/v1/")));
         }
         if !matches!(method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE") {
             return Err(refused(id, format!("its method `{method}` is none of Genesys's")));

@@ -115,4 +115,16 @@ pub enum OwnAnswer {
     Token,
     /// Genesys's refusal of client credentials where a user is needed.
     NotAUser,
+    /// The key, its tenant, divisions and limits.
+    Whoami,
+    /// What the key may call.
+    Operations,
+    /// How much was called, and what the limits leave.
+    Usage,
+    /// The tenant's keys.
+    Keys,
+    /// The tenant's own events.
+    Events,
+    /// Why one of the tenant's calls was refused.
+    Denial,
 }

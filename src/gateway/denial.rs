@@ -118,6 +118,8 @@ pub(super) enum Failure {
     AnswerRefused(String),
     /// The record cannot be written.
     NotRecorded,
+    /// The record cannot be read, or too many read it.
+    RecordUnreadable,
     /// The state could not be confirmed against the store for too long.
     StateUnconfirmed,
     /// A defect of ours.
@@ -339,6 +341,11 @@ impl Failure {
                 S::SERVICE_UNAVAILABLE,
                 "ringfence.not_recorded",
                 "The call cannot be recorded, so it is not answered.",
+            ),
+            Self::RecordUnreadable => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.record_unreadable",
+                "The record cannot be read now. Try again later, or ask for a shorter time.",
             ),
             Self::StateUnconfirmed => (
                 S::SERVICE_UNAVAILABLE,

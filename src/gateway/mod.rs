@@ -43,6 +43,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, StatusCode, request::Parts as Head};
 use hyper::body::{Body, Incoming};
+use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
 use self::{
@@ -114,6 +115,8 @@ struct Inner {
     tokens: Tokens,
     meters: Meters,
     limiter: Limiter,
+    // Turns at reading the record.
+    readers: Semaphore,
     lists: Lists,
 }
 
@@ -123,7 +126,14 @@ impl Gateway {
         let tokens = Tokens::new(&parts.signing_key);
         let meters = Meters::new(&parts.catalog);
         let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
-        Self(Arc::new(Inner { parts, tokens, meters, limiter, lists: Lists::new() }))
+        Self(Arc::new(Inner {
+            parts,
+            tokens,
+            meters,
+            limiter,
+            readers: Semaphore::new(own::READERS),
+            lists: Lists::new(),
+        }))
     }
 
     fn config(&self) -> &config::Gateway {
@@ -278,7 +288,7 @@ impl Gateway {
 
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         if let Narrowing::Own { answer } = operation.narrowing {
-            let body = own::answer(answer, permit.caller())?;
+            let body = own::answer(self, answer, permit.caller(), &asked).await?;
             return Ok(answer::json(StatusCode::OK, record.id(), body));
         }
 

@@ -36,12 +36,14 @@ pub struct EventFilter {
     pub since: Option<DateTime<Utc>>,
     /// Earlier than this.
     pub until: Option<DateTime<Utc>>,
+    /// Tenants' calls and their floods alone: what operators did about a tenant is not the tenant's to see.
+    pub calls_only: bool,
 }
 
 impl EventFilter {
     /// The column to page by. The two are equal; each belongs to the index that the search can walk in order.
     fn id_column(&self) -> &'static str {
-        let Self { tenant_id, key_id, operation, outcome, id, since: _, until: _ } = self;
+        let Self { tenant_id, key_id, operation, outcome, id, since: _, until: _, calls_only: _ } = self;
         let of_few = tenant_id.is_some() || key_id.is_some() || operation.is_some() || id.is_some();
         if outcome.as_ref().is_some_and(|code| code != COMMON) && !of_few {
             "outcome.event_id"
@@ -116,6 +118,9 @@ macro_rules! search {
                 // The index holds no others, and is used only where the statement says as much.
                 query.push(" AND outcome.code <> 'ok'");
             }
+        }
+        if $filter.calls_only {
+            query.push(" AND event.kind IN ('call', 'flood')");
         }
         if let Some(id) = &$filter.id {
             query.push(" AND event.id = ").push_bind(id.as_str());

@@ -21,17 +21,18 @@ mod standing;
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
+use chrono::{DateTime, Utc};
 use http::request::Parts as Head;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(super) use self::standing::Standing;
 use self::{
     address::Source,
     failures::Failures,
     floods::{Floods, Origin},
     register::Register,
 };
+pub(super) use self::{quota::Calendar, standing::Standing};
 use super::{
     Gateway, Parts, Refused,
     authenticate::Caller,
@@ -79,6 +80,14 @@ impl Limiter {
     pub(super) fn count(&self, record: Record, code: &'static str) {
         self.floods.count(self.clock.now(), Origin::of(&record.actor, record.source), code);
         record.discard();
+    }
+
+    /// What a key and its tenant have left, without counting anything.
+    pub(super) fn look(&self, caller: &Caller, now: DateTime<Utc>) -> Standing {
+        let (key, tenant) = (caller.key(), caller.tenant().tenant());
+        let own = self.register.of_key(&self.clock, key, now);
+        let all = self.register.of_tenant(&self.clock, tenant, now);
+        Standing::look(own.as_ref(), all.as_ref(), now)
     }
 
     /// Forgets and writes, again and again, until it is told to stop.

@@ -1,6 +1,6 @@
 //! How much of a day, or of a month, is used.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, DurationRound, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 /// The span that a quota holds for; in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,17 @@ impl Span {
             Self::Day => today,
             Self::Month => today.with_day(1).unwrap_or(today),
         }
+    }
+}
+
+/// The spans that a tenant is told about.
+pub(in crate::gateway) struct Calendar;
+
+impl Calendar {
+    /// When the running minute, day and month began.
+    pub(in crate::gateway) fn starts(now: DateTime<Utc>) -> [(&'static str, DateTime<Utc>); 3] {
+        let minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
+        [("minute", minute), ("day", Span::Day.start(now)), ("month", Span::Month.start(now))]
     }
 }
 

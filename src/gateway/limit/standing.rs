@@ -77,6 +77,19 @@ impl Standing {
         }
     }
 
+    pub(super) fn look(
+        key: Option<&Arc<Allowance>>,
+        tenant: Option<&Arc<Allowance>>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self { lines: lines(key, tenant, now), places: Vec::new() }
+    }
+
+    /// The limits, for a body.
+    pub(in crate::gateway) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
     /// Tells it to the caller; nothing where nothing is limited.
     pub(in crate::gateway) fn show(&self, headers: &mut HeaderMap) {
         if self.lines.is_empty() {

@@ -86,6 +86,36 @@ const TESTS: &[(&str, &str, &str)] = &[
         "languages_are_the_same_for_all_tenants",
         "languages_are_the_same_for_all_tenants",
     ),
+    (
+        "gatewayWhoami",
+        "a_tenant_learns_who_it_is_what_it_may_and_how_it_stands",
+        "nothing_of_another_tenant_is_on_the_own_surface",
+    ),
+    (
+        "gatewayOperations",
+        "a_tenant_learns_who_it_is_what_it_may_and_how_it_stands",
+        "nothing_of_another_tenant_is_on_the_own_surface",
+    ),
+    (
+        "gatewayUsage",
+        "a_tenant_learns_who_it_is_what_it_may_and_how_it_stands",
+        "nothing_of_another_tenant_is_on_the_own_surface",
+    ),
+    (
+        "gatewayKeys",
+        "a_tenant_learns_who_it_is_what_it_may_and_how_it_stands",
+        "nothing_of_another_tenant_is_on_the_own_surface",
+    ),
+    (
+        "gatewayEvents",
+        "the_access_log_is_paged_and_holds_what_is_asked_for",
+        "nothing_of_another_tenant_is_on_the_own_surface",
+    ),
+    (
+        "gatewayDenials",
+        "nothing_of_another_tenant_is_on_the_own_surface",
+        "a_foreign_and_a_missing_object_leave_the_same_events",
+    ),
     ("getTokensMe", "the_token_is_the_gateways_own", "the_token_is_the_gateways_own"),
     ("headTokensMe", "the_token_is_the_gateways_own", "the_token_is_the_gateways_own"),
     (

@@ -16,6 +16,7 @@ mod login;
 mod losses;
 mod noninterference;
 mod organisation;
+mod own_surface;
 mod recording;
 mod refused;
 mod scoping;

@@ -1,0 +1,33 @@
+//! Where a call was stopped, and what to do about it, by its code.
+
+/// The step of the path, and the way out.
+pub(super) fn explain(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "ringfence.operation_unknown" => {
+            ("resolve", "Call an operation that `/gateway/v1/operations` lists.")
+        }
+        "ringfence.operation_denied" => ("resolve", "No tenant may call this operation; call another one."),
+        "ringfence.not_permitted" | "ringfence.policy_failed" => {
+            ("authorize", "Your policies do not permit it: ask your operator, and name the context id.")
+        }
+        "ringfence.division_not_permitted" => ("authorize", "Name divisions of your own, or none."),
+        "ringfence.permit_withdrawn" => {
+            ("release", "What was permitted has changed meanwhile: see `/gateway/v1/operations`.")
+        }
+        "not.found" => {
+            ("scope", "There is no such object, or it is not yours; look the id up in your own lists.")
+        }
+        "too.many.requests.retry.after" => ("limit", "Wait as long as the answer said."),
+        "aborted" => ("answer", "The client left before the answer was there; wait longer."),
+        "unknown" => ("answer", "The gateway stopped before the end was known; look whether it took effect."),
+        "ringfence.not_recorded" | "ringfence.state_unconfirmed" | "ringfence.internal" => {
+            ("answer", "Nothing is wrong with the request: send it again later.")
+        }
+        code if code.starts_with(concat!("ringfence.", "upstream"))
+            || code.starts_with(concat!("ringfence.", "answer")) =>
+        {
+            ("forward", "Genesys did not answer as it should: try again later, or ask for less.")
+        }
+        _ => ("read", "Change the request as the message of its answer said."),
+    }
+}

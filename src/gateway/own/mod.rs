@@ -1,0 +1,106 @@
+//! What the gateway answers by itself: stand-ins for what Genesys would say of the upstream credential, and its own
+//! surface `/gateway/v1`, where a tenant learns of itself and of nobody else.
+
+mod about;
+mod denials;
+mod events;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Gateway,
+    asked::Asked,
+    authenticate::Caller,
+    denial::{Denial, Failure, Invalid},
+    limit::Calendar,
+};
+use crate::catalog::OwnAnswer;
+
+/// So many may read the record at once: it must not keep the writer waiting.
+pub(super) const READERS: usize = 4;
+/// How long one may wait for its turn and then read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The answer, or Genesys's own refusal.
+pub(super) async fn answer(
+    gateway: &Gateway,
+    kind: OwnAnswer,
+    caller: &Caller,
+    asked: &Asked<'_>,
+) -> Result<Bytes, Denial> {
+    let parts = &gateway.0.parts;
+    let shown = match kind {
+        OwnAnswer::Token => return Ok(token(caller)),
+        OwnAnswer::Whoami => about::whoami(caller),
+        OwnAnswer::Operations => about::operations(&parts.catalog, caller),
+        OwnAnswer::Keys => about::keys(&*gateway.views()?, caller),
+        OwnAnswer::Usage | OwnAnswer::Events | OwnAnswer::Denial => {
+            let read = read(gateway, kind, caller, asked);
+            tokio::time::timeout(PATIENCE, read).await.map_err(|_| Failure::RecordUnreadable)??
+        }
+        // Genesys's code and words (facts: c, d).
+        OwnAnswer::NotAUser => {
+            let message = "This request is not valid when using the Client Credentials OAuth grant.";
+            return Err(Invalid::new("not.a.user", message).into());
+        }
+    };
+    Ok(Bytes::from(shown.to_string()))
+}
+
+/// What only the record knows. Never on the path of other requests.
+async fn read(
+    gateway: &Gateway,
+    kind: OwnAnswer,
+    caller: &Caller,
+    asked: &Asked<'_>,
+) -> Result<Value, Denial> {
+    let _turn = gateway.0.readers.acquire().await.map_err(|_| Failure::RecordUnreadable)?;
+    let (reader, tenant) = (&gateway.0.parts.reader, &caller.key().tenant_id);
+    match kind {
+        OwnAnswer::Events => events::list(reader, tenant, asked).await,
+        OwnAnswer::Denial => events::denial(reader, tenant, asked).await,
+        OwnAnswer::Usage
+        | OwnAnswer::Token
+        | OwnAnswer::NotAUser
+        | OwnAnswer::Whoami
+        | OwnAnswer::Operations
+        | OwnAnswer::Keys => usage(gateway, caller).await,
+    }
+}
+
+/// What the tenant called in the running minute, day and month, and what its limits leave.
+async fn usage(gateway: &Gateway, caller: &Caller) -> Result<Value, Denial> {
+    let parts = &gateway.0.parts;
+    let now = parts.clock.now();
+    let limits = gateway.0.limiter.look(caller, now);
+    let mut shown =
+        Map::from_iter([("as_of".to_owned(), json!(now)), ("limits".to_owned(), json!(limits.lines()))]);
+    for (name, since) in Calendar::starts(now) {
+        let counted = parts.reader.count_calls(&caller.key().tenant_id, None, since, now).await;
+        let calls = counted.map_err(|_| Failure::RecordUnreadable)?;
+        let calls = json!({ "since": since, "requests": calls.requests, "refused": calls.refused });
+        shown.insert(name.to_owned(), calls);
+    }
+    Ok(shown.into())
+}
+
+/// Genesys's `TokenInfo`, about the key: the upstream token is nobody's business.
+fn token(caller: &Caller) -> Bytes {
+    let tenant = caller.tenant().tenant();
+    let organization = json!({"id": tenant.id, "name": tenant.name});
+    let body = json!({
+        "organization": organization,
+        "homeOrganization": organization,
+        "authorizedScope": [],
+        "OAuthClient": {
+            "id": caller.key().id,
+            "name": caller.key().name,
+            "authorizedGrantType": "CLIENT-CREDENTIALS",
+            "organization": organization,
+        },
+    });
+    Bytes::from(body.to_string())
+}
