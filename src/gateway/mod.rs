@@ -306,6 +306,18 @@ impl Gateway {
             parts.directory.forget(&tenant, entity, &id);
         }
         let answer = answer?;
+        let released = self.release(answer, record, confirm).await;
+        released.map_err(|denial| guard::settle(&operation, denial, record).into())
+    }
+
+    /// Only what is the caller's, and only while it is permitted.
+    async fn release(
+        &self,
+        answer: forward::Answer,
+        record: &mut Record,
+        confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
+    ) -> Result<Answered, Denial> {
+        let parts = &self.0.parts;
         let known = guard::identify(&parts.directory, &answer, record, &confirm).await?;
         let answered = Instant::now();
         let against = guard::Against {

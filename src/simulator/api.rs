@@ -111,26 +111,17 @@ pub(super) async fn serve(
             | Fault::HugeHeaders { .. }
             | Fault::ContentType { .. }
             | Fault::Gzip
-            | Fault::Totals { .. }) => disturbing = Some(late),
+            | Fault::Totals { .. }
+            | Fault::Done { .. }) => disturbing = Some(late),
         }
     }
     let outcome = if login {
         log_in(&organisation, &parts, &body)
     } else {
         client.and_then(|client| {
-            let query = Query::read(parts.uri.query());
-            dispatch(
-                &parts,
-                &Exchange {
-                    query,
-                    client,
-                    world: organisation.world(),
-                    organisation: Arc::clone(&organisation),
-                    lie,
-                    lie_from,
-                    body,
-                },
-            )
+            let (query, world) = (Query::read(parts.uri.query()), organisation.world());
+            let organisation = Arc::clone(&organisation);
+            dispatch(&parts, &Exchange { query, client, world, organisation, lie, lie_from, body })
         })
     };
     let response = answer::response(outcome, &correlation, rate);

@@ -15,8 +15,10 @@ use crate::{
 };
 
 /// What of a queue no tenant can name: a change leaves it as it was (model `QueueRequest`).
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 17] = [
     "memberGroups",
+    "callingPartyName",
+    "callingPartyNumber",
     "queueFlow",
     "emailInQueueFlow",
     "messageInQueueFlow",
@@ -89,7 +91,25 @@ fn change_queue(queue: &QueueRequest<'_>, object: Option<&Object>) -> Result<Byt
             body.insert(name.to_owned(), value);
         }
     }
+    if let Some(kept) = current.remove("mediaSettings") {
+        let named = body.remove("mediaSettings").unwrap_or_default();
+        body.insert("mediaSettings".to_owned(), laid_over(kept, named));
+    }
     encode(&body)
+}
+
+/// The settings of each medium, with what is named of them changed: flows, sites and addresses stay.
+fn laid_over(mut kept: Value, named: Value) -> Value {
+    let (Some(media), Value::Object(named)) = (kept.as_object_mut(), named) else { return kept };
+    for (medium, named) in named {
+        match (media.get_mut(&medium).and_then(Value::as_object_mut), named) {
+            (Some(settings), Value::Object(named)) => settings.extend(named),
+            (_, named) => {
+                media.insert(medium, named);
+            }
+        }
+    }
+    kept
 }
 
 /// The one division that something is made in.

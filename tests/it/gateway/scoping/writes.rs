@@ -188,7 +188,19 @@ async fn fields_that_name_what_nobody_has_checked_are_refused() {
         (Method::POST, QUEUES, json!({"name": "A", "queueFlow": {"id": NOBODY}})),
         (Method::POST, QUEUES, json!({"name": "A", "memberGroups": []})),
         (Method::POST, QUEUES, json!({"name": "A", "divisionId": ALPHA})),
-        (Method::PUT, &queue, json!({"name": "A", "defaultScripts": {}})),
+        (Method::POST, QUEUES, json!({"name": "A", "callingPartyNumber": "+18005550100"})),
+        (Method::POST, QUEUES, json!({"name": "A", "mediaSettings": {"callback": {"mode": "AgentFirst"}}})),
+        (Method::PUT, &queue, json!({"name": "A", "outboundEmailAddress": {}})),
+        (
+            Method::POST,
+            USERS,
+            json!({"name": "A", "email": "a@a.example", "addresses": [{"extension": "4711"}]}),
+        ),
+        (
+            Method::PATCH,
+            &user,
+            json!({"version": 1, "addresses": [{"mediaType": "PHONE", "extension": "4711"}]}),
+        ),
         (
             Method::PUT,
             &queue,
@@ -206,6 +218,91 @@ async fn fields_that_name_what_nobody_has_checked_are_refused() {
         assert_refused(&call(&alpha, method, path, Some(&body)).await, 400, "ringfence.body_invalid");
     }
     assert_eq!(written(&app), []);
+    app.finish().await;
+}
+
+/// A number at work assigns one of the organisation's, or tells that it is taken.
+#[tokio::test]
+async fn telephone_numbers_of_the_organisation_are_not_given_to_users() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let id = first(&app, ALPHA, "users");
+    let path = format!("{USERS}/{id}");
+    let version = alpha.get(&path).await.expect(200)["version"].clone();
+    app.simulator.organisation().clear_calls();
+    let number = "+15550001111";
+    for address in [
+        json!({"address": number, "mediaType": "PHONE", "type": "WORK"}),
+        json!({"address": number, "mediaType": "PHONE", "type": "WORK2"}),
+        json!({"address": number, "mediaType": "SMS", "type": "WORK4"}),
+        json!({"address": number, "mediaType": "PHONE", "type": "PRIMARY"}),
+        json!({"address": number, "mediaType": "phone", "type": "HOME"}),
+        json!({"address": number, "mediaType": "PHONE", "type": "work"}),
+        json!({"address": number, "mediaType": "PHONE"}),
+        json!({"address": number, "type": "HOME"}),
+        json!({"address": number}),
+    ] {
+        let addresses = json!([{"address": "a@a.example", "mediaType": "EMAIL"}, address]);
+        let user = json!({"name": "A", "email": "a@a.example", "addresses": addresses});
+        assert_refused(&alpha.post(USERS, &user).await, 400, "ringfence.body_invalid");
+        let change = json!({"version": version, "addresses": addresses});
+        let refused = call(&alpha, Method::PATCH, &path, Some(&change)).await;
+        assert_refused(&refused, 400, "ringfence.body_invalid");
+    }
+    assert!(sent(&app).is_empty());
+    let addresses = json!([
+        {"address": "a@a.example", "mediaType": "EMAIL", "type": "WORK"},
+        {"address": number, "mediaType": "PHONE", "type": "HOME"},
+        {"address": number, "mediaType": "SMS", "type": "MOBILE", "countryCode": "US"},
+    ]);
+    let change = json!({"version": version, "addresses": addresses});
+    let changed = call(&alpha, Method::PATCH, &path, Some(&change)).await.expect(200);
+    assert_eq!(changed["addresses"], addresses);
+    app.finish().await;
+}
+
+/// Clients read a queue, change a field and send the whole back.
+#[tokio::test]
+async fn a_queue_is_sent_back_as_it_was_read_and_keeps_what_is_not_named() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let flow = json!({"id": NOBODY, "name": "Voice mail"});
+    let callback = json!({
+        "mode": "AgentFirst", "alertingTimeoutSeconds": 30, "enableAutoAnswer": true, "liveVoiceFlow": flow,
+        "liveVoiceReactionType": "TransferToFlow", "subTypeSettings": {}, "maxRetryCount": 3,
+        "serviceLevel": {"percentage": 0.5, "durationMs": 9_000},
+    });
+    let whole = json!({
+        "name": "Alpha Whole", "division": {"id": ALPHA}, "callingPartyName": "Alpha", "peerId": NOBODY,
+        "callingPartyNumber": "+18005550100", "defaultScripts": {"CALL": {"id": NOBODY, "division": {"id": BETA}}},
+        "mediaSettings": {"call": {"alertingTimeoutSeconds": 8}, "callback": callback},
+    });
+    let made = everything(&app, QUEUES, Some(&whole)).await;
+    let path = format!("{QUEUES}/{}", text(&made["id"]));
+    let mut read = alpha.get(&path).await.expect(200);
+    read["description"] = "Sent back".into();
+    read["mediaSettings"]["callback"]["alertingTimeoutSeconds"] = 31.into();
+    read["mediaSettings"]["callback"]["serviceLevel"]["percentage"] = 0.75.into();
+    read["callingPartyNumber"] = "+18005550199".into();
+    let changed = call(&alpha, Method::PUT, &path, Some(&read)).await.expect(200);
+    assert_eq!(changed["description"], "Sent back");
+    let mut expected = whole.clone();
+    expected["mediaSettings"]["callback"]["alertingTimeoutSeconds"] = 31.into();
+    expected["mediaSettings"]["callback"]["serviceLevel"]["percentage"] = 0.75.into();
+    let kept = ["callingPartyName", "callingPartyNumber", "defaultScripts", "mediaSettings", "peerId"];
+    let after = everything(&app, &path, None).await;
+    for name in kept {
+        assert_eq!(after[name], expected[name], "{name}");
+    }
+    // One medium is named, or none: the others stay.
+    let email = json!({"name": "Alpha Whole", "mediaSettings": {"email": {"alertingTimeoutSeconds": 60}}});
+    call(&alpha, Method::PUT, &path, Some(&email)).await.expect(200);
+    call(&alpha, Method::PUT, &path, Some(&json!({"name": "Alpha Whole"}))).await.expect(200);
+    expected["mediaSettings"]["email"] = email["mediaSettings"]["email"].clone();
+    let after = everything(&app, &path, None).await;
+    for name in kept {
+        assert_eq!(after[name], expected[name], "{name}");
+    }
     app.finish().await;
 }
 
