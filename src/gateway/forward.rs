@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     audit::Record,
-    model::ServiceAccount,
-    upstream::{Effect, Held, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
+    model::{ServiceAccount, TenantId},
+    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
 };
 
 /// All pages of one list together.
@@ -91,18 +91,18 @@ pub(super) async fn forward(
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
-    let account = permit.caller().tenant().account();
+    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
     let sent = async {
         match &form {
             Form::Listed(page) => {
                 if let Some(list) = lists.find(&permit, page) {
                     return Ok(Received::Kept(list));
                 }
-                let pages = Box::pin(pages(upstream, account, request, page, &holds)).await;
+                let pages = Box::pin(pages(upstream, (tenant, account), request, page, &holds)).await;
                 pages.map(Received::Pages)
             }
             Form::Upstream | Form::Users(_) => {
-                upstream.send(account, request, effect, &holds).await.map(Received::One)
+                upstream.send(Share::Of(tenant), account, request, effect, &holds).await.map(Received::One)
             }
         }
     };
@@ -166,7 +166,7 @@ struct Turning {
 /// All pages of a list, one after another; up to the first that is refused, which is then all there is.
 async fn pages(
     upstream: &Upstream,
-    account: &Arc<ServiceAccount>,
+    (tenant, account): (&TenantId, &Arc<ServiceAccount>),
     request: UpstreamRequest,
     page: &ListedPage,
     holds: &(dyn Fn() -> bool + Sync),
@@ -175,7 +175,9 @@ async fn pages(
     let mut bytes = 0;
     for number in 1..=MAX_PAGES {
         let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
-        let answer = upstream.send(account, request, Effect::Reads, holds).await?;
+        // The pages before are held meanwhile.
+        let share = if read.is_empty() { Share::Of(tenant) } else { Share::MoreOf(tenant) };
+        let answer = upstream.send(share, account, request, Effect::Reads, holds).await?;
         if answer.status != StatusCode::OK {
             return Ok(vec![answer]);
         }
@@ -214,7 +216,7 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         UpstreamError::Spared => Failure::UpstreamSpared,
         UpstreamError::TimedOut => Failure::UpstreamTimedOut,
         UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
-        UpstreamError::NoRoom => Failure::AnswerMemoryFull,
+        UpstreamError::NoRoom { sent } => Failure::AnswerMemoryFull { sent: *sent },
         UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
         | UpstreamError::Unsendable { .. }

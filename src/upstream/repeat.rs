@@ -52,7 +52,7 @@ pub(super) fn is_failure(ended: &Result<UpstreamAnswer, UpstreamError>) -> bool 
             UpstreamError::NoToken { .. }
             | UpstreamError::Unsendable { .. }
             | UpstreamError::TooLarge { .. }
-            | UpstreamError::NoRoom
+            | UpstreamError::NoRoom { .. }
             | UpstreamError::Unauthorized { .. }
             | UpstreamError::Withdrawn
             | UpstreamError::Waiting { .. }

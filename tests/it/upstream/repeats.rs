@@ -10,7 +10,7 @@ use std::{
 
 use ringfence::{
     model::ServiceAccount,
-    upstream::{Effect, UpstreamError},
+    upstream::{Effect, Share, UpstreamError},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -90,7 +90,11 @@ async fn what_is_withdrawn_between_two_attempts_is_not_sent_again() {
     let asked = AtomicUsize::new(0);
     let only_once = || asked.fetch_add(1, Ordering::SeqCst) == 0;
     let request = get("/api/v2/token");
-    let error = house.upstream.send(&house.account, request, Effect::Reads, &only_once).await.unwrap_err();
+    let error = house
+        .upstream
+        .send(Share::Operator, &house.account, request, Effect::Reads, &only_once)
+        .await
+        .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
     assert_eq!((asked.into_inner(), house.genesys.seen().len()), (2, 1));
 }
@@ -128,7 +132,7 @@ async fn a_change_reaches_upstream_at_most_once_however_its_connection_ends() {
     let account = Arc::new(ServiceAccount { api_url: url, ..(*house.account).clone() });
     let mut answered = 0;
     for _ in 0..CALLS {
-        match house.upstream.send(&account, change(), Effect::Writes, &|| true).await {
+        match house.upstream.send(Share::Operator, &account, change(), Effect::Writes, &|| true).await {
             Ok(_) => answered += 1,
             Err(UpstreamError::Broken { .. }) => {}
             Err(other) => panic!("{other:?}"),
