@@ -5,24 +5,25 @@ use super::PolicyError;
 
 /// Brackets within brackets.
 const DEEPEST: usize = 20;
-/// Links of `&&`, `||`, `+`, `-`, `*`, `.` and `if` in one policy: each may be a level too.
+/// Links in one policy, each of which may be a level too: operators, accesses, `if`, and the braces of conditions, which
+/// are joined by `&&`.
 const MOST_LINKS: usize = 120;
 
 /// Refuses what nests too deeply, without understanding more than strings and comments.
 pub(super) fn check(text: &str) -> Result<(), PolicyError> {
     let (mut depth, mut half_links) = (0_usize, 0_usize);
     for (line, code) in (1..).zip(outside_strings(text).lines()) {
-        for word in code.split(|character: char| !character.is_alphanumeric() && character != '_') {
-            half_links += 2 * usize::from(word == "if");
-        }
-        for character in code.chars() {
-            match character {
-                '(' | '[' | '{' => depth += 1,
-                ')' | ']' | '}' => depth = depth.saturating_sub(1),
-                '&' | '|' => half_links += 1,
-                '+' | '-' | '*' | '.' => half_links += 2,
+        // Each piece is a word, possibly empty, and the one character behind it.
+        for piece in code.split_inclusive(|character: char| !in_word(character)) {
+            half_links += 2 * usize::from(piece.trim_end_matches(|character| !in_word(character)) == "if");
+            match piece.chars().next_back() {
+                Some('[' | '{') => (depth, half_links) = (depth + 1, half_links + 2),
+                Some('(') => depth += 1,
+                Some(')' | ']' | '}') => depth = depth.saturating_sub(1),
+                Some('&' | '|') => half_links += 1,
+                Some('+' | '-' | '*' | '.') => half_links += 2,
                 // Inside brackets it cannot end a policy, so it does not start the count anew either.
-                ';' if depth == 0 => half_links = 0,
+                Some(';') if depth == 0 => half_links = 0,
                 _ => {}
             }
             if depth > DEEPEST {
@@ -30,14 +31,19 @@ pub(super) fn check(text: &str) -> Result<(), PolicyError> {
             }
             if half_links > 2 * MOST_LINKS {
                 let message = format!(
-                    "one policy has more than {MOST_LINKS} links (`&&`, `||`, `.`, `if`, …): split it, or use \
-                     `[…].contains(…)`"
+                    "one policy has more than {MOST_LINKS} links (`&&`, `||`, `.`, `[`, `{{`, `if`, …): split it, or \
+                     use `[…].contains(…)`"
                 );
                 return Err(refused(line, message));
             }
         }
     }
     Ok(())
+}
+
+/// Without digits, as `1if` is a number and a word.
+fn in_word(character: char) -> bool {
+    character.is_ascii_alphabetic() || character == '_'
 }
 
 fn refused(line: usize, message: String) -> PolicyError {
@@ -51,7 +57,8 @@ fn outside_strings(text: &str) -> String {
     let (mut string, mut comment) = (false, false);
     while let Some(character) = characters.next() {
         match character {
-            '\n' => comment = false,
+            // Both end a comment for Cedar.
+            '\n' | '\r' => comment = false,
             _ if comment => continue,
             '\\' if string => {
                 characters.next();
