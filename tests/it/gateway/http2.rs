@@ -13,6 +13,7 @@ use ringfence::{
     simulator::{ALPHA, BETA},
     web::listener::{self, Limits, Refusal, Surface},
 };
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -254,8 +255,8 @@ async fn who_takes_no_answer_over_http_1_is_cut() {
 #[tokio::test]
 async fn a_tenant_that_takes_no_byte_of_its_answers_stops_nobody_else() {
     let app = TestApp::start_with(|config| {
-        config.gateway.max_answer_bytes = 200_000;
-        config.gateway.answer_memory_bytes = 800_000;
+        config.gateway.max_answer_bytes = 60_000;
+        config.gateway.answer_memory_bytes = 240_000;
     })
     .await;
     let (alpha, beta) = (app.tenant("alpha", &[ALPHA]).await, app.tenant("beta", &[BETA]).await);
@@ -283,6 +284,9 @@ async fn a_tenant_that_takes_no_byte_of_its_answers_stops_nobody_else() {
     for _ in 0..10 {
         beta.get(QUEUES).await.expect(200);
     }
+    let of_alpha = app.find_events("tenant=alpha").await;
+    let full = |event: &&Value| event["outcome"]["code"] == "ringfence.answer_memory_full";
+    assert!(of_alpha.iter().filter(full).count() > 0, "alpha has taken all it may");
     drop(socket);
     eventually("its room is its own again", async || (alpha.get(QUEUES).await.status == 200).then_some(()))
         .await;

@@ -178,14 +178,14 @@ async fn of_those_that_hold_answers_already_one_waits_and_the_others_give_up() {
     let mut held = Vec::new();
     for _ in 0..2 {
         let path = whole();
-        let sent = house.upstream.send(
+        let answer = house.upstream.send(
             Share::Of(&tenant),
             &house.account,
             super::get(&path),
             Effect::Reads,
             &|| true,
         );
-        held.push(sent.await.unwrap());
+        held.push(answer.await.unwrap());
     }
     let begun = Instant::now();
     let waits = async { (send(Share::MoreOf(&tenant)).await.is_err(), begun.elapsed()) };
