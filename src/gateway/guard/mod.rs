@@ -160,14 +160,14 @@ fn check(
     let checking = Checking { against, permit, divisions };
     match (received, form) {
         (Received::One(answer), Form::Upstream | Form::Users(_)) => checking.one(answer, form, record),
-        (Received::Pages(pages), Form::Listed(page)) => {
+        (Received::Pages { pages, .. }, Form::Listed(page)) => {
             let list = checking.pages(pages, record)?;
             against.lists.keep(permit, page, Arc::clone(&list));
             checking.page(&list, page)
         }
         (Received::Kept(list), Form::Listed(page)) => checking.page(list, page),
         (Received::One(_), Form::Listed(_))
-        | (Received::Pages(_) | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
+        | (Received::Pages { .. } | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
             Err(Denial::Failed(Failure::Internal))
         }
     }
