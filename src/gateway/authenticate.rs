@@ -11,7 +11,7 @@ use super::{
     token::Tokens,
 };
 use crate::{
-    model::{ApiKey, Key},
+    model::{Actor, ApiKey, Key},
     secret::Pepper,
     tenancy::{TenantView, Views},
 };
@@ -65,18 +65,20 @@ pub(super) struct Authenticator<'a> {
 }
 
 impl Authenticator<'_> {
-    /// The caller of a request to the API.
-    pub(super) fn request(&self, headers: &HeaderMap) -> Result<Caller, Credential> {
+    /// The caller of a request to the API. Once its secret has proved right, `proven` names the key, whatever it is
+    /// still worth.
+    pub(super) fn request(&self, headers: &HeaderMap, proven: &mut Actor) -> Result<Caller, Credential> {
         let credential = credential(headers)?;
         if credential.starts_with("rf_") {
             let key = credential.parse().map_err(|_| Credential::Unproven(Unproven::Malformed))?;
-            return self.key(&key);
+            return self.key(&key, proven);
         }
         let claims = self.tokens.verify(credential).map_err(Credential::Unproven)?;
         let (key, tenant) = self.views.key(&claims.sub).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         if key.tenant_id != claims.tenant {
             return Err(Credential::Unproven(Unproven::ForeignToken));
         }
+        name(key, proven);
         if claims.exp <= self.now.timestamp() {
             return Err(Credential::TokenExpired);
         }
@@ -85,13 +87,14 @@ impl Authenticator<'_> {
         if key.generation == claims.generation { Ok(caller) } else { Err(Credential::TokenExpired) }
     }
 
-    /// The caller that a key in the clear belongs to.
-    pub(super) fn key(&self, credential: &ApiKey) -> Result<Caller, Credential> {
+    /// The caller that a key in the clear belongs to; `proven` as of [`Self::request`].
+    pub(super) fn key(&self, credential: &ApiKey, proven: &mut Actor) -> Result<Caller, Credential> {
         let (key, tenant) =
             self.views.key(credential.id()).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         if !self.pepper.verify(credential.whole().expose_secret(), &key.hmac) {
             return Err(Credential::Unproven(Unproven::WrongSecret));
         }
+        name(key, proven);
         self.caller(key, tenant, false)
     }
 
@@ -100,6 +103,11 @@ impl Authenticator<'_> {
         live(key, tenant, self.now, self.source)?;
         Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant), source: self.source, by_token })
     }
+}
+
+fn name(key: &Key, proven: &mut Actor) {
+    proven.tenant_id = Some(key.tenant_id.clone());
+    proven.key_id = Some(key.id.clone());
 }
 
 /// Whether a key may be used now, and from there.

@@ -9,10 +9,13 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 
 use super::{
-    authenticate::{Authenticator, Caller},
+    authenticate::Authenticator,
     denial::{Credential, Denial, Failure, Invalid, Unproven},
 };
-use crate::model::{ApiKey, Call};
+use crate::{
+    audit::Record,
+    model::{ApiKey, Call},
+};
 
 /// What the login answers.
 #[derive(Serialize)]
@@ -85,8 +88,8 @@ pub(super) fn login(
     authenticator: &Authenticator<'_>,
     headers: &HeaderMap,
     form: &Bytes,
-    call: &mut Call,
-) -> Result<(Caller, Granted), LoginDenial> {
+    record: &mut Record,
+) -> Result<Granted, LoginDenial> {
     let form = Form::read(headers, form)?;
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}
@@ -96,15 +99,13 @@ pub(super) fn login(
         }
         None => return Err(malformed("grant_type is missing")),
     }
-    let key = client(headers, form, call)?;
-    let caller = authenticator.key(&key).map_err(|why| LoginDenial::Denied(why.into()))?;
+    let key = client(headers, form, &mut record.call)?;
+    let caller = authenticator.key(&key, &mut record.actor).map_err(|why| LoginDenial::Denied(why.into()))?;
     let issued = authenticator
         .tokens
         .issue(caller.key(), authenticator.now)
         .map_err(|_| LoginDenial::Denied(Denial::Failed(Failure::Internal)))?;
-    let granted =
-        Granted { access_token: issued.token, token_type: "bearer", expires_in: issued.expires_in_seconds };
-    Ok((caller, granted))
+    Ok(Granted { access_token: issued.token, token_type: "bearer", expires_in: issued.expires_in_seconds })
 }
 
 fn malformed(description: &str) -> LoginDenial {

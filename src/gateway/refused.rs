@@ -40,30 +40,29 @@ impl Refused {
     }
 
     /// Whether the limiter refused it.
-    pub(super) fn is_limited(&self) -> bool {
-        match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => denial.is_over_limit(),
-            Self::Login(LoginDenial::Malformed(..)) => false,
-        }
+    pub(super) fn is_counted(&self) -> bool {
+        self.denial().is_some_and(Denial::is_counted)
+    }
+
+    /// Whether it is for the credential.
+    pub(super) fn is_of_credential(&self) -> bool {
+        matches!(self.denial(), Some(Denial::Credential(_)))
     }
 
     /// Whether it is no doing of the caller's.
     pub(super) fn is_failure(&self) -> bool {
-        match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
-                matches!(denial, Denial::Failed(_))
-            }
-            Self::Login(LoginDenial::Malformed(..)) => false,
-        }
+        matches!(self.denial(), Some(Denial::Failed(_)))
     }
 
     /// Whether it is a defect of ours.
     pub(super) fn is_internal(&self) -> bool {
+        matches!(self.denial(), Some(Denial::Failed(Failure::Internal)))
+    }
+
+    fn denial(&self) -> Option<&Denial> {
         match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => {
-                *denial == Denial::Failed(Failure::Internal)
-            }
-            Self::Login(LoginDenial::Malformed(..)) => false,
+            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => Some(denial),
+            Self::Login(LoginDenial::Malformed(..)) => None,
         }
     }
 }

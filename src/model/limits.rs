@@ -1,5 +1,7 @@
 //! How much a tenant or a key may send.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 /// How much a tenant or a key may send; what is absent is not limited.
@@ -18,7 +20,15 @@ pub struct Limits {
     pub requests_per_month: Option<u32>,
 }
 
+/// A month of 30 days.
+const MINUTES_OF_A_MONTH: NonZeroU32 = NonZeroU32::new(30 * 24 * 60).unwrap();
+
 impl Limits {
+    /// The most that may come at once: as much as comes back within a month.
+    pub fn largest_burst(per_minute: NonZeroU32) -> NonZeroU32 {
+        per_minute.saturating_mul(MINUTES_OF_A_MONTH)
+    }
+
     /// Whether nothing is limited.
     pub fn is_none(&self) -> bool {
         *self == Self::default()

@@ -16,7 +16,7 @@ mod refusal;
 pub mod service_accounts;
 pub mod tenants;
 
-use std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc};
+use std::{fmt, marker::PhantomData, net::IpAddr, num::NonZeroU32, sync::Arc};
 
 pub use desk::Desk;
 pub use refusal::Refusal;
@@ -143,6 +143,15 @@ fn check_limits(limits: &Limits) -> Result<(), Refusal> {
             "limits",
             "`burst` says nothing without `requests_per_minute`; send both",
         ));
+    }
+    let per_minute = requests_per_minute.and_then(NonZeroU32::new);
+    if let (Some(burst), Some(most)) = (burst, per_minute.map(Limits::largest_burst))
+        && burst > most.get()
+    {
+        let why = format!(
+            "a `burst` of {burst} takes longer than a month to come back; with this `requests_per_minute` it is at most {most}"
+        );
+        return Err(Refusal::invalid("limits", why));
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use crate::model::{EventId, KeyId, TenantId};
 
 use super::{Store, StoreError, pool::on_pool};
 
-/// What a tenant, or one of its keys, called in a span of time; requests for access tokens are not counted.
+/// What a tenant, or one of its keys, called in a span of time; neither requests for access tokens are counted nor
+/// those whose credential is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
 pub struct Calls {
     /// All that are on record.
@@ -30,6 +31,8 @@ impl Store {
             ON outcome.event_id = event.id AND outcome.code <> 'ok' \
             WHERE event.tenant_id = $1 AND event.id >= $2 AND event.id < $3 AND event.kind = 'call' \
             AND (event.operation IS NULL OR event.operation <> 'token.issue') \
+            AND (outcome.code IS NULL OR outcome.code NOT IN ('ringfence.key_revoked', 'ringfence.key_expired', \
+            'ringfence.token_expired', 'ringfence.tenant_suspended', 'ringfence.address_not_allowed')) \
             AND ($4 IS NULL OR event.key_id = $4)";
         let (since, until) = (EventId::lowest(since), EventId::lowest(until));
         on_pool!(self, eventually, "counting calls", |pool| {

@@ -1,4 +1,5 @@
-//! Refusals before any credential has proved right, per source address.
+//! Refusals before any credential has proved right, per source address; and of credentials that proved right and may not
+//! be used any more, or not from there, per key.
 //!
 //! governor alone, and not tower's layer over it: that one counts each request and refuses before anybody has looked at
 //! the credential, so that a stranger behind the same address would stop its neighbours.
@@ -13,18 +14,23 @@ use governor::{
     state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
 };
 
-use super::{address::Source, rate::Ticks};
-use crate::clock::Clock;
+use super::rate::Ticks;
+use crate::{clock::Clock, model::KeyId, web::Source};
 
 /// So many sources are told apart at once; the others share one budget, so that a flood from everywhere takes no more
 /// memory than this (some ten megabytes).
 const MOST_SOURCES: usize = 100_000;
+/// Who holds a key is told what has become of it, and an event names it each time: so many times more often than a
+/// stranger, which is enough for a program that has not noticed yet, and too little to fill the record.
+const OF_A_KEY: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 pub(super) struct Failures {
     ticks: Ticks,
     sources: RateLimiter<Source, DashMapStateStore<Source>, Ticks, NoOpMiddleware<Nanos>>,
     others: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Nanos>>,
     most: usize,
+    // As many as there are keys, at most.
+    keys: RateLimiter<KeyId, DashMapStateStore<KeyId>, Ticks, NoOpMiddleware<Nanos>>,
 }
 
 impl Failures {
@@ -34,6 +40,10 @@ impl Failures {
         Self {
             sources: RateLimiter::dashmap_with_clock(quota, ticks.clone()),
             others: RateLimiter::direct_with_clock(quota, ticks.clone()),
+            keys: RateLimiter::dashmap_with_clock(
+                Quota::per_minute(per_minute.saturating_mul(OF_A_KEY)),
+                ticks.clone(),
+            ),
             ticks,
             most: MOST_SOURCES,
         }
@@ -46,8 +56,15 @@ impl Failures {
         checked.map_err(|until| until.wait_time_from(self.ticks.now()))
     }
 
-    /// Forgets sources whose budget is whole again.
+    /// As [`Self::charge`], of a key that proved right.
+    pub(super) fn charge_key(&self, key: &KeyId) -> Result<(), Duration> {
+        self.keys.check_key(key).map_err(|until| until.wait_time_from(self.ticks.now()))
+    }
+
+    /// Forgets sources and keys whose budget is whole again.
     pub(super) fn sweep(&self) {
+        self.keys.retain_recent();
+        self.keys.shrink_to_fit();
         self.sources.retain_recent();
         self.sources.shrink_to_fit();
     }
@@ -74,7 +91,8 @@ mod tests {
         assert!(failures.charge(&other).is_ok());
         failures.sweep();
         assert_eq!(failures.sources.len(), 2);
-        clock.advance(TimeDelta::seconds(61));
+        // A minute to be whole again, and governor keeps what has been so for less than one request's time.
+        clock.advance(TimeDelta::seconds(91));
         failures.sweep();
         assert_eq!(failures.sources.len(), 0);
         assert!(failures.charge(&one).is_ok());

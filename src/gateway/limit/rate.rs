@@ -59,7 +59,9 @@ pub(super) struct RateStanding {
 impl Rate {
     pub(super) fn of(limits: &Limits, clock: &Clock) -> Option<Self> {
         let per_minute = limits.requests_per_minute.and_then(NonZeroU32::new)?;
-        let burst = limits.burst.and_then(NonZeroU32::new).unwrap_or(per_minute);
+        // The limiter's arithmetic ends where larger ones begin.
+        let largest = Limits::largest_burst(per_minute);
+        let burst = limits.burst.and_then(NonZeroU32::new).unwrap_or(per_minute).min(largest);
         let quota = Quota::per_minute(per_minute).allow_burst(burst);
         let ticks = Ticks::new(clock);
         let limiter = RateLimiter::direct_with_clock(quota, ticks.clone())
@@ -91,5 +93,21 @@ impl Rate {
         let regained = u32::try_from(since.as_nanos() / interval).unwrap_or(u32::MAX);
         let left = self.left.saturating_add(regained).min(burst);
         RateStanding { burst, window: self.interval * burst, left, reset: self.interval * (burst - left) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_of_ages_is_cut_to_a_month_and_breaks_nothing() {
+        let limits = Limits { requests_per_minute: Some(1), burst: Some(1_000_000_000), ..Limits::default() };
+        let clock = Clock::default();
+        let mut rate = Rate::of(&limits, &clock).unwrap();
+        assert_eq!(rate.take(), Ok(()));
+        let RateStanding { burst, window, left, .. } = rate.standing();
+        assert_eq!((burst, left), (43_200, 43_199));
+        assert_eq!(window, Duration::from_hours(30 * 24));
     }
 }

@@ -26,6 +26,7 @@ async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
     let login = Event { operation: Some("token.issue".to_owned()), ..call("north", FIRST, 5) };
     let flood = Event { kind: EventKind::Flood, ..call("north", FIRST, 5) };
     let change = Event { kind: EventKind::Change, ..call("north", FIRST, 5) };
+    let dead = Event { operation: None, ..call("north", FIRST, 5) };
     let unknown = Event { operation: None, ..call("north", FIRST, 9) };
     let (early, first, second) =
         (call("north", FIRST, -1), call("north", FIRST, 0), call("north", SECOND, 5));
@@ -37,8 +38,10 @@ async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
         outcome(&unknown, "ringfence.operation_unknown"),
         outcome(&flood, "too.many.requests.retry.after"),
         outcome(&other, "not.found"),
+        // Whoever sends a dead credential uses nothing of the tenant's.
+        outcome(&dead, "ringfence.key_revoked"),
     ];
-    let events = [login, flood, change, unknown, early, first, second, late, other];
+    let events = [login, flood, change, dead, unknown, early, first, second, late, other];
     for database in TestDatabase::both().await {
         let store = database.store().await;
         store.append_events(&events, &outcomes).await.unwrap();

@@ -54,6 +54,11 @@ async fn limits_that_cannot_be_are_refused() {
     }
     let lone = app.admin().patch("/tenants/alpha", &json!({ "limits": { "burst": 5 } })).await.expect(422);
     assert!(lone["detail"].as_str().unwrap().contains("requests_per_minute"), "{lone}");
+    let slow = json!({ "limits": { "requests_per_minute": 1, "burst": 43_201 } });
+    let slow = app.admin().patch("/tenants/alpha", &slow).await.expect(422);
+    assert!(slow["detail"].as_str().unwrap().contains("at most 43200"), "{slow}");
+    let month = json!({ "limits": { "requests_per_minute": 1, "burst": 43_200 } });
+    app.admin().patch("/tenants/alpha", &month).await.expect(200);
     for limits in [json!({ "requests_per_hour": 5 }), json!({ "burst": -1 }), json!([]), json!("none")] {
         let answer = app.admin().patch("/tenants/alpha", &json!({ "limits": limits })).await;
         assert!([400, 422].contains(&answer.status.as_u16()), "{answer:?}");
