@@ -11,10 +11,17 @@ use serde::Deserialize;
 use super::{denial::Invalid, json};
 
 /// How long a caller may take to send its body.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// As long as nobody knows who it is.
+pub(super) const UNPROVEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads the body whole. Compressed, oversized, late and broken-off ones are refused.
-pub(super) async fn read(headers: &HeaderMap, body: Incoming, max_bytes: usize) -> Result<Bytes, Invalid> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    max_bytes: usize,
+    within: Duration,
+) -> Result<Bytes, Invalid> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Invalid {
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -31,7 +38,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming, max_bytes: usize) 
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, max_bytes).collect()).await;
+    let collected = tokio::time::timeout(within, Limited::new(body, max_bytes).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
@@ -39,7 +46,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming, max_bytes: usize) 
         Err(_) => Err(Invalid {
             status: StatusCode::REQUEST_TIMEOUT,
             code: "ringfence.body_timed_out",
-            message: format!("The body was not whole after {} s.", READ_TIMEOUT.as_secs()),
+            message: format!("The body was not whole after {} s.", within.as_secs()),
         }),
     }
 }

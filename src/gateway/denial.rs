@@ -116,6 +116,8 @@ pub(super) enum Failure {
     AnswerMemoryFull,
     /// The answer does not have the promised shape; how is for the log.
     AnswerRefused(String),
+    /// As many requests are under way as may be.
+    Crowded,
     /// The record cannot be written.
     NotRecorded,
     /// The record cannot be read, or too many read it.
@@ -209,8 +211,8 @@ impl Denial {
     }
 
     /// Whether our own limiter refused it: it is counted, and has no event of its own.
-    pub(super) fn is_over_limit(&self) -> bool {
-        matches!(self, Self::OverLimit(_))
+    pub(super) fn is_counted(&self) -> bool {
+        matches!(self, Self::OverLimit(_) | Self::Failed(Failure::Crowded))
     }
 
     /// Status, code and message, as the caller is shown them.
@@ -299,12 +301,13 @@ impl Failure {
     /// None of these carries a `Retry-After`: an SDK would repeat even a write by itself.
     fn shown(&self) -> Shown<'static> {
         use StatusCode as S;
+        const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
         match self {
             Self::UpstreamFailed => {
                 (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
             }
             Self::UpstreamSpared => (
-                S::SERVICE_UNAVAILABLE,
+                BUSY,
                 "ringfence.upstream_unavailable",
                 "Genesys Cloud has failed again and again; nothing was sent. Try again in a few seconds.",
             ),
@@ -328,7 +331,7 @@ impl Failure {
                 "The answer is too large. Ask for smaller pages or a shorter interval.",
             ),
             Self::AnswerMemoryFull => (
-                S::SERVICE_UNAVAILABLE,
+                BUSY,
                 "ringfence.answer_memory_full",
                 "Too many large answers are under way. Ask for smaller pages, or try again in a moment.",
             ),
@@ -337,18 +340,19 @@ impl Failure {
                 "ringfence.answer_refused",
                 "The answer does not have the promised shape, so it was not passed on.",
             ),
-            Self::NotRecorded => (
-                S::SERVICE_UNAVAILABLE,
-                "ringfence.not_recorded",
-                "The call cannot be recorded, so it is not answered.",
-            ),
+            Self::Crowded => {
+                (BUSY, "ringfence.crowded", "Too many requests are under way. Try again in a moment.")
+            }
+            Self::NotRecorded => {
+                (BUSY, "ringfence.not_recorded", "The call cannot be recorded, so it is not answered.")
+            }
             Self::RecordUnreadable => (
-                S::SERVICE_UNAVAILABLE,
+                BUSY,
                 "ringfence.record_unreadable",
                 "The record cannot be read now. Try again later, or ask for a shorter time.",
             ),
             Self::StateUnconfirmed => (
-                S::SERVICE_UNAVAILABLE,
+                BUSY,
                 "ringfence.state_unconfirmed",
                 "The gateway cannot confirm what is permitted, so nothing is answered.",
             ),

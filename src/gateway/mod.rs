@@ -37,7 +37,12 @@ mod refused;
 pub mod scope;
 mod token;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -143,6 +148,7 @@ impl Gateway {
     /// Answers a request, whatever happens, and sees to its record.
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let started = Instant::now();
+        let Some(_place) = self.0.limiter.enter() else { return self.turn_away(&request, peer) };
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::at(self.0.parts.clock.now());
             return Refused::failed(Failure::NotRecorded, request.uri().path()).answer(&id);
@@ -164,7 +170,7 @@ impl Gateway {
         let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, &record.call.path)));
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
         let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
-        let limited = routed.as_ref().is_err_and(Refused::is_limited);
+        let counted = routed.as_ref().is_err_and(Refused::is_counted);
         let (code, mut response) = match routed {
             Ok(response) => ("ok", response),
             Err(refused) => (refused.code(), refused.answer(&id)),
@@ -177,11 +183,11 @@ impl Gateway {
         self.0.meters.count(operation, code, took);
         record.ended.durations_us.total = Some(forward::microseconds(took));
         record.ended.bytes = response.body().size_hint().exact();
-        let status = response.status().as_u16();
-        if limited {
-            self.0.limiter.count(record, code);
+        if counted {
+            self.0.limiter.count(record, code, response.status());
             return response;
         }
+        let status = response.status().as_u16();
         if committed {
             record.end(code, status);
             return response;
@@ -191,6 +197,16 @@ impl Gateway {
             Ok(()) => response,
             Err(_) => Refused::failed(Failure::NotRecorded, &path).answer(&id),
         }
+    }
+
+    /// Answers where too many are under way: without a record of its own, whose places are for those.
+    fn turn_away(&self, request: &Request<Incoming>, peer: IpAddr) -> Answered {
+        let refused = Refused::failed(Failure::Crowded, request.uri().path());
+        let answer = refused.answer(&EventId::at(self.0.parts.clock.now()));
+        let source = edge::source(peer, request.headers(), &self.config().trusted_proxies);
+        self.0.limiter.count_outside(source, refused.code(), answer.status());
+        self.0.meters.count(Arc::from("none"), refused.code(), Duration::ZERO);
+        answer
     }
 
     /// Records and answers what could not be read as a request; whose it is, nobody knows.
@@ -206,8 +222,8 @@ impl Gateway {
                 record.source = Some(source);
                 record.call.notes.push(message.to_owned());
                 let id = record.id().clone();
-                if denial.is_over_limit() {
-                    self.0.limiter.count(record, code);
+                if denial.is_counted() {
+                    self.0.limiter.count(record, code, status);
                     (id, Ok(()))
                 } else {
                     (id, record.refuse(code, status.as_u16()).await)
@@ -263,7 +279,7 @@ impl Gateway {
         let views = self.views()?;
 
         let caller = self.authenticator(&views, record).request(&head.headers, &mut record.actor)?;
-        self.0.limiter.admit(&caller, standing)?;
+        let _place = self.0.limiter.admit(&caller, standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
         let operation = match found.entry {
@@ -276,8 +292,9 @@ impl Gateway {
         record.operation = Some(Arc::clone(&operation.id));
 
         let parameters = found.parameters.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let longest = self.config().max_body_bytes;
         let bytes =
-            body::read(&head.headers, body, self.config().max_body_bytes).await.map_err(Denial::from)?;
+            body::read(&head.headers, body, longest, body::READ_TIMEOUT).await.map_err(Denial::from)?;
         let query = head.uri.query().unwrap_or_default();
         record.call.request_before = Some(digest(query.as_bytes(), &bytes));
         let asked =
@@ -322,7 +339,9 @@ impl Gateway {
             let description = "tokens are issued by POST".to_owned();
             return Err(LoginDenial::Malformed("invalid_request", description));
         }
-        let form = body::read(&head.headers, body, MAX_LOGIN_BYTES).await?;
+        let waited_for = self.0.limiter.wait_for(record.source).map_err(LoginDenial::Denied)?;
+        let form = body::read(&head.headers, body, MAX_LOGIN_BYTES, body::UNPROVEN_TIMEOUT).await?;
+        drop(waited_for);
         let views = self.views().map_err(LoginDenial::Denied)?;
         let authenticator = self.authenticator(&views, record);
         let granted = oauth::login(&authenticator, &head.headers, &form, record)?;

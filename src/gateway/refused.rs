@@ -40,8 +40,8 @@ impl Refused {
     }
 
     /// Whether the limiter refused it.
-    pub(super) fn is_limited(&self) -> bool {
-        self.denial().is_some_and(Denial::is_over_limit)
+    pub(super) fn is_counted(&self) -> bool {
+        self.denial().is_some_and(Denial::is_counted)
     }
 
     /// Whether it is for the credential.

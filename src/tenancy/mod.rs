@@ -142,7 +142,8 @@ impl Views {
             // A tenant without its account cannot be served; the store's foreign key keeps that from happening.
             if let Some(account) = next.accounts.get(&tenant.service_account) {
                 let own = next.policies.get(&id).cloned().unwrap_or_default();
-                let view = TenantView::new(tenant, Arc::clone(account), &own, Arc::clone(engine));
+                let view =
+                    TenantView::new(tenant, Arc::clone(account), &own, Arc::clone(engine), self.tenant(&id));
                 next.tenants.insert(id, Arc::new(view));
             }
         }

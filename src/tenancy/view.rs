@@ -5,8 +5,11 @@ use std::sync::{Arc, OnceLock};
 use crate::{
     model::{DivisionId, Key, KeyId, OwnPolicies, PolicyVersion, ServiceAccount, ShadowDecision, Tenant},
     policy::{Attributes, Decision, Engine, PolicyError, Principal, TenantPolicies},
+    web::{Place, Places},
 };
 
+/// How many requests of one tenant may be under way at once: a quarter of all, so that none keeps out the others.
+const UNDER_WAY: usize = 2_048;
 /// How many decisions a view remembers.
 const REMEMBERED: u64 = 10_000;
 
@@ -20,6 +23,7 @@ pub struct TenantView {
     // Evaluated beside the active one; decides nothing.
     shadow: Option<(i64, PolicyLayer)>,
     decisions: moka::sync::Cache<(KeyId, Arc<str>), Arc<Verdict>>,
+    under_way: Arc<Places>,
 }
 
 /// The template, with or without a source of the tenant's own.
@@ -58,11 +62,14 @@ impl TenantView {
         account: Arc<ServiceAccount>,
         own: &OwnPolicies,
         engine: Arc<Engine>,
+        before: Option<&Arc<Self>>,
     ) -> Self {
         let active = PolicyLayer::new(own.active());
         let shadow = own.shadow().map(|shadow| (shadow.version, PolicyLayer::new(Some(shadow))));
         let decisions = moka::sync::Cache::new(REMEMBERED);
-        Self { tenant, account, engine, active, shadow, decisions }
+        // Those under way now are under way still.
+        let under_way = before.map_or_else(|| Places::new(UNDER_WAY), |before| Arc::clone(&before.under_way));
+        Self { tenant, account, engine, active, shadow, decisions, under_way }
     }
 
     /// The tenant.
@@ -73,6 +80,11 @@ impl TenantView {
     /// The account that its calls are made with.
     pub fn account(&self) -> &Arc<ServiceAccount> {
         &self.account
+    }
+
+    /// A place among the tenant's requests under way, if there is one left.
+    pub fn place(&self) -> Option<Place> {
+        self.under_way.take()
     }
 
     /// Whether a policy of the set, or of its shadow, speaks of the request's attributes.

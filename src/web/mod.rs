@@ -5,11 +5,15 @@ pub mod health;
 mod json;
 pub mod listener;
 mod path;
+mod places;
 mod problem;
 mod query;
+mod source;
 
 pub use correlation::{CORRELATION_ID, correlated};
 pub use json::{BODY_LIMIT_BYTES, Json};
 pub use path::PathId;
+pub use places::{Full, Place, Places, Share, Shares};
 pub use problem::{Problem, ProblemBody};
 pub use query::Query;
+pub use source::Source;

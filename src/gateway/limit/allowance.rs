@@ -8,13 +8,11 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
+    ANOTHER_LOOK,
     quota::{Quota, Running, Span},
     rate::{Rate, RateStanding},
 };
 use crate::{clock::Clock, model::Limits};
-
-/// Nobody knows when a call under way ends; the next look is worth it after this.
-const ANOTHER_LOOK: Duration = Duration::from_secs(1);
 
 /// The limits of one key or tenant, and how far they are used.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use governor::{
     state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
 };
 
-use super::{address::Source, rate::Ticks};
-use crate::{clock::Clock, model::KeyId};
+use super::rate::Ticks;
+use crate::{clock::Clock, model::KeyId, web::Source};
 
 /// So many sources are told apart at once; the others share one budget, so that a flood from everywhere takes no more
 /// memory than this (some ten megabytes).

@@ -10,10 +10,10 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures_util::future::join_all;
 use http::StatusCode;
 
-use super::address::Source;
 use crate::{
     audit::{Audit, Flood},
     model::{Actor, KeyId, TenantId},
+    web::Source,
 };
 
 /// So many counts at once; beyond, one counts for all other sources.
@@ -53,6 +53,7 @@ struct Count {
     minute: DateTime<Utc>,
     origin: Origin,
     code: &'static str,
+    status: StatusCode,
 }
 
 /// What was counted and is not written yet.
@@ -60,10 +61,10 @@ struct Count {
 pub(super) struct Floods(Mutex<HashMap<Count, u64>>);
 
 impl Floods {
-    pub(super) fn count(&self, now: DateTime<Utc>, origin: Origin, code: &'static str) {
+    pub(super) fn count(&self, now: DateTime<Utc>, origin: Origin, code: &'static str, status: StatusCode) {
         let minute = minute(now);
         let mut counts = self.counts();
-        let mut count = Count { minute, origin, code };
+        let mut count = Count { minute, origin, code, status };
         if counts.len() >= MOST && !counts.contains_key(&count) {
             count.origin = Origin::Source(Source::Unknown);
         }
@@ -84,7 +85,7 @@ impl Floods {
 
     async fn write_one(&self, audit: &Audit, count: &Count, refused: u64) {
         let (actor, source) = count.origin.clone().into_parts();
-        let status = StatusCode::TOO_MANY_REQUESTS.as_u16();
+        let status = count.status.as_u16();
         let flood = Flood { actor, source, minute: count.minute, refused, code: count.code, status };
         if audit.write_flood(&flood).await.is_err() {
             *self.counts().entry(count.clone()).or_default() += refused;
@@ -110,7 +111,7 @@ mod tests {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         for address in 0..20_000_u32 {
             let source = Source::of(Some(IpAddr::V4(address.into())));
-            floods.count(now, Origin::Source(source), "code");
+            floods.count(now, Origin::Source(source), "code", StatusCode::TOO_MANY_REQUESTS);
         }
         let counts = floods.counts();
         assert_eq!((counts.len(), counts.values().sum::<u64>()), (MOST + 1, 20_000));

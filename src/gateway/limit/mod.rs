@@ -4,14 +4,15 @@
 //! and when a source's budget is used up its further refusals are 429. A good credential is never stopped by it. One
 //! that proves right and is dead (revoked, expired, suspended, from a wrong address) costs its own key, which has more.
 //!
-//! **After**, each key and each tenant has its [`allowance`]: requests a minute (with a burst), at once, a day and a
-//! month. No limit unless an operator sets one; then nothing is looked up at all. Each answer to a limited caller says
-//! how it stands ([`standing`]).
+//! How many forms are waited for is limited too, in all and per source; so is how many requests are under way in all.
 //!
-//! The limiter's 429s have no event each: they are counted per source or key and minute ([`floods`]), so that a flood
+//! **After**, each tenant has a share of those under way, and each key and each tenant has its [`allowance`]: requests a
+//! minute (with a burst), at once, a day and a month. No limit of these unless an operator sets one; then nothing is
+//! looked up at all. Each answer to a limited caller says how it stands ([`standing`]).
+//!
+//! The limiter's refusals have no event each: they are counted per source or key and minute ([`floods`]), so that a flood
 //! cannot fill the record.
 
-mod address;
 mod allowance;
 mod failures;
 mod floods;
@@ -23,17 +24,19 @@ mod standing;
 use std::{
     net::IpAddr,
     num::NonZeroU32,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use http::request::Parts as Head;
+use http::{StatusCode, request::Parts as Head};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
-    address::Source,
     failures::Failures,
     floods::{Floods, Origin},
     register::Register,
@@ -42,15 +45,29 @@ pub(super) use self::{quota::Calendar, standing::Standing};
 use super::{
     Gateway, Parts, Refused,
     authenticate::Caller,
-    denial::{Denial, Limited},
+    denial::{Denial, Failure, Limited},
     oauth::LoginDenial,
 };
-use crate::{audit::Record, clock::Clock, model::Actor};
+use crate::{
+    audit::Record,
+    clock::Clock,
+    model::Actor,
+    web::{Full, Place, Places, Share, Shares, Source},
+};
 
 /// How often what has come to rest is forgotten, and what was counted in a minute is written.
 const UPKEEP: Duration = Duration::from_secs(1);
 /// How long `/ready` waits for what the record knows of the day and the month.
 const RECALL: Duration = Duration::from_secs(10);
+
+/// How many requests may be under way at once. Each holds two places of the record, which has 32,768: they must not run
+/// out, or nobody's request could be recorded.
+const UNDER_WAY: usize = 8_192;
+/// How many forms may be read at once of callers who have proved nothing yet, and how many of one source.
+const UNPROVEN: usize = 1_024;
+const UNPROVEN_OF_ONE: usize = 128;
+/// When to come again where nobody knows when there is room.
+const ANOTHER_LOOK: Duration = Duration::from_secs(1);
 
 /// The limits of all sources, keys and tenants, as they stand in this process.
 pub(super) struct Limiter {
@@ -60,6 +77,8 @@ pub(super) struct Limiter {
     // Whether the record has told what was used before, or was waited for long enough.
     recalled: AtomicBool,
     floods: Floods,
+    under_way: Arc<Places>,
+    unproven: Arc<Shares<Source>>,
 }
 
 impl Limiter {
@@ -70,25 +89,48 @@ impl Limiter {
             register: Register::default(),
             recalled: AtomicBool::new(false),
             floods: Floods::default(),
+            under_way: Places::new(UNDER_WAY),
+            unproven: Shares::new(UNPROVEN, UNPROVEN_OF_ONE),
         }
     }
 
-    /// Counts a request against its key's and its tenant's limits, or refuses it. How it stands is noted in any case.
-    pub(super) fn admit(&self, caller: &Caller, standing: &mut Standing) -> Result<(), Denial> {
+    /// A place among the requests under way.
+    pub(super) fn enter(&self) -> Option<Place> {
+        self.under_way.take()
+    }
+
+    /// A place among those who have proved nothing yet and are waited for.
+    pub(super) fn wait_for(&self, source: Option<IpAddr>) -> Result<Share<Source>, Denial> {
+        self.unproven.take(Source::of(source)).map_err(|full| match full {
+            Full::Own => limited(ANOTHER_LOOK),
+            Full::All => Denial::Failed(Failure::Crowded),
+        })
+    }
+
+    /// Gives a request a place of its tenant's share, and counts it against its key's and its tenant's limits, or
+    /// refuses it. How it stands is noted unless the share is taken.
+    pub(super) fn admit(&self, caller: &Caller, standing: &mut Standing) -> Result<Place, Denial> {
+        let place = caller.tenant().place().ok_or_else(|| limited(ANOTHER_LOOK))?;
         let (key, tenant) = (caller.key(), caller.tenant().tenant());
         if key.limits.is_none() && tenant.limits.is_none() {
-            return Ok(());
+            return Ok(place);
         }
         let now = self.clock.now();
         let own = self.register.of_key(&self.clock, key, now);
         let all = self.register.of_tenant(&self.clock, tenant, now);
-        standing.take(own.as_ref(), all.as_ref(), now).map_err(limited)
+        standing.take(own.as_ref(), all.as_ref(), now).map_err(limited)?;
+        Ok(place)
     }
 
-    /// Counts a 429 of the limiter: it has no event of its own.
-    pub(super) fn count(&self, record: Record, code: &'static str) {
-        self.floods.count(self.clock.now(), Origin::of(&record.actor, record.source), code);
+    /// Counts a refusal that has no event of its own.
+    pub(super) fn count(&self, record: Record, code: &'static str, status: StatusCode) {
+        self.floods.count(self.clock.now(), Origin::of(&record.actor, record.source), code, status);
         record.discard();
+    }
+
+    /// As [`Limiter::count`], of what came no further than the door.
+    pub(super) fn count_outside(&self, source: IpAddr, code: &'static str, status: StatusCode) {
+        self.floods.count(self.clock.now(), Origin::Source(Source::of(Some(source))), code, status);
     }
 
     /// What a key and its tenant have left, without counting anything.

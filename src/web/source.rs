@@ -1,18 +1,22 @@
-//! Whose failures are counted together.
+//! Who is counted together, as far as the network can tell.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where requests come from, as far as it counts: an IPv4 address, or the /64 of an IPv6 address, which is the least
-/// that a site is given. Made from the address that [`edge::source`](super::super::edge::source) has established.
+/// that a site is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::gateway) enum Source {
+pub enum Source {
+    /// An address.
     V4(Ipv4Addr),
+    /// The upper half of one.
     V6(u64),
+    /// Nobody knows, or nobody tells them apart.
     Unknown,
 }
 
 impl Source {
-    pub(in crate::gateway) fn of(address: Option<IpAddr>) -> Self {
+    /// As what an address counts.
+    pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::V4(address),
             Some(IpAddr::V6(address)) => Self::V6((address.to_bits() >> 64) as u64),
@@ -21,7 +25,7 @@ impl Source {
     }
 
     /// The address that stands for all of them.
-    pub(super) fn address(self) -> Option<IpAddr> {
+    pub fn address(self) -> Option<IpAddr> {
         match self {
             Self::V4(address) => Some(IpAddr::V4(address)),
             Self::V6(prefix) => Some(IpAddr::V6(Ipv6Addr::from_bits(u128::from(prefix) << 64))),
