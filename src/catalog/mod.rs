@@ -25,7 +25,7 @@ pub use loader::CatalogError;
 pub use name_set::NameSet;
 pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
-pub use writes::{CreateUser, DivisionRef, QueueRequest, UpdateUser};
+pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
 use crate::policy::PolicyAction;
 

@@ -4,7 +4,7 @@
 //! Not among their fields: those that name entities of which nobody has looked up whose they are (groups, locations,
 //! flows, prompts, scripts, addresses of the organisation), and those that Genesys only shows.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Number;
 
 use crate::model::Text;
@@ -83,6 +83,18 @@ pub struct UpdateUser<'a> {
     pub state: Option<UserState>,
 }
 
+impl Contact<'_> {
+    /// Whether it can be told to be the user's own. A telephone number at work may be one of the organisation's, which
+    /// would then ring at the user; that it is taken would tell whose it is.
+    pub fn is_personal(&self) -> bool {
+        match self.media_type.as_deref() {
+            Some("EMAIL") => true,
+            Some("PHONE" | "SMS") => matches!(self.r#type.as_deref(), Some("HOME" | "MOBILE" | "OTHER")),
+            Some(_) | None => false,
+        }
+    }
+}
+
 /// Whether a user is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -95,7 +107,7 @@ pub enum UserState {
     Deleted,
 }
 
-/// An address of a user.
+/// An address of a user. Extensions are unique in the organisation, and so are not among its fields.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Contact<'a> {
@@ -105,12 +117,9 @@ pub struct Contact<'a> {
     /// `PHONE`, `EMAIL` or `SMS`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<Text<'a>>,
-    /// Such as `WORK`.
+    /// Such as `HOME`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub r#type: Option<Text<'a>>,
-    /// Of a telephone.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub extension: Option<Text<'a>>,
     /// Of a telephone.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub country_code: Option<Text<'a>>,
@@ -165,18 +174,57 @@ pub struct QueueRequest<'a> {
     /// Callbacks that agents own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_owned_routing: Option<AgentOwnedRouting>,
-    /// Shown to who is called.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub calling_party_name: Option<Text<'a>>,
-    /// Shown to who is called.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub calling_party_number: Option<Text<'a>>,
     /// Whether waiting is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppress_in_queue_call_recording: Option<bool>,
     /// Such as `en-US`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub default_media_language: Option<Text<'a>>,
+
+    // What a queue shows and a change cannot name: read, so that a queue can be sent back as it was read, never sent.
+    /// Its id.
+    #[serde(default, skip_serializing)]
+    pub id: Option<IgnoredAny>,
+    /// When it was made.
+    #[serde(default, skip_serializing)]
+    pub date_created: Option<IgnoredAny>,
+    /// When it was changed.
+    #[serde(default, skip_serializing)]
+    pub date_modified: Option<IgnoredAny>,
+    /// Its path.
+    #[serde(default, skip_serializing)]
+    pub self_uri: Option<IgnoredAny>,
+    /// Its groups, as far as they are shown.
+    #[serde(default, skip_serializing)]
+    pub member_groups: Option<IgnoredAny>,
+    /// Its scripts, as far as they are shown.
+    #[serde(default, skip_serializing)]
+    pub default_scripts: Option<IgnoredAny>,
+    /// A name that those who are called see.
+    #[serde(default, skip_serializing)]
+    pub calling_party_name: Option<IgnoredAny>,
+    /// A number of the organisation's.
+    #[serde(default, skip_serializing)]
+    pub calling_party_number: Option<IgnoredAny>,
+}
+
+impl QueueRequest<'_> {
+    /// A field that is read and not sent: what is made must not seem to have it.
+    pub fn unsent(&self) -> Option<&'static str> {
+        let media = self.media_settings.as_ref();
+        let unsent = [
+            ("id", self.id.is_some()),
+            ("dateCreated", self.date_created.is_some()),
+            ("dateModified", self.date_modified.is_some()),
+            ("selfUri", self.self_uri.is_some()),
+            ("memberGroups", self.member_groups.is_some()),
+            ("defaultScripts", self.default_scripts.is_some()),
+            ("callingPartyName", self.calling_party_name.is_some()),
+            ("callingPartyNumber", self.calling_party_number.is_some()),
+        ];
+        let own = unsent.into_iter().find_map(|(name, is_there)| is_there.then_some(name));
+        own.or_else(|| media?.all().into_iter().flatten().find_map(MediaSettings::unsent))
+    }
 }
 
 /// A division, as a body names it.
@@ -215,6 +263,12 @@ pub struct QueueMediaSettings {
     pub message: Option<MediaSettings>,
 }
 
+impl QueueMediaSettings {
+    fn all(&self) -> [Option<&MediaSettings>; 5] {
+        [&self.call, &self.callback, &self.chat, &self.email, &self.message].map(Option::as_ref)
+    }
+}
+
 /// How contacts of one medium arrive.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -234,6 +288,60 @@ pub struct MediaSettings {
     /// In seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual_answer_alert_tone_seconds: Option<Number>,
+
+    // What they show and a change cannot name: read, never sent.
+    /// Who is connected first.
+    #[serde(default, skip_serializing)]
+    pub mode: Option<IgnoredAny>,
+    /// Of kinds of the medium.
+    #[serde(default, skip_serializing)]
+    pub sub_type_settings: Option<IgnoredAny>,
+    /// Of callbacks.
+    #[serde(default, skip_serializing)]
+    pub enable_auto_dial_and_end: Option<IgnoredAny>,
+    /// Of callbacks.
+    #[serde(default, skip_serializing)]
+    pub auto_dial_delay_seconds: Option<IgnoredAny>,
+    /// Of callbacks.
+    #[serde(default, skip_serializing)]
+    pub auto_end_delay_seconds: Option<IgnoredAny>,
+    /// Of callbacks.
+    #[serde(default, skip_serializing)]
+    pub pacing_modifier: Option<IgnoredAny>,
+    /// Of callbacks.
+    #[serde(default, skip_serializing)]
+    pub max_retry_count: Option<IgnoredAny>,
+    /// Of callbacks.
+    #[serde(default, skip_serializing)]
+    pub retry_delay_seconds: Option<IgnoredAny>,
+    /// Of callbacks; it may lead to a flow.
+    #[serde(default, skip_serializing)]
+    pub live_voice_reaction_type: Option<IgnoredAny>,
+    /// Of callbacks; it may lead to a flow.
+    #[serde(default, skip_serializing)]
+    pub answering_machine_reaction_type: Option<IgnoredAny>,
+    /// Of messages.
+    #[serde(default, skip_serializing)]
+    pub enable_inactivity_timeout: Option<IgnoredAny>,
+}
+
+impl MediaSettings {
+    fn unsent(&self) -> Option<&'static str> {
+        let unsent = [
+            ("mode", self.mode.is_some()),
+            ("subTypeSettings", self.sub_type_settings.is_some()),
+            ("enableAutoDialAndEnd", self.enable_auto_dial_and_end.is_some()),
+            ("autoDialDelaySeconds", self.auto_dial_delay_seconds.is_some()),
+            ("autoEndDelaySeconds", self.auto_end_delay_seconds.is_some()),
+            ("pacingModifier", self.pacing_modifier.is_some()),
+            ("maxRetryCount", self.max_retry_count.is_some()),
+            ("retryDelaySeconds", self.retry_delay_seconds.is_some()),
+            ("liveVoiceReactionType", self.live_voice_reaction_type.is_some()),
+            ("answeringMachineReactionType", self.answering_machine_reaction_type.is_some()),
+            ("enableInactivityTimeout", self.enable_inactivity_timeout.is_some()),
+        ];
+        unsent.into_iter().find_map(|(name, is_there)| is_there.then_some(name))
+    }
 }
 
 /// What share of contacts is to be answered in time.

@@ -9,8 +9,9 @@ use http::HeaderMap;
 use super::{body, denial::Invalid, query::Query};
 use crate::{
     catalog::{
-        BodyModel, ConversationAggregationQuery, ConversationQuery, CreateUser, Entity, Filter, Narrowing,
-        Operation, Paging, Predicate, QueueRequest, UpdateUser, UserSearchCriteria, UserSearchRequest,
+        BodyModel, Contact, ConversationAggregationQuery, ConversationQuery, CreateUser, Entity, Filter,
+        Narrowing, Operation, Paging, Predicate, QueueRequest, UpdateUser, UserSearchCriteria,
+        UserSearchRequest,
     },
     model::Text,
     policy::Attributes,
@@ -76,9 +77,17 @@ impl<'a> Asked<'a> {
                 named_divisions(asked.division_ids.as_deref())?;
                 Body::Aggregates(asked)
             }
-            Some(BodyModel::CreateUser) => Body::NewUser(body::parse(headers, bytes)?),
-            Some(BodyModel::UpdateUser) => Body::UserChange(body::parse(headers, bytes)?),
-            Some(BodyModel::CreateQueueRequest) => Body::NewQueue(body::parse(headers, bytes)?),
+            Some(BodyModel::CreateUser) => {
+                let asked: Box<CreateUser<'_>> = body::parse(headers, bytes)?;
+                personal(asked.addresses.as_deref())?;
+                Body::NewUser(asked)
+            }
+            Some(BodyModel::UpdateUser) => {
+                let asked: Box<UpdateUser<'_>> = body::parse(headers, bytes)?;
+                personal(asked.addresses.as_deref())?;
+                Body::UserChange(asked)
+            }
+            Some(BodyModel::CreateQueueRequest) => Body::NewQueue(new_queue(headers, bytes)?),
             Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
             None if bytes.is_empty() => Body::None,
             None => {
@@ -249,6 +258,28 @@ fn named_divisions(named: Option<&[Text<'_>]>) -> Result<(), Invalid> {
             "`divisionIds` is empty: leave it out, or name your own.",
         )),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Addresses of users are their own, never the organisation's.
+fn personal(addresses: Option<&[Contact<'_>]>) -> Result<(), Invalid> {
+    if addresses.unwrap_or_default().iter().all(Contact::is_personal) {
+        return Ok(());
+    }
+    let message = "Each of `addresses` needs its `mediaType`: `EMAIL`, or `PHONE` or `SMS` with `type` `HOME`, \
+                   `MOBILE` or `OTHER`. Ask your operator for numbers of the organisation.";
+    Err(Invalid::new("ringfence.body_invalid", message))
+}
+
+/// A new queue has nothing yet that could be sent back.
+fn new_queue<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<Box<QueueRequest<'a>>, Invalid> {
+    let queue: Box<QueueRequest<'_>> = body::parse(headers, bytes)?;
+    match queue.unsent() {
+        Some(name) => {
+            let message = format!("The field `{name}` of a new queue cannot be set here; leave it out.");
+            Err(Invalid::new("ringfence.body_unknown_field", message))
+        }
+        None => Ok(queue),
     }
 }
 

@@ -314,7 +314,7 @@ impl Failure {
             Self::EffectUnknown => (
                 S::BAD_GATEWAY,
                 "ringfence.effect_unknown",
-                "The request was sent to Genesys Cloud, but no answer came: it may have taken effect. Read the object \
+                "The request was sent to Genesys Cloud, and whether it took effect cannot be told. Read the object \
                  before you send it again.",
             ),
             Self::UpstreamLoginFailed => (

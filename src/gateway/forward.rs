@@ -138,9 +138,6 @@ pub(super) async fn forward(
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(Limited::told(told_to_wait(&answer.headers)).into());
         }
-        if effect == Effect::Writes && answer.status.is_server_error() {
-            return Err(Failure::EffectUnknown.into());
-        }
     }
     Ok(Answer { permit, form, received })
 }

@@ -311,9 +311,27 @@ impl Gateway {
         }
         let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
         let proven = scope::prove(&parts.directory, &permit, &asked, record, &confirm).await?;
+        let tenant = &permit.caller().key().tenant_id;
+        let changed = scope::changed(&permit, &asked).map(|entity| (tenant.clone(), entity));
         let scoped = scope::scope(permit, asked, proven, record)?;
         confirm(scoped.permit())?;
-        let answer = forward::forward(&parts.upstream, &self.0.lists, scoped, record, confirm).await?;
+        let answer = forward::forward(&parts.upstream, &self.0.lists, scoped, record, confirm).await;
+        if let Some((tenant, (entity, id))) = changed {
+            parts.directory.forget(&tenant, entity, &id);
+        }
+        let answer = answer?;
+        let released = self.release(answer, record, confirm).await;
+        released.map_err(|denial| guard::settle(&operation, denial, record).into())
+    }
+
+    /// Only what is the caller's, and only while it is permitted.
+    async fn release(
+        &self,
+        answer: forward::Answer,
+        record: &mut Record,
+        confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
+    ) -> Result<Answered, Denial> {
+        let parts = &self.0.parts;
         let known = guard::identify(&parts.directory, &answer, record, &confirm).await?;
         let answered = Instant::now();
         let against = guard::Against {

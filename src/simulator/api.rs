@@ -22,7 +22,7 @@ use super::{
     help, members, oauth,
     organisation::{Call, Client, Organisation, bad_token},
     query::Query,
-    queues, search, users,
+    queues, search, users, writes,
 };
 
 /// How many foreign entities a lying answer holds.
@@ -34,6 +34,7 @@ pub(super) struct Exchange {
     pub(super) query: Query,
     pub(super) client: Arc<Client>,
     pub(super) world: Arc<World>,
+    pub(super) organisation: Arc<Organisation>,
     /// Whether the answer is to hold entities that were not asked for.
     pub(super) lie: bool,
     /// Those of which division alone.
@@ -110,15 +111,17 @@ pub(super) async fn serve(
             | Fault::HugeHeaders { .. }
             | Fault::ContentType { .. }
             | Fault::Gzip
-            | Fault::Totals { .. }) => disturbing = Some(late),
+            | Fault::Totals { .. }
+            | Fault::Done { .. }) => disturbing = Some(late),
         }
     }
     let outcome = if login {
         log_in(&organisation, &parts, &body)
     } else {
         client.and_then(|client| {
-            let query = Query::read(parts.uri.query());
-            dispatch(&parts, &Exchange { query, client, world: organisation.world(), lie, lie_from, body })
+            let (query, world) = (Query::read(parts.uri.query()), organisation.world());
+            let organisation = Arc::clone(&organisation);
+            dispatch(&parts, &Exchange { query, client, world, organisation, lie, lie_from, body })
         })
     };
     let response = answer::response(outcome, &correlation, rate);
@@ -158,6 +161,12 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("GET", ["users", "me"]) => account::me(),
         ("GET", ["users", "search"]) => search::get(exchange),
         ("POST", ["users", "search"]) => search::post(exchange),
+        ("POST", ["users"]) => writes::create_user(exchange),
+        ("PATCH", ["users", id]) => writes::change_user(exchange, id),
+        ("DELETE", ["users", id]) => writes::delete_user(exchange, id),
+        ("POST", ["routing", "queues"]) => writes::create_queue(exchange),
+        ("PUT", ["routing", "queues", id]) => writes::replace_queue(exchange, id),
+        ("DELETE", ["routing", "queues", id]) => writes::delete_queue(exchange, id),
         ("GET", ["users", id]) => users::get(exchange, id),
         ("GET", ["routing", "queues"]) => queues::list(exchange),
         ("GET", ["users", id, "queues"]) => members::of_user(exchange, id),

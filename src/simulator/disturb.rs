@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderName, HeaderValue, Response, header},
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
 };
 use futures_util::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
@@ -53,6 +53,10 @@ pub(super) async fn disturb(response: Response<Body>, fault: &Fault) -> Result<R
             Body::from(gzip(&whole))
         }
         Fault::Totals { add } => Body::from(totals(&whole, *add)),
+        Fault::Done { status } => {
+            parts.status = StatusCode::from_u16(*status).unwrap_or(parts.status);
+            Body::from(whole)
+        }
         Fault::Latency { .. }
         | Fault::Status { .. }
         | Fault::Reset

@@ -54,6 +54,11 @@ pub enum Fault {
         /// How many too many.
         add: i64,
     },
+    /// Does what is asked, and answers with this status.
+    Done {
+        /// The status.
+        status: u16,
+    },
     /// Answers 200 with a body that is not JSON.
     Malformed,
     /// Never answers.

@@ -55,6 +55,10 @@ API
   GET  /api/v2/users/{userId}             any division; expand state
   POST /api/v2/users/search               EXACT STARTS_WITH CONTAINS TERM TERMS REQUIRED_FIELDS MATCH_ALL QUERY_STRING
   GET  /api/v2/users/search?q64=          the search of an earlier answer's currentPage, nextPage or previousPage
+  POST /api/v2/users                      name, email and divisionId; 409 for an address that is taken
+  PATCH, DELETE /api/v2/users/{userId}    PATCH needs the newest version, else 409; who is deleted keeps state deleted
+  POST /api/v2/routing/queues             name; sourceQueueId copies; 409 for a name that is taken
+  PUT, DELETE /api/v2/routing/queues/{queueId}   PUT replaces the queue whole
   GET  /api/v2/routing/queues             pageNumber pageSize sortOrder name id divisionId expand
   GET  /api/v2/routing/queues/{queueId}
   GET  /api/v2/routing/queues/{queueId}/members   all divisions; pageNumber pageSize sortOrder expand name joined
@@ -70,7 +74,7 @@ API
   POST /api/v2/analytics/conversations/aggregates/query   metrics of sessions, by the conversation's start; UTC alone
   POST /api/v2/analytics/conversations/details/query
 
-  All else is 404. Parameters and body fields that an operation does not have are 400, bodies over 512000 bytes 413.
+  What is written stays until a division is reseeded. All else is 404. Parameters and body fields that an operation does not have are 400, bodies over 512000 bytes 413.
   A client with divisions sees only those where Genesys asks for a permission: searches, queues, analytics.
 
   Searches: criteria that are AND all hold and none that is NOT holds, or any that is OR holds. Use `group` to join
@@ -113,6 +117,7 @@ FAULTS
   {\"kind\": \"content_type\", \"value\": TYPE}                a good answer that says to be something else
   {\"kind\": \"gzip\"}                                        a good answer, compressed, asked or not
   {\"kind\": \"totals\", \"add\": N}                           a good answer that counts so many too many
+  {\"kind\": \"done\", \"status\": N}                        a good answer with that status
   {\"kind\": \"malformed\"}                                   200, not JSON
   {\"kind\": \"hang\"}                                        never an answer
   {\"kind\": \"empty_body\"}                                  200, no body

@@ -26,6 +26,7 @@ mod query;
 mod queues;
 mod search;
 mod users;
+mod writes;
 
 use std::{
     net::SocketAddr,

@@ -125,6 +125,18 @@ impl Organisation {
         true
     }
 
+    /// Changes the data. Whatever is refused changes nothing.
+    pub(super) fn change<T>(
+        &self,
+        work: impl FnOnce(&mut World) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let _one_at_a_time = lock(&self.reseeding);
+        let mut world = World::clone(&self.world.load());
+        let made = work(&mut world)?;
+        self.world.store(Arc::new(world.indexed()));
+        Ok(made)
+    }
+
     /// Adds or replaces an OAuth client. Without divisions it sees all of them.
     pub fn add_client(&self, id: &str, secret: &str, divisions: Option<Vec<String>>) {
         let client = Client { id: id.into(), secret: secret.into(), divisions };

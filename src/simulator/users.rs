@@ -58,6 +58,10 @@ pub(super) fn get(exchange: &Exchange, id: &str) -> Outcome {
     if exchange.query.one("state")?.is_some() && state.is_some_and(|state| found.state != state) {
         return Err(Failure::missing("user", id));
     }
+    // Who is gone is shown to who asks for the gone alone.
+    if exchange.query.one("state")?.is_none() && found.state == "deleted" {
+        return Err(Failure::missing("user", id));
+    }
     let other = exchange
         .world
         .users

@@ -102,13 +102,20 @@ pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -
     let (permit, form, received) = answer.into_parts();
     match check(against, &permit, &form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
-        // Done it was; what it did, the answer does not say.
-        Err(Denial::Failed(Failure::AnswerRefused(why))) if permit.operation().is_write() => {
-            tracing::error!(event.id = %record.id(), operation.name = %permit.operation().id, why, "the answer to a change was refused");
-            Err(Failure::EffectUnknown.into())
-        }
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
+}
+
+/// Once a change was answered, it counts as refused only where Genesys said that it refused it: all else, also what was
+/// withdrawn since, must not be told as if nothing had been done.
+pub(super) fn settle(operation: &Operation, denial: Denial, record: &Record) -> Denial {
+    let is_refused =
+        matches!(denial, Denial::NotFound | Denial::UpstreamRefused(_) | Denial::UpstreamLimited(_));
+    if !operation.is_write() || is_refused {
+        return denial;
+    }
+    tracing::error!(event.id = %record.id(), operation.name = %operation.id, ?denial, "whether a change was made is unknown");
+    Denial::Failed(Failure::EffectUnknown)
 }
 
 /// By id, an answer that cannot be passed on would say that there is something: it is shown as one that found nothing.
@@ -191,7 +198,8 @@ impl Checking<'_> {
             let body = if answer.status == StatusCode::NO_CONTENT { "" } else { "{}" };
             return Ok((answer.status, Bytes::from_static(body.as_bytes())));
         }
-        if answer.status != StatusCode::OK {
+        let is_done = answer.status == StatusCode::OK || operation.is_write() && answer.status.is_success();
+        if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
         let json = text(answer)?;
@@ -199,7 +207,7 @@ impl Checking<'_> {
             Guarding::List { .. } => {
                 let rules = self.rules()?;
                 if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
-                    return Ok((StatusCode::OK, answer.body.clone()));
+                    return Ok((answer.status, answer.body.clone()));
                 }
                 let checked = list::check(json, &rules)?;
                 note(permit, checked.dropped, checked.violations, record);
@@ -209,7 +217,7 @@ impl Checking<'_> {
                 }
             }
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
-                Judged::Own(Cow::Borrowed(_)) => return Ok((StatusCode::OK, answer.body.clone())),
+                Judged::Own(Cow::Borrowed(_)) => return Ok((answer.status, answer.body.clone())),
                 Judged::Own(Cow::Owned(json)) => json,
                 Judged::Foreign if is_by_id(operation) => return Err(Denial::NotFound),
                 Judged::Foreign => {
@@ -230,7 +238,7 @@ impl Checking<'_> {
             }
             Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
         };
-        Ok((StatusCode::OK, body.into()))
+        Ok((answer.status, body.into()))
     }
 
     /// The tenant's own of all pages.

@@ -29,7 +29,7 @@ use crate::{
     upstream::UpstreamRequest,
 };
 
-pub(super) use owned::{Proven, on_behalf_of, prove, unanswered};
+pub(super) use owned::{Proven, changed, on_behalf_of, prove, unanswered};
 pub(super) use translate::UsersPage;
 
 /// A request that cannot reach outside its permit. Made here alone.
@@ -92,7 +92,7 @@ pub(super) fn scope(
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
-            let body = writes::change(&mut asked.body, &permit, object.as_ref())?;
+            let body = writes::change(&mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => {

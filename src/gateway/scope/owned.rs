@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     audit::Record,
+    catalog::Entity,
     directory::{Asker, Directory, LookupError},
     gateway::{
         asked::Asked,
@@ -65,7 +66,7 @@ async fn look_up(
         let id = path_id(asked, name)?;
         if operation.is_write() {
             let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
-            let found = found.filter(|found| permit.divisions().contains(&found.division));
+            let found = found.filter(|found| permit.granted().contains(&found.division));
             let found = found.ok_or(Denial::NotFound)?;
             proven.object = Some(Object { division: found.division, body: found.body });
         } else {
@@ -78,6 +79,13 @@ async fn look_up(
         found.filter(|found| permit.granted().contains(&found.division)).ok_or(Denial::NotFound)?;
     }
     Ok(proven)
+}
+
+/// What a write changes: nothing that was known of it before may be relied on after.
+pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<(Entity, String)> {
+    let (name, entity) = permit.operation().narrowing.looked_up()?;
+    let id = permit.operation().is_write().then(|| path_id(asked, name).ok())??;
+    Some((entity, id.to_owned()))
 }
 
 /// Whom something is looked up for.

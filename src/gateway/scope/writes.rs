@@ -15,8 +15,10 @@ use crate::{
 };
 
 /// What of a queue no tenant can name: a change leaves it as it was (model `QueueRequest`).
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 17] = [
     "memberGroups",
+    "callingPartyName",
+    "callingPartyNumber",
     "queueFlow",
     "emailInQueueFlow",
     "messageInQueueFlow",
@@ -55,15 +57,11 @@ pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Deni
 }
 
 /// The body that changes what was looked up; none where the operation takes none.
-pub(super) fn change(
-    body: &mut Body<'_>,
-    permit: &Permit,
-    object: Option<&Object>,
-) -> Result<Option<Bytes>, Denial> {
+pub(super) fn change(body: &mut Body<'_>, object: Option<&Object>) -> Result<Option<Bytes>, Denial> {
     match body {
         Body::None => Ok(None),
         Body::UserChange(user) => encode(user).map(Some),
-        Body::QueueChange(queue) => change_queue(queue, permit, object).map(Some),
+        Body::QueueChange(queue) => change_queue(queue, object).map(Some),
         Body::Conversations(_)
         | Body::Users(_)
         | Body::Aggregates(_)
@@ -73,7 +71,7 @@ pub(super) fn change(
 }
 
 /// A queue is replaced whole: what the tenant cannot name is taken from the queue as it is.
-fn change_queue(queue: &QueueRequest<'_>, permit: &Permit, object: Option<&Object>) -> Result<Bytes, Denial> {
+fn change_queue(queue: &QueueRequest<'_>, object: Option<&Object>) -> Result<Bytes, Denial> {
     let internal = || Denial::Failed(Failure::Internal);
     if queue.source_queue_id.is_some() {
         let message = "`sourceQueueId` is for new queues alone; leave it out.";
@@ -85,7 +83,6 @@ fn change_queue(queue: &QueueRequest<'_>, permit: &Permit, object: Option<&Objec
         let message = "A queue is not moved between divisions here; leave `division` out.";
         return Err(Invalid::new("ringfence.body_invalid", message).into());
     }
-    debug_assert!(permit.divisions().contains(own), "what is changed was proven");
     let Ok(Value::Object(mut body)) = serde_json::to_value(queue) else { return Err(internal()) };
     body.insert("division".to_owned(), serde_json::json!({"id": own.as_str()}));
     let mut current: Map<String, Value> = serde_json::from_slice(&object.body).map_err(|_| internal())?;
@@ -94,7 +91,25 @@ fn change_queue(queue: &QueueRequest<'_>, permit: &Permit, object: Option<&Objec
             body.insert(name.to_owned(), value);
         }
     }
+    if let Some(kept) = current.remove("mediaSettings") {
+        let named = body.remove("mediaSettings").unwrap_or_default();
+        body.insert("mediaSettings".to_owned(), laid_over(kept, named));
+    }
     encode(&body)
+}
+
+/// The settings of each medium, with what is named of them changed: flows, sites and addresses stay.
+fn laid_over(mut kept: Value, named: Value) -> Value {
+    let (Some(media), Value::Object(named)) = (kept.as_object_mut(), named) else { return kept };
+    for (medium, named) in named {
+        match (media.get_mut(&medium).and_then(Value::as_object_mut), named) {
+            (Some(settings), Value::Object(named)) => settings.extend(named),
+            (_, named) => {
+                media.insert(medium, named);
+            }
+        }
+    }
+    kept
 }
 
 /// The one division that something is made in.

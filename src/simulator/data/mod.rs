@@ -12,7 +12,7 @@ mod queues;
 mod seed;
 mod users;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use codes::Item;
 pub(crate) use conversations::{Conversation, Row, Session};
@@ -103,13 +103,13 @@ impl Plan {
     }
 }
 
-/// All data of the organisation at one moment. Never changed: reseeding makes another.
-#[derive(Debug)]
+/// All data of the organisation at one moment. Never changed: reseeding and writing make another.
+#[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) users: Vec<User>,
     pub(crate) queues: Vec<Queue>,
-    pub(crate) conversations: Vec<Conversation>,
+    pub(crate) conversations: Arc<Vec<Conversation>>,
     pub(crate) members: Vec<Member>,
     pub(crate) wrap_up_codes: Vec<Item>,
     pub(crate) presences: Vec<Item>,
@@ -122,15 +122,10 @@ impl World {
     /// Makes all data that the plan describes.
     pub(crate) fn new(plan: Plan) -> Self {
         let rosters: Vec<Roster> = plan.divisions.iter().map(|division| roster(&plan, division)).collect();
-        let mut users = users::all(&plan, &rosters);
-        users.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let mut queues = queues::all(&plan, &rosters);
-        queues.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        let users = users::all(&plan, &rosters);
+        let queues = queues::all(&plan, &rosters);
         let mut conversations = conversations::all(&plan, &rosters);
         conversations.sort_by(|a, b| (&a.start, &a.id).cmp(&(&b.start, &b.id)));
-        let user_places = users.iter().enumerate().map(|(place, user)| (user.id.clone(), place)).collect();
-        let queue_places =
-            queues.iter().enumerate().map(|(place, queue)| (queue.id.clone(), place)).collect();
         let members = members::all(&plan, &rosters);
         let wrap_up_codes = codes::wrap_up(&plan, &rosters);
         let (presences, languages) = (codes::presences(&plan), codes::languages(&plan));
@@ -138,14 +133,26 @@ impl World {
             plan,
             users,
             queues,
-            conversations,
+            conversations: Arc::new(conversations),
             members,
             wrap_up_codes,
             presences,
             languages,
-            user_places,
-            queue_places,
+            user_places: HashMap::new(),
+            queue_places: HashMap::new(),
         }
+        .indexed()
+    }
+
+    /// In order, and found by id: after users and queues have come, gone and changed their names.
+    pub(crate) fn indexed(mut self) -> Self {
+        self.users.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        self.queues.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        self.user_places =
+            self.users.iter().enumerate().map(|(place, user)| (user.id.clone(), place)).collect();
+        self.queue_places =
+            self.queues.iter().enumerate().map(|(place, queue)| (queue.id.clone(), place)).collect();
+        self
     }
 
     /// The division at a place of the plan.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Division, Person, Plan, Roster, Seed, names, other};
 
 /// A queue: what can be filtered, and how it is written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Queue {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -16,6 +16,19 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// A queue as an object says it.
+    pub(crate) fn made(body: &Value, division: usize) -> Self {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut json = body.to_string();
+        json.pop();
+        Self { id: text("id"), name: text("name"), division, json }
+    }
+
+    /// The queue as an object, without expansions.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(&format!("{}}}", self.json)).unwrap_or_default()
+    }
+
     /// Writes the queue as JSON, with what was asked to be expanded.
     pub(crate) fn write(&self, into: &mut String, expand: &[String]) {
         into.push_str(&self.json);

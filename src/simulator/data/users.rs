@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use super::{Division, Person, Plan, Roster, Seed, names, other};
 
 /// A user: what can be searched, and how it is written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) email: String,
-    pub(crate) department: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) state: &'static str,
+    pub(crate) department: String,
+    pub(crate) title: String,
+    pub(crate) state: String,
+    pub(crate) version: u64,
     pub(crate) team: String,
     pub(crate) manager: Option<String>,
     /// The division's place in the plan.
@@ -37,6 +38,49 @@ impl User {
             }
         }
         into.push('}');
+    }
+}
+
+impl User {
+    /// A user that was made by a call, of a division at a place of the plan.
+    pub(crate) fn made(body: &Value, division: usize) -> Self {
+        let mut user = Self {
+            id: String::new(),
+            name: String::new(),
+            email: String::new(),
+            department: String::new(),
+            title: String::new(),
+            state: String::new(),
+            version: 0,
+            team: String::new(),
+            manager: None,
+            division,
+            json: String::new(),
+            expansions: Vec::new(),
+        };
+        user.take(body);
+        user
+    }
+
+    /// The user as an object, without expansions.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(&format!("{}}}", self.json)).unwrap_or_default()
+    }
+
+    /// Becomes what an object says.
+    pub(crate) fn take(&mut self, body: &Value) {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.id = text("id");
+        self.name = text("name");
+        self.email = text("email");
+        self.department = text("department");
+        self.title = text("title");
+        self.state = text("state");
+        self.version = body.get("version").and_then(Value::as_u64).unwrap_or_default();
+        let manager = body.get("manager").and_then(|manager| manager.get("id")).and_then(Value::as_str);
+        self.manager = manager.map(str::to_owned);
+        self.json = body.to_string();
+        self.json.pop();
     }
 }
 
@@ -82,6 +126,9 @@ fn user(
     let title = seed.pick(names::TITLES);
     // The first of each division stays active, so that there is always somebody to find.
     let state = if number > 0 && seed.one_in(8) { "inactive" } else { "active" };
+    // Drawn where it always was: what follows it must not change.
+    let address = format!("+1555{:07}", seed.below(10_000_000));
+    let version = 1 + seed.below(40) as u64;
     let mut body = json!({
         "id": person.id,
         "name": person.name,
@@ -90,12 +137,12 @@ fn user(
         "department": department,
         "email": email,
         "primaryContactInfo": [{"address": email, "mediaType": "EMAIL", "type": "PRIMARY"}],
-        "addresses": [{"address": format!("+1555{:07}", seed.below(10_000_000)), "mediaType": "PHONE", "type": "WORK"}],
+        "addresses": [{"address": address, "mediaType": "PHONE", "type": "WORK"}],
         "state": state,
         "title": title,
         "username": email,
         "images": [],
-        "version": 1 + seed.below(40),
+        "version": version,
         "acdAutoAnswer": seed.one_in(3),
         "selfUri": format!("/api/v2/users/{}", person.id),
     });
@@ -109,9 +156,10 @@ fn user(
         id: person.id.clone(),
         name: person.name.clone(),
         email,
-        department,
-        title,
-        state,
+        department: department.to_owned(),
+        title: title.to_owned(),
+        state: state.to_owned(),
+        version,
         team: rosters.get(team_place).map(|roster| roster.team.0.clone()).unwrap_or_default(),
         manager,
         division: place,

@@ -136,6 +136,32 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
     ("getUser", "an_own_user_is_shown_by_its_id", "anothers_user_looks_like_a_missing_one"),
     ("postUsersSearch", "a_search_finds_the_tenants_own_alone", "a_search_for_foreign_users_finds_nobody"),
+    ("postUsers", "a_user_is_made_in_the_tenants_division", "nothing_is_made_in_anothers_division"),
+    (
+        "patchUser",
+        "an_own_user_is_changed_and_deleted",
+        "anothers_user_is_changed_by_nobody_and_looks_like_a_missing_one",
+    ),
+    (
+        "deleteUser",
+        "an_own_user_is_changed_and_deleted",
+        "anothers_user_is_changed_by_nobody_and_looks_like_a_missing_one",
+    ),
+    (
+        "postRoutingQueues",
+        "a_queue_is_made_changed_and_deleted_in_its_division",
+        "nothing_is_made_in_anothers_division",
+    ),
+    (
+        "putRoutingQueue",
+        "a_queue_is_made_changed_and_deleted_in_its_division",
+        "anothers_queue_is_changed_by_nobody_and_looks_like_a_missing_one",
+    ),
+    (
+        "deleteRoutingQueue",
+        "a_queue_is_made_changed_and_deleted_in_its_division",
+        "anothers_queue_is_changed_by_nobody_and_looks_like_a_missing_one",
+    ),
     ("getUsersMe", "a_key_is_no_user", "a_key_is_no_user"),
 ];
 

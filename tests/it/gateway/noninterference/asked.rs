@@ -39,6 +39,7 @@ pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
         2 => any_conversation(pool),
         2 => any_below_a_parent(pool),
         2 => any_small_list(),
+        2 => any_write(pool),
         1 => any_other(),
     ]
     .boxed()
@@ -99,6 +100,39 @@ fn any_below_a_parent(pool: &Pool) -> BoxedStrategy<Asked> {
             .prop_map(|(id, query)| get(format!("/api/v2/routing/queues/{id}/members?{query}"))),
         (user(), page()).prop_map(|(id, query)| get(format!("/api/v2/users/{id}/queues?{query}"))),
         user().prop_map(|id| get(format!("/api/v2/users/{id}/presences/purecloud"))),
+    ]
+    .boxed()
+}
+
+/// Changes that must not be made: of others', with references to others', out of date, in others' divisions. Those that
+/// are made would set the two organisations apart; and that a name is taken is a declared channel.
+fn any_write(pool: &Pool) -> BoxedStrategy<Asked> {
+    let strangers = |all: &[String], own: &[String]| {
+        choose(&all.iter().filter(|id| !own.contains(id)).cloned().collect::<Vec<_>>())
+    };
+    let (users, queues) =
+        (|| strangers(&pool.users, &pool.own_users), || strangers(&pool.queues, &pool.own_queues));
+    let asked = |method: Method, path: String, body: Option<Value>| Asked { method, path, body };
+    prop_oneof![
+        users().prop_map(move |id| asked(Method::DELETE, format!("/api/v2/users/{id}"), None)),
+        queues().prop_map(move |id| asked(Method::DELETE, format!("/api/v2/routing/queues/{id}"), None)),
+        queues().prop_map(move |id| {
+            asked(Method::PUT, format!("/api/v2/routing/queues/{id}"), Some(json!({"name": "Mine"})))
+        }),
+        queues().prop_map(move |id| {
+            let body = json!({"name": "Copy", "sourceQueueId": id});
+            asked(Method::POST, "/api/v2/routing/queues".to_owned(), Some(body))
+        }),
+        (any_id(&pool.own_users, &pool.users), any_id(&pool.own_users, &pool.users)).prop_map(
+            move |(id, manager)| {
+                let body = json!({"version": 0, "manager": manager});
+                asked(Method::PATCH, format!("/api/v2/users/{id}"), Some(body))
+            }
+        ),
+        words(&[BETA, NOBODY]).prop_map(move |division| {
+            let body = json!({"name": "A", "email": "a@a.example", "divisionId": division});
+            asked(Method::POST, "/api/v2/users".to_owned(), Some(body))
+        }),
     ]
     .boxed()
 }

@@ -10,4 +10,6 @@ mod members;
 mod policies;
 mod queues;
 mod search;
+mod settled;
 mod users;
+mod writes;
