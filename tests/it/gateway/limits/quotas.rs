@@ -102,7 +102,7 @@ async fn while_the_record_does_not_tell_what_was_used_it_answers_but_is_not_read
     let not_ready = ready().await;
     assert_eq!((not_ready.status.as_u16(), &not_ready.body["missing"]), (503, &json!(["limits"])));
     let operator = read(app.client.get(format!("http://{}/nothing", app.addresses.operator))).await;
-    assert_eq!(operator.status, 404, "{operator:?}");
+    assert_eq!(operator.status, 401, "{operator:?}");
     app.database().execute("ALTER TABLE lost RENAME TO event_outcome").await;
     eventually("the record tells", async || (ready().await.status == 200).then_some(())).await;
     let alpha = app.again(&alpha);
