@@ -97,7 +97,7 @@ async fn while_the_record_does_not_tell_what_was_used_it_answers_but_is_not_read
     let alpha = app.tenant_with("alpha", &[ALPHA], limits).await;
     by_key(&app, &alpha).await.expect(200);
     let lost = "ALTER TABLE event_outcome RENAME TO lost";
-    let app = app.restart_amid(async |database| database.execute(lost).await).await;
+    let app = Box::pin(app.restart_amid(async |database| database.execute(lost).await)).await;
     let ready = async || read(app.client.get(format!("http://{}/ready", app.addresses.telemetry))).await;
     let not_ready = ready().await;
     assert_eq!((not_ready.status.as_u16(), &not_ready.body["missing"]), (503, &json!(["limits"])));
