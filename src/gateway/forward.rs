@@ -1,26 +1,23 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
+use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use super::{
     authorize::Permit,
     denial::{Denial, Failure, Limited},
     digest, guard,
-    listed::{ListedPage, Lists, MAX_PAGES, OwnList},
+    listed::{Found, ListedPage, Lists, MAX_PAGES, OwnList, Turn},
     scope::{Form, Scoped},
 };
 use crate::{
     audit::Record,
-    model::ServiceAccount,
-    upstream::{Effect, Held, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
+    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
 };
 
 /// All pages of one list together.
@@ -40,7 +37,12 @@ pub(super) enum Received {
     /// One answer.
     One(UpstreamAnswer),
     /// All pages of a list, the last of them what ended it.
-    Pages(Vec<UpstreamAnswer>),
+    Pages {
+        /// The answers.
+        pages: Vec<UpstreamAnswer>,
+        /// Whoever waits for the list waits until it is kept.
+        _turn: Turn,
+    },
     /// Nothing was asked: the list was read and checked a moment ago.
     Kept(OwnList),
 }
@@ -50,7 +52,7 @@ impl Received {
     pub(super) fn keep(self, body: Bytes) -> Bytes {
         match self {
             Self::One(answer) => answer.held.keep(body),
-            Self::Pages(pages) => match pages.into_iter().map(|page| page.held).reduce(Held::join) {
+            Self::Pages { pages, .. } => match pages.into_iter().map(|page| page.held).reduce(Held::join) {
                 Some(held) => held.keep(body),
                 None => body,
             },
@@ -91,18 +93,12 @@ pub(super) async fn forward(
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
-    let account = permit.caller().tenant().account();
+    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
     let sent = async {
         match &form {
-            Form::Listed(page) => {
-                if let Some(list) = lists.find(&permit, page) {
-                    return Ok(Received::Kept(list));
-                }
-                let pages = Box::pin(pages(upstream, account, request, page, &holds)).await;
-                pages.map(Received::Pages)
-            }
+            Form::Listed(page) => Box::pin(listed(upstream, lists, &permit, request, page, &holds)).await,
             Form::Upstream | Form::Users(_) => {
-                upstream.send(account, request, effect, &holds).await.map(Received::One)
+                upstream.send(Share::Of(tenant), account, request, effect, &holds).await.map(Received::One)
             }
         }
     };
@@ -130,7 +126,7 @@ pub(super) async fn forward(
     };
     let last = match &received {
         Received::One(answer) => Some(answer),
-        Received::Pages(pages) => pages.last(),
+        Received::Pages { pages, .. } => pages.last(),
         Received::Kept(_) => None,
     };
     if let Some(answer) = last {
@@ -160,19 +156,43 @@ struct Turning {
     next_uri: Option<IgnoredAny>,
 }
 
+/// A list that is kept, or all its pages: one call reads them, in the time that there is for one exchange.
+async fn listed(
+    upstream: &Upstream,
+    lists: &Lists,
+    permit: &Permit,
+    request: UpstreamRequest,
+    page: &ListedPage,
+    holds: &(dyn Fn() -> bool + Sync),
+) -> Result<Received, UpstreamError> {
+    let read = async {
+        match lists.find(permit, page).await {
+            Found::Kept(list) => Ok(Received::Kept(list)),
+            Found::Turn(turn) => {
+                let pages = pages(upstream, permit, request, page, holds).await?;
+                Ok(Received::Pages { pages, _turn: turn })
+            }
+        }
+    };
+    timeout_at(lists.deadline(), read).await.unwrap_or(Err(UpstreamError::TimedOut))
+}
+
 /// All pages of a list, one after another; up to the first that is refused, which is then all there is.
 async fn pages(
     upstream: &Upstream,
-    account: &Arc<ServiceAccount>,
+    permit: &Permit,
     request: UpstreamRequest,
     page: &ListedPage,
     holds: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<UpstreamAnswer>, UpstreamError> {
+    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
     let mut read = Vec::new();
     let mut bytes = 0;
     for number in 1..=MAX_PAGES {
         let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
-        let answer = upstream.send(account, request, Effect::Reads, holds).await?;
+        // The pages before are held meanwhile.
+        let share = if read.is_empty() { Share::Of(tenant) } else { Share::MoreOf(tenant) };
+        let answer = upstream.send(share, account, request, Effect::Reads, holds).await?;
         if answer.status != StatusCode::OK {
             return Ok(vec![answer]);
         }
@@ -211,7 +231,7 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         UpstreamError::Spared => Failure::UpstreamSpared,
         UpstreamError::TimedOut => Failure::UpstreamTimedOut,
         UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
-        UpstreamError::NoRoom => Failure::AnswerMemoryFull,
+        UpstreamError::NoRoom { sent } => Failure::AnswerMemoryFull { sent: *sent },
         UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
         | UpstreamError::Unsendable { .. }

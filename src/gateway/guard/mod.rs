@@ -34,7 +34,7 @@ use super::{
 use crate::{
     audit::Record,
     catalog::{Catalog, Entity, Guarding, Narrowing, Operation, Shape},
-    directory::Directory,
+    directory::{Asker, Directory},
     model::DivisionId,
     upstream::UpstreamAnswer,
 };
@@ -89,8 +89,10 @@ async fn look_up(
 ) -> Result<Known, Denial> {
     let mut known = Known::default();
     let holds = || confirm(permit).is_ok();
+    // The answer that names them is held meanwhile.
+    let whom = Asker { holds_more: true, ..scope::on_behalf_of(permit, &holds) };
     for (entity, ids) in named {
-        let found = directory.divisions(scope::on_behalf_of(permit, &holds), entity, ids).await;
+        let found = directory.divisions(whom, entity, ids).await;
         let found = found.map_err(|error| scope::unanswered(&error, permit, record, confirm))?;
         known.0.insert(entity, found);
     }
@@ -128,7 +130,7 @@ pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -
     let why = match &denial {
         Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
         Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
-        Denial::Failed(Failure::AnswerMemoryFull) => "answer_memory_full",
+        Denial::Failed(Failure::AnswerMemoryFull { sent: true }) => "answer_memory_full",
         Denial::Credential(_)
         | Denial::OperationUnknown
         | Denial::OperationDenied(_)
@@ -165,14 +167,14 @@ fn check(
     let checking = Checking { against, permit, divisions };
     match (received, form) {
         (Received::One(answer), Form::Upstream | Form::Users(_)) => checking.one(answer, form, record),
-        (Received::Pages(pages), Form::Listed(page)) => {
+        (Received::Pages { pages, .. }, Form::Listed(page)) => {
             let list = checking.pages(pages, record)?;
             against.lists.keep(permit, page, Arc::clone(&list));
             checking.page(&list, page)
         }
         (Received::Kept(list), Form::Listed(page)) => checking.page(list, page),
         (Received::One(_), Form::Listed(_))
-        | (Received::Pages(_) | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
+        | (Received::Pages { .. } | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
             Err(Denial::Failed(Failure::Internal))
         }
     }
