@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
 use tracing::Instrument;
@@ -25,6 +26,10 @@ use crate::{
 
 /// All pages of one list together.
 const MAX_LIST_BYTES: usize = 64 << 20;
+/// How many ids are asked for beside each other, where each is asked for alone.
+const AT_ONCE: usize = 8;
+/// All of them together.
+const LONGEST_EACH: Duration = Duration::from_secs(30);
 
 /// An answer that nobody has looked at yet; it cannot be returned. Made here alone.
 #[derive(Debug)]
@@ -46,6 +51,15 @@ pub(super) enum Received {
 }
 
 impl Received {
+    /// What ended it.
+    fn last(&self) -> Option<&UpstreamAnswer> {
+        match self {
+            Self::One(answer) => Some(answer),
+            Self::Pages(pages) => pages.last(),
+            Self::Kept(_) => None,
+        }
+    }
+
     /// What was made of it, with the room that it takes until it is released.
     pub(super) fn keep(self, body: Bytes) -> Bytes {
         match self {
@@ -101,6 +115,7 @@ pub(super) async fn forward(
                 let pages = Box::pin(pages(upstream, account, request, page, &holds)).await;
                 pages.map(Received::Pages)
             }
+            Form::Each(requests) => Box::pin(each(upstream, account, request, requests, &holds)).await,
             Form::Upstream | Form::Users(_) => {
                 upstream.send(account, request, effect, &holds).await.map(Received::One)
             }
@@ -126,14 +141,15 @@ pub(super) async fn forward(
         Err(UpstreamError::Withdrawn) => {
             return Err(confirm(&permit).err().unwrap_or(Denial::PermitWithdrawn));
         }
-        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error, effect), record)),
+        Err(error) => {
+            match (guard::withhold(permit.operation(), denial(&error, effect), record), &form) {
+                // Among ids, what cannot be passed on is missing from the list.
+                (Denial::NotFound, Form::Each(_)) => Received::Pages(Vec::new()),
+                (denial, _) => return Err(denial),
+            }
+        }
     };
-    let last = match &received {
-        Received::One(answer) => Some(answer),
-        Received::Pages(pages) => pages.last(),
-        Received::Kept(_) => None,
-    };
-    if let Some(answer) = last {
+    if let Some(answer) = received.last() {
         note(answer, record);
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(Limited::told(told_to_wait(&answer.headers)).into());
@@ -187,6 +203,47 @@ async fn pages(
         }
     }
     Err(UpstreamError::TooLarge { limit: MAX_LIST_BYTES })
+}
+
+/// Several ids at once; where that is refused for one of them, each alone, so that it is missing as if it were not there.
+async fn each(
+    upstream: &Upstream,
+    account: &Arc<ServiceAccount>,
+    whole: UpstreamRequest,
+    requests: &[UpstreamRequest],
+    holds: &(dyn Fn() -> bool + Sync),
+) -> Result<Received, UpstreamError> {
+    let whole = upstream.send(account, whole, Effect::Reads, holds).await;
+    if requests.len() < 2 || !is_of_one(&whole) {
+        return whole.map(Received::One);
+    }
+    let alone = stream::iter(requests.iter().cloned())
+        .map(|request| upstream.send(account, request, Effect::Reads, holds))
+        .buffered(AT_ONCE);
+    let answers = tokio::time::timeout(LONGEST_EACH, alone.collect::<Vec<_>>()).await;
+    let mut pages = Vec::new();
+    for answer in answers.map_err(|_| UpstreamError::TimedOut)? {
+        match answer {
+            Ok(answer) if answer.status == StatusCode::OK => pages.push(answer),
+            answer if is_of_one(&answer) => {}
+            answer => return answer.map(Received::One),
+        }
+    }
+    Ok(Received::Pages(pages))
+}
+
+/// Whether a refusal or a failure may be for one of the ids alone, and not for the account, its limit or the time.
+fn is_of_one(answer: &Result<UpstreamAnswer, UpstreamError>) -> bool {
+    match answer {
+        Ok(answer) => {
+            let of_all = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+            answer.status.is_client_error() && !of_all.contains(&answer.status)
+        }
+        Err(error) => matches!(
+            error,
+            UpstreamError::TooLarge { .. } | UpstreamError::NoRoom | UpstreamError::Malformed { .. }
+        ),
+    }
 }
 
 /// What a future makes, and how many microseconds it took.
