@@ -4,16 +4,17 @@ use std::{path::PathBuf, process::ExitCode};
 
 use serde_json::json;
 
-use super::output;
+use super::{BAD_CONFIGURATION, output};
 use crate::{
-    app::doctor::{self, Finding, State},
+    app::doctor::{self, Examination, Finding, State},
     clock::Clock,
 };
 
 /// Look at everything that serving needs, and say what is wrong and what to do.
 ///
 /// Configuration, master key, certificate, addresses, store, clock, service accounts, tenants' divisions and
-/// policies. Changes nothing. Exits 1 if something keeps Ringfence or a tenant from working.
+/// policies. Changes nothing. Exits 1 if something keeps Ringfence or a tenant from working, 64 if that is
+/// the configuration file itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -31,14 +32,18 @@ Examples:
   ringfence doctor --config ringfence.toml --json       {\"healthy\": true, \"findings\": […]}";
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let findings = doctor::examine(&arguments.config, &Clock::default()).await;
+    let Examination { findings, misconfigured } = doctor::examine(&arguments.config, &Clock::default()).await;
     let healthy = findings.iter().all(|finding| finding.state != State::Problem);
     if arguments.json {
         output::print_json(&json!({ "healthy": healthy, "findings": findings }))?;
     } else {
         output::print(&table(&findings))?;
     }
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (healthy, misconfigured) {
+        (_, true) => ExitCode::from(BAD_CONFIGURATION),
+        (false, false) => ExitCode::FAILURE,
+        (true, false) => ExitCode::SUCCESS,
+    })
 }
 
 fn table(findings: &[Finding]) -> String {

@@ -94,11 +94,11 @@ impl Gateway {
             let message = format!("at most {LONGEST_REQUEST_MS}: the record relies on calls that end sooner");
             problems.push(Problem::new("gateway.request_timeout_ms", message));
         }
-        if self.answer_memory_bytes < self.max_answer_bytes {
+        if self.answer_memory_bytes / 4 < self.max_answer_bytes {
             let message = format!(
-                "less than `gateway.max_answer_bytes`, so that no answer of that size could ever be read: write {} or \
-                 more",
-                self.max_answer_bytes
+                "less than four times `gateway.max_answer_bytes`, so that no answer of that size could ever be read (one \
+                 tenant holds at most a quarter): write {} or more",
+                self.max_answer_bytes.saturating_mul(4)
             );
             problems.push(Problem::new("gateway.answer_memory_bytes", message));
         }

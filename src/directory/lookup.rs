@@ -11,7 +11,7 @@ use super::{Asker, Found, LookupError};
 use crate::{
     catalog::Entity,
     model::DivisionId,
-    upstream::{Effect, Upstream, UpstreamRequest, told_to_wait},
+    upstream::{Effect, Share, Upstream, UpstreamRequest, told_to_wait},
 };
 
 /// As many ids as Genesys takes in one list (facts: users, queues).
@@ -101,7 +101,8 @@ async fn ask(
     asker: Asker<'_>,
     request: UpstreamRequest,
 ) -> Result<Option<Bytes>, LookupError> {
-    let answer = upstream.send(asker.account, request, Effect::Reads, asker.confirm).await?;
+    let share = if asker.holds_more { Share::MoreOf(asker.tenant) } else { Share::Of(asker.tenant) };
+    let answer = upstream.send(share, asker.account, request, Effect::Reads, asker.confirm).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
         // Those of the account, its limit and time say nothing about what was looked up.

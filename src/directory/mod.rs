@@ -50,6 +50,8 @@ pub enum LookupError {
 pub struct Asker<'a> {
     /// The tenant, which nothing is remembered without.
     pub tenant: &'a TenantId,
+    /// Whether the call holds an answer already.
+    pub holds_more: bool,
     /// Its service account.
     pub account: &'a Arc<ServiceAccount>,
     /// Asked right before each exchange.

@@ -113,7 +113,10 @@ pub(super) enum Failure {
     /// The answer is larger than is read.
     AnswerTooLarge,
     /// The answers under way leave no room for this one.
-    AnswerMemoryFull,
+    AnswerMemoryFull {
+        /// Whether the request was sent: then it says that the answer is large.
+        sent: bool,
+    },
     /// The answer does not have the promised shape; how is for the log.
     AnswerRefused(String),
     /// As many requests are under way as may be.
@@ -330,7 +333,7 @@ impl Failure {
                 "ringfence.answer_too_large",
                 "The answer is too large. Ask for smaller pages or a shorter interval.",
             ),
-            Self::AnswerMemoryFull => (
+            Self::AnswerMemoryFull { .. } => (
                 BUSY,
                 "ringfence.answer_memory_full",
                 "Too many large answers are under way. Ask for smaller pages, or try again in a moment.",

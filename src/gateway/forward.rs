@@ -1,35 +1,27 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
+use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use super::{
     authorize::Permit,
     denial::{Denial, Failure, Limited},
     digest, guard,
-    listed::{ListedPage, Lists, MAX_PAGES, OwnList},
+    listed::{Found, ListedPage, Lists, MAX_PAGES, OwnList, Turn},
     scope::{Form, Scoped},
 };
 use crate::{
     audit::Record,
-    model::ServiceAccount,
-    upstream::{Effect, Held, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
+    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
 };
 
 /// All pages of one list together.
 const MAX_LIST_BYTES: usize = 64 << 20;
-/// How many ids are asked for beside each other, where each is asked for alone.
-const AT_ONCE: usize = 8;
-/// All of them together.
-const LONGEST_EACH: Duration = Duration::from_secs(30);
 
 /// An answer that nobody has looked at yet; it cannot be returned. Made here alone.
 #[derive(Debug)]
@@ -45,26 +37,22 @@ pub(super) enum Received {
     /// One answer.
     One(UpstreamAnswer),
     /// All pages of a list, the last of them what ended it.
-    Pages(Vec<UpstreamAnswer>),
+    Pages {
+        /// The answers.
+        pages: Vec<UpstreamAnswer>,
+        /// Whoever waits for the list waits until it is kept.
+        _turn: Turn,
+    },
     /// Nothing was asked: the list was read and checked a moment ago.
     Kept(OwnList),
 }
 
 impl Received {
-    /// What ended it.
-    fn last(&self) -> Option<&UpstreamAnswer> {
-        match self {
-            Self::One(answer) => Some(answer),
-            Self::Pages(pages) => pages.last(),
-            Self::Kept(_) => None,
-        }
-    }
-
     /// What was made of it, with the room that it takes until it is released.
     pub(super) fn keep(self, body: Bytes) -> Bytes {
         match self {
             Self::One(answer) => answer.held.keep(body),
-            Self::Pages(pages) => match pages.into_iter().map(|page| page.held).reduce(Held::join) {
+            Self::Pages { pages, .. } => match pages.into_iter().map(|page| page.held).reduce(Held::join) {
                 Some(held) => held.keep(body),
                 None => body,
             },
@@ -105,19 +93,12 @@ pub(super) async fn forward(
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
-    let account = permit.caller().tenant().account();
+    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
     let sent = async {
         match &form {
-            Form::Listed(page) => {
-                if let Some(list) = lists.find(&permit, page) {
-                    return Ok(Received::Kept(list));
-                }
-                let pages = Box::pin(pages(upstream, account, request, page, &holds)).await;
-                pages.map(Received::Pages)
-            }
-            Form::Each(requests) => Box::pin(each(upstream, account, request, requests, &holds)).await,
+            Form::Listed(page) => Box::pin(listed(upstream, lists, &permit, request, page, &holds)).await,
             Form::Upstream | Form::Users(_) => {
-                upstream.send(account, request, effect, &holds).await.map(Received::One)
+                upstream.send(Share::Of(tenant), account, request, effect, &holds).await.map(Received::One)
             }
         }
     };
@@ -141,15 +122,14 @@ pub(super) async fn forward(
         Err(UpstreamError::Withdrawn) => {
             return Err(confirm(&permit).err().unwrap_or(Denial::PermitWithdrawn));
         }
-        Err(error) => {
-            match (guard::withhold(permit.operation(), denial(&error, effect), record), &form) {
-                // Among ids, what cannot be passed on is missing from the list.
-                (Denial::NotFound, Form::Each(_)) => Received::Pages(Vec::new()),
-                (denial, _) => return Err(denial),
-            }
-        }
+        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error, effect), record)),
     };
-    if let Some(answer) = received.last() {
+    let last = match &received {
+        Received::One(answer) => Some(answer),
+        Received::Pages { pages, .. } => pages.last(),
+        Received::Kept(_) => None,
+    };
+    if let Some(answer) = last {
         note(answer, record);
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(Limited::told(told_to_wait(&answer.headers)).into());
@@ -176,19 +156,43 @@ struct Turning {
     next_uri: Option<IgnoredAny>,
 }
 
+/// A list that is kept, or all its pages: one call reads them, in the time that there is for one exchange.
+async fn listed(
+    upstream: &Upstream,
+    lists: &Lists,
+    permit: &Permit,
+    request: UpstreamRequest,
+    page: &ListedPage,
+    holds: &(dyn Fn() -> bool + Sync),
+) -> Result<Received, UpstreamError> {
+    let read = async {
+        match lists.find(permit, page).await {
+            Found::Kept(list) => Ok(Received::Kept(list)),
+            Found::Turn(turn) => {
+                let pages = pages(upstream, permit, request, page, holds).await?;
+                Ok(Received::Pages { pages, _turn: turn })
+            }
+        }
+    };
+    timeout_at(lists.deadline(), read).await.unwrap_or(Err(UpstreamError::TimedOut))
+}
+
 /// All pages of a list, one after another; up to the first that is refused, which is then all there is.
 async fn pages(
     upstream: &Upstream,
-    account: &Arc<ServiceAccount>,
+    permit: &Permit,
     request: UpstreamRequest,
     page: &ListedPage,
     holds: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<UpstreamAnswer>, UpstreamError> {
+    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
     let mut read = Vec::new();
     let mut bytes = 0;
     for number in 1..=MAX_PAGES {
         let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
-        let answer = upstream.send(account, request, Effect::Reads, holds).await?;
+        // The pages before are held meanwhile.
+        let share = if read.is_empty() { Share::Of(tenant) } else { Share::MoreOf(tenant) };
+        let answer = upstream.send(share, account, request, Effect::Reads, holds).await?;
         if answer.status != StatusCode::OK {
             return Ok(vec![answer]);
         }
@@ -203,47 +207,6 @@ async fn pages(
         }
     }
     Err(UpstreamError::TooLarge { limit: MAX_LIST_BYTES })
-}
-
-/// Several ids at once; where that is refused for one of them, each alone, so that it is missing as if it were not there.
-async fn each(
-    upstream: &Upstream,
-    account: &Arc<ServiceAccount>,
-    whole: UpstreamRequest,
-    requests: &[UpstreamRequest],
-    holds: &(dyn Fn() -> bool + Sync),
-) -> Result<Received, UpstreamError> {
-    let whole = upstream.send(account, whole, Effect::Reads, holds).await;
-    if requests.len() < 2 || !is_of_one(&whole) {
-        return whole.map(Received::One);
-    }
-    let alone = stream::iter(requests.iter().cloned())
-        .map(|request| upstream.send(account, request, Effect::Reads, holds))
-        .buffered(AT_ONCE);
-    let answers = tokio::time::timeout(LONGEST_EACH, alone.collect::<Vec<_>>()).await;
-    let mut pages = Vec::new();
-    for answer in answers.map_err(|_| UpstreamError::TimedOut)? {
-        match answer {
-            Ok(answer) if answer.status == StatusCode::OK => pages.push(answer),
-            answer if is_of_one(&answer) => {}
-            answer => return answer.map(Received::One),
-        }
-    }
-    Ok(Received::Pages(pages))
-}
-
-/// Whether a refusal or a failure may be for one of the ids alone, and not for the account, its limit or the time.
-fn is_of_one(answer: &Result<UpstreamAnswer, UpstreamError>) -> bool {
-    match answer {
-        Ok(answer) => {
-            let of_all = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-            answer.status.is_client_error() && !of_all.contains(&answer.status)
-        }
-        Err(error) => matches!(
-            error,
-            UpstreamError::TooLarge { .. } | UpstreamError::NoRoom | UpstreamError::Malformed { .. }
-        ),
-    }
 }
 
 /// What a future makes, and how many microseconds it took.
@@ -268,7 +231,7 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         UpstreamError::Spared => Failure::UpstreamSpared,
         UpstreamError::TimedOut => Failure::UpstreamTimedOut,
         UpstreamError::TooLarge { .. } => Failure::AnswerTooLarge,
-        UpstreamError::NoRoom => Failure::AnswerMemoryFull,
+        UpstreamError::NoRoom { sent } => Failure::AnswerMemoryFull { sent: *sent },
         UpstreamError::Malformed { why } => Failure::AnswerRefused(why.clone()),
         UpstreamError::Unreachable { .. }
         | UpstreamError::Unsendable { .. }

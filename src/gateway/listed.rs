@@ -3,6 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::Instant,
+};
+
 use super::{asked::Asked, authorize::Permit, query::Query};
 use crate::catalog::Operation;
 
@@ -10,6 +15,11 @@ use crate::catalog::Operation;
 const KEPT_FOR: Duration = Duration::from_mins(1);
 /// All lists that are kept, in bytes.
 const MAX_KEPT_BYTES: u64 = 32 << 20;
+// Longer than a list may take to be read.
+const TURN_FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
+const MOST_TURNS: u64 = 10_000;
+// Beyond one exchange, so that one that never ends is known as such before its list is given up.
+const GRACE: Duration = Duration::from_secs(1);
 /// What is asked for at once.
 pub(super) const PAGE_SIZE: i64 = 100;
 /// A list that is longer is not read.
@@ -20,25 +30,58 @@ const DEFAULT_PAGE_SIZE: i64 = 25;
 /// A tenant's own list, checked.
 pub(super) type OwnList = Arc<[Box<str>]>;
 
-/// The lists that are kept. The key says whose they are, down to the divisions that they were cut to.
-pub(super) struct Lists(moka::sync::Cache<String, OwnList>);
+/// The turn to read a list, until it is kept.
+pub(super) type Turn = OwnedMutexGuard<()>;
+
+/// A list that is kept, or the turn to read it.
+pub(super) enum Found {
+    /// It was read and checked a moment ago.
+    Kept(OwnList),
+    /// Nobody else reads it now.
+    Turn(Turn),
+}
+
+/// The lists that are kept, and whose turn it is to read one. The key says whose they are, down to the divisions that
+/// they were cut to.
+pub(super) struct Lists {
+    kept: moka::sync::Cache<String, OwnList>,
+    turns: moka::sync::Cache<String, Arc<Mutex<()>>>,
+    request_timeout: Duration,
+}
 
 impl Lists {
-    pub(super) fn new() -> Self {
+    /// A list is read, and waited for, within the time for one exchange.
+    pub(super) fn new(request_timeout: Duration) -> Self {
         let weigh = |key: &String, list: &OwnList| {
             let bytes = key.len() + list.iter().map(|item| item.len() + 16).sum::<usize>();
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
-        let cache = moka::sync::Cache::builder();
-        Self(cache.max_capacity(MAX_KEPT_BYTES).weigher(weigh).time_to_live(KEPT_FOR).build())
+        let kept = moka::sync::Cache::builder().max_capacity(MAX_KEPT_BYTES).weigher(weigh);
+        let turns = moka::sync::Cache::builder().max_capacity(MOST_TURNS);
+        Self {
+            kept: kept.time_to_live(KEPT_FOR).build(),
+            turns: turns.time_to_idle(TURN_FORGOTTEN_AFTER).build(),
+            request_timeout,
+        }
     }
 
-    pub(super) fn find(&self, permit: &Permit, page: &ListedPage) -> Option<OwnList> {
-        self.0.get(&key(permit, page))
+    /// When a list that is asked for now is given up.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.request_timeout + GRACE
+    }
+
+    /// One call reads a list; those that ask for it meanwhile wait for what it keeps.
+    pub(super) async fn find(&self, permit: &Permit, page: &ListedPage) -> Found {
+        let key = key(permit, page);
+        if let Some(list) = self.kept.get(&key) {
+            return Found::Kept(list);
+        }
+        let turn = self.turns.get_with_by_ref(&key, Arc::default).lock_owned().await;
+        self.kept.get(&key).map_or(Found::Turn(turn), Found::Kept)
     }
 
     pub(super) fn keep(&self, permit: &Permit, page: &ListedPage, list: OwnList) {
-        self.0.insert(key(permit, page), list);
+        self.kept.insert(key(permit, page), list);
     }
 }
 

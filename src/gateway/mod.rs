@@ -131,14 +131,8 @@ impl Gateway {
         let tokens = Tokens::new(&parts.signing_key);
         let meters = Meters::new(&parts.catalog);
         let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
-        Self(Arc::new(Inner {
-            parts,
-            tokens,
-            meters,
-            limiter,
-            readers: Semaphore::new(own::READERS),
-            lists: Lists::new(),
-        }))
+        let lists = Lists::new(Duration::from_millis(parts.config.request_timeout_ms));
+        Self(Arc::new(Inner { parts, tokens, meters, limiter, readers: Semaphore::new(own::READERS), lists }))
     }
 
     fn config(&self) -> &config::Gateway {

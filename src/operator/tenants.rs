@@ -12,7 +12,7 @@ use crate::{
         CrossDivision, DivisionId, EventKind, Limits, ServiceAccount, ServiceAccountId, Tenant, TenantId,
     },
     store::StoreError,
-    upstream::{Effect, UpstreamRequest},
+    upstream::{Effect, Share, UpstreamRequest},
 };
 
 const MOST_DIVISIONS: usize = 100;
@@ -278,7 +278,7 @@ async fn check_home(desk: &Desk, account: &ServiceAccount, tenant: &Tenant) -> R
         body: bytes::Bytes::new(),
     };
     let account = Arc::new(account.clone());
-    let sent = desk.upstream.send(&account, request, Effect::Reads, &|| true);
+    let sent = desk.upstream.send(Share::Operator, &account, request, Effect::Reads, &|| true);
     let answer = match tokio::time::timeout(HOME_TIMEOUT, sent).await {
         Ok(Ok(answer)) if answer.status == StatusCode::OK => answer,
         Ok(Ok(answer)) => return Ok(format!("not checked: Genesys answered {}", answer.status.as_u16())),

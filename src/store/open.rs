@@ -79,6 +79,19 @@ impl Store {
         migrated.map_err(|failure| failure.into_error("migrating the database"))
     }
 
+    /// Names of the migrations that are not applied yet; applies none.
+    pub async fn pending(&self) -> Result<Vec<String>, StoreError> {
+        let pending = match &self.pool {
+            Pool::Sqlite { read, .. } => {
+                applied_to_sqlite(read).await.map(|applied| names_but(&SQLITE, &applied))
+            }
+            Pool::Postgres(pool) => {
+                applied_to_postgres(pool).await.map(|applied| names_but(&POSTGRES, &applied))
+            }
+        };
+        pending.map_err(|failure| Failure::from(failure).into_error("looking for missing migrations"))
+    }
+
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         match &self.pool {
@@ -144,11 +157,8 @@ async fn open_postgres(options: PgConnectOptions) -> Result<Pool, Failure> {
 }
 
 async fn migrate_sqlite(pool: &SqlitePool) -> Result<Vec<String>, Failure> {
-    const TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
     for attempt in 1.. {
-        let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(pool).await?;
-        let before =
-            if tables == 0 { Vec::new() } else { sqlx::query_scalar(APPLIED).fetch_all(pool).await? };
+        let before = applied_to_sqlite(pool).await?;
         match SQLITE.run(pool).await {
             Ok(()) => return Ok(names_but(&SQLITE, &before)),
             // sqlx takes no lock on SQLite: another process may have applied the same file in between.
@@ -160,10 +170,7 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<Vec<String>, Failure> {
 }
 
 async fn migrate_postgres(pool: &PgPool) -> Result<Vec<String>, Failure> {
-    const TABLE: &str = "SELECT count(*) FROM pg_tables WHERE tablename = '_sqlx_migrations' \
-        AND schemaname = current_schema()";
-    let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(pool).await?;
-    let before = if tables == 0 { Vec::new() } else { sqlx::query_scalar(APPLIED).fetch_all(pool).await? };
+    let before = applied_to_postgres(pool).await?;
     // A connection of its own: migrations, and waiting for another replica's, may take long.
     let options = PgConnectOptions::clone(&pool.connect_options()).options([("statement_timeout", "0")]);
     let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
@@ -171,6 +178,19 @@ async fn migrate_postgres(pool: &PgPool) -> Result<Vec<String>, Failure> {
     patient.close().await;
     migrated.map_err(|error| Failure::Database(error.into()))?;
     Ok(names_but(&POSTGRES, &before))
+}
+
+async fn applied_to_sqlite(pool: &SqlitePool) -> Result<Vec<i64>, sqlx::Error> {
+    const TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(pool).await?;
+    if tables == 0 { Ok(Vec::new()) } else { sqlx::query_scalar(APPLIED).fetch_all(pool).await }
+}
+
+async fn applied_to_postgres(pool: &PgPool) -> Result<Vec<i64>, sqlx::Error> {
+    const TABLE: &str = "SELECT count(*) FROM pg_tables WHERE tablename = '_sqlx_migrations' \
+        AND schemaname = current_schema()";
+    let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(pool).await?;
+    if tables == 0 { Ok(Vec::new()) } else { sqlx::query_scalar(APPLIED).fetch_all(pool).await }
 }
 
 fn names_but(migrator: &Migrator, before: &[i64]) -> Vec<String> {

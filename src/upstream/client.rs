@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Options, UpstreamAnswer, UpstreamError, UpstreamRequest,
-    memory::{Held, Memory},
+    memory::{Held, Memory, Share},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 512;
 // Of an answer's head: Genesys's are a few KiB.
 const MAX_HEAD_BYTES: usize = 131_072;
-// Room for an answer before its size is looked at, so that running out of room says nothing about small ones.
+// Room for an answer before anything is sent, so that running out of room says nothing about small ones.
 const SMALL_ANSWER: usize = 65_536;
 const AGENT: &str = concat!("ringfence/", env!("CARGO_PKG_VERSION"));
 
@@ -74,15 +74,21 @@ impl Client {
         }
     }
 
+    /// Room for a small answer, which is all that nearly every call needs.
+    pub(super) async fn room(&self, share: Share<'_>) -> Result<Held, UpstreamError> {
+        self.memory.hold(share, SMALL_ANSWER.min(self.max_answer_bytes)).await
+    }
+
     /// Sends and reads, within the time for one exchange; counted by how it ended.
     pub(super) async fn exchange(
         &self,
         api_url: &str,
         token: &SecretString,
         request: &UpstreamRequest,
+        held: Held,
     ) -> Result<UpstreamAnswer, UpstreamError> {
         let result = match build(api_url, token, request) {
-            Ok(request) => tokio::time::timeout(self.request_timeout, self.pass(request))
+            Ok(request) => tokio::time::timeout(self.request_timeout, self.pass(request, held))
                 .await
                 .unwrap_or(Err(UpstreamError::TimedOut)),
             Err(why) => Err(UpstreamError::Unsendable { why }),
@@ -91,7 +97,7 @@ impl Client {
         result
     }
 
-    async fn pass(&self, request: Request<Full<Bytes>>) -> Result<UpstreamAnswer, UpstreamError> {
+    async fn pass(&self, request: Request<Full<Bytes>>, held: Held) -> Result<UpstreamAnswer, UpstreamError> {
         let (mut parts, body) = self.pool.request(request).await.map_err(unsent_or_broken)?.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(UpstreamError::Malformed { why: "the protocol was switched unasked".to_owned() });
@@ -102,21 +108,20 @@ impl Client {
             let why = format!("it is compressed ({encoding:?}) though that was not asked for");
             return Err(UpstreamError::Malformed { why });
         }
-        let (body, held) = self.read(body).await?;
+        let (body, held) = self.read(body, held).await?;
         drop_hop_by_hop(&mut parts.headers);
         Ok(UpstreamAnswer { status: parts.status, headers: parts.headers, body, held })
     }
 
     /// Reads what is neither too large nor more than there is room for; what announces itself as too large is not read.
-    async fn read(&self, mut body: Incoming) -> Result<(Bytes, Held), UpstreamError> {
+    async fn read(&self, mut body: Incoming, mut held: Held) -> Result<(Bytes, Held), UpstreamError> {
         let limit = self.max_answer_bytes;
         let announced = body.size_hint().lower();
         if announced > limit as u64 {
             return Err(UpstreamError::TooLarge { limit });
         }
         let announced = usize::try_from(announced).unwrap_or_default();
-        let small = SMALL_ANSWER.min(limit);
-        let mut held = self.memory.hold(small.max(announced)).await?;
+        held.start_at(announced).await?;
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -270,7 +275,7 @@ impl Counters {
             Err(UpstreamError::TimedOut) => &self.timed_out,
             Err(
                 UpstreamError::TooLarge { .. }
-                | UpstreamError::NoRoom
+                | UpstreamError::NoRoom { .. }
                 | UpstreamError::Malformed { .. }
                 | UpstreamError::Unauthorized { .. }
                 | UpstreamError::Withdrawn,

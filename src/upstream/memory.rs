@@ -1,8 +1,10 @@
-//! The memory that answers may take, all together.
+//! The memory that answers may take, all together and for each tenant.
 //!
-//! Room is taken before it is filled and given back when the last byte is released to the client. Who holds nothing may
-//! wait for room; of those that hold a part and need more only one waits at a time, all others give up at once. So there
-//! is always somebody who goes on, and nobody waits long.
+//! Room is taken before it is filled and given back when the last byte is released to the client. One tenant holds at
+//! most a quarter of it: whoever asks for much and reads slowly waits for itself, and takes nothing from the others.
+//!
+//! Who holds nothing may wait for room; of those that hold a part and need more only one waits at a time, all others give
+//! up at once. So there is always somebody who goes on, and nobody waits long.
 
 use std::{
     sync::{
@@ -13,18 +15,43 @@ use std::{
 };
 
 use bytes::Bytes;
+use moka::sync::Cache;
 use tokio::{
     sync::{Mutex, Notify},
     time::{Instant, timeout_at},
 };
 
 use super::UpstreamError;
+use crate::model::TenantId;
 
 /// How long an answer waits for room.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Of all the room, one part is the most that a tenant holds.
+const PARTS: usize = 4;
+// Far longer than a client may take to read an answer, so that no share is forgotten while some of it is held.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
-/// All the room there is.
-pub(super) struct Memory(Arc<Room>);
+/// In whose share an answer is held.
+#[derive(Debug, Clone, Copy)]
+pub enum Share<'t> {
+    /// Nobody's: the operator asks.
+    Operator,
+    /// A tenant's.
+    Of(&'t TenantId),
+    /// A tenant's, for a call that holds other answers meanwhile.
+    MoreOf(&'t TenantId),
+}
+
+/// All the room there is, and what each tenant may hold of it.
+pub(super) struct Memory {
+    all: Arc<Room>,
+    shares: Cache<TenantId, Arc<Room>>,
+    share_bytes: usize,
+}
+
+/// There is no room, and none was given back in time.
+#[derive(Debug)]
+struct Full;
 
 #[derive(Debug)]
 struct Room {
@@ -38,8 +65,18 @@ struct Room {
 /// Room that one answer takes; given back on drop.
 #[derive(Debug)]
 pub struct Held {
+    // Before all: who waits for its own share stands in nobody's way.
+    own: Option<Taken>,
+    all: Taken,
+}
+
+/// What is taken of one room; given back on drop.
+#[derive(Debug)]
+struct Taken {
     room: Arc<Room>,
     bytes: usize,
+    // Its taker holds some of this room elsewhere.
+    is_more: bool,
 }
 
 /// Bytes, and the room that they take for as long as anybody has them.
@@ -56,48 +93,69 @@ impl AsRef<[u8]> for Kept {
 
 impl Memory {
     pub(super) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Room {
-            free: AtomicUsize::new(bytes),
-            waiting: AtomicUsize::new(0),
-            given_back: Notify::new(),
-            growing: Mutex::const_new(()),
-        }))
+        Self {
+            all: Arc::new(Room::new(bytes)),
+            shares: Cache::builder().time_to_idle(FORGOTTEN_AFTER).build(),
+            share_bytes: bytes / PARTS,
+        }
     }
 
-    /// Room for so many bytes, waiting for it if need be.
-    pub(super) async fn hold(&self, bytes: usize) -> Result<Held, UpstreamError> {
-        let mut held = Held { room: Arc::clone(&self.0), bytes: 0 };
-        held.grow_to(bytes).await?;
+    /// Room for so many bytes of an answer that nothing was sent for, waiting for it if need be.
+    pub(super) async fn hold(&self, share: Share<'_>, bytes: usize) -> Result<Held, UpstreamError> {
+        let (own, is_more) = match share {
+            Share::Operator => (None, false),
+            Share::Of(tenant) => (Some(self.share(tenant)), false),
+            Share::MoreOf(tenant) => (Some(self.share(tenant)), true),
+        };
+        let taken = |room| Taken { room, bytes: 0, is_more };
+        let mut held = Held { own: own.map(taken), all: taken(Arc::clone(&self.all)) };
+        held.take_up_to(bytes).await.map_err(|Full| UpstreamError::NoRoom { sent: false })?;
         Ok(held)
+    }
+
+    fn share(&self, tenant: &TenantId) -> Arc<Room> {
+        let new = || Arc::new(Room::new(self.share_bytes));
+        self.shares.get(tenant).unwrap_or_else(|| self.shares.get_with_by_ref(tenant, new))
     }
 }
 
 impl Held {
-    /// Takes more, waiting for it if need be.
+    /// Takes more for an answer that has come, waiting for it if need be.
     pub(super) async fn grow_to(&mut self, bytes: usize) -> Result<(), UpstreamError> {
-        let more = bytes.saturating_sub(self.bytes);
-        if !self.room.take(more) {
-            let _turn = match self.bytes {
-                0 => None,
-                _ => Some(self.room.growing.try_lock().map_err(|_| UpstreamError::NoRoom)?),
-            };
-            self.room.wait_for(more).await?;
+        self.take_up_to(bytes).await.map_err(|Full| UpstreamError::NoRoom { sent: true })
+    }
+
+    /// As [`Held::grow_to`], while nothing is filled: what waits for it holds nothing.
+    pub(super) async fn start_at(&mut self, bytes: usize) -> Result<(), UpstreamError> {
+        if bytes > self.all.bytes {
+            self.shrink_to(0);
+            self.grow_to(bytes).await?;
         }
-        self.bytes += more;
         Ok(())
+    }
+
+    async fn take_up_to(&mut self, bytes: usize) -> Result<(), Full> {
+        if let Some(own) = &mut self.own {
+            own.take_up_to(bytes).await?;
+        }
+        self.all.take_up_to(bytes).await
     }
 
     /// Gives back what is not needed.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
-        let less = self.bytes.saturating_sub(bytes);
-        self.bytes -= less;
-        self.room.give_back(less);
+        self.all.shrink_to(bytes);
+        if let Some(own) = &mut self.own {
+            own.shrink_to(bytes);
+        }
     }
 
-    /// The room of two answers of which one is made.
+    /// The room of two answers to one tenant, of which one is made.
     #[must_use]
     pub fn join(mut self, mut other: Self) -> Self {
-        self.bytes += std::mem::take(&mut other.bytes);
+        self.all.bytes += std::mem::take(&mut other.all.bytes);
+        if let (Some(own), Some(others)) = (&mut self.own, &mut other.own) {
+            own.bytes += std::mem::take(&mut others.bytes);
+        }
         self
     }
 
@@ -109,13 +167,44 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Taken {
+    async fn take_up_to(&mut self, bytes: usize) -> Result<(), Full> {
+        let more = bytes.saturating_sub(self.bytes);
+        if !self.room.take(more) {
+            let _turn = if self.is_more || self.bytes > 0 {
+                Some(self.room.growing.try_lock().map_err(|_| Full)?)
+            } else {
+                None
+            };
+            self.room.wait_for(more).await?;
+        }
+        self.bytes += more;
+        Ok(())
+    }
+
+    fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.bytes -= less;
+        self.room.give_back(less);
+    }
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
         self.room.give_back(self.bytes);
     }
 }
 
 impl Room {
+    fn new(bytes: usize) -> Self {
+        Self {
+            free: AtomicUsize::new(bytes),
+            waiting: AtomicUsize::new(0),
+            given_back: Notify::new(),
+            growing: Mutex::const_new(()),
+        }
+    }
+
     fn take(&self, bytes: usize) -> bool {
         self.free.fetch_update(SeqCst, SeqCst, |free| free.checked_sub(bytes)).is_ok()
     }
@@ -129,7 +218,7 @@ impl Room {
         }
     }
 
-    async fn wait_for(&self, bytes: usize) -> Result<(), UpstreamError> {
+    async fn wait_for(&self, bytes: usize) -> Result<(), Full> {
         let deadline = Instant::now() + PATIENCE;
         let _waiting = Waiting::new(&self.waiting);
         loop {
@@ -140,7 +229,7 @@ impl Room {
             if self.take(bytes) {
                 return Ok(());
             }
-            timeout_at(deadline, given_back).await.map_err(|_| UpstreamError::NoRoom)?;
+            timeout_at(deadline, given_back).await.map_err(|_| Full)?;
         }
     }
 }

@@ -27,6 +27,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use hyper_rustls::ConfigBuilderExt;
+use secrecy::SecretString;
 use tokio::time::{Instant, sleep_until};
 
 use self::{
@@ -39,7 +40,7 @@ use crate::{
     secret::MasterKey,
 };
 
-pub use memory::Held;
+pub use memory::{Held, Share};
 pub use pause::told_to_wait;
 pub use regions::region_urls;
 
@@ -110,7 +111,10 @@ pub enum UpstreamError {
     },
     /// The answers under way leave no room for this one.
     #[error("there is no memory left for the answer")]
-    NoRoom,
+    NoRoom {
+        /// Whether the request was sent: an answer of common size has its room before.
+        sent: bool,
+    },
     /// Upstream refused a fresh token twice.
     #[error("Genesys refuses the token of service account `{account}`")]
     Unauthorized {
@@ -135,13 +139,14 @@ impl UpstreamError {
             Self::Broken { .. }
             | Self::TimedOut
             | Self::TooLarge { .. }
-            | Self::NoRoom
+            | Self::NoRoom { sent: true }
             | Self::Malformed { .. } => true,
             Self::NoToken { .. }
             | Self::Unsendable { .. }
             | Self::Waiting { .. }
             | Self::Spared
             | Self::Unreachable { .. }
+            | Self::NoRoom { sent: false }
             | Self::Unauthorized { .. }
             | Self::Withdrawn => false,
         }
@@ -207,9 +212,11 @@ impl Upstream {
 
     /// A call with a cached token; a 401 invalidates that token, and the call is repeated once with another.
     ///
-    /// `confirm` is asked right before each exchange whether the call still holds: waiting takes time.
+    /// The answer is held in `share`. `confirm` is asked right before each exchange whether the call still holds:
+    /// waiting takes time.
     pub async fn send(
         &self,
+        share: Share<'_>,
         account: &Arc<ServiceAccount>,
         request: UpstreamRequest,
         effect: Effect,
@@ -218,7 +225,7 @@ impl Upstream {
         let line = self.0.lines.of(account).await;
         line.check()?;
         let begun = Instant::now();
-        let call = Call { account, request, confirm, deadline: begun + LONGEST_WAIT };
+        let call = Call { share, account, request, confirm, deadline: begun + LONGEST_WAIT };
         let mut ended = self.attempt(&line, &call).await;
         let mut attempts = Attempts::new(effect, begun);
         while let Some(next) = attempts.next(&ended) {
@@ -234,25 +241,35 @@ impl Upstream {
     }
 
     async fn attempt(&self, line: &Line, call: &Call<'_>) -> Result<UpstreamAnswer, UpstreamError> {
-        let Inner { client, broker, .. } = &*self.0;
-        let Call { account, request, confirm, deadline } = call;
-        let confirmed = || if confirm() { Ok(()) } else { Err(UpstreamError::Withdrawn) };
+        let Inner { broker, .. } = &*self.0;
+        let Call { account, deadline, .. } = call;
         let lease = broker.token(&line.slot, account, *deadline).await?;
-        confirmed()?;
-        let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
+        if let Some(answer) = self.exchange(call, lease.secret()).await? {
             return Ok(answer);
         }
         if broker.renounce(&lease) {
             let lease = broker.token(&line.slot, account, *deadline).await?;
-            confirmed()?;
-            let answer = client.exchange(&account.api_url, lease.secret(), request).await?;
-            if answer.status != StatusCode::UNAUTHORIZED {
+            if let Some(answer) = self.exchange(call, lease.secret()).await? {
                 return Ok(answer);
             }
             broker.mark_refused(&lease);
         }
         Err(UpstreamError::Unauthorized { account: account.id.to_string() })
+    }
+
+    /// One exchange, with room for its answer; none where the token is refused.
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        token: &SecretString,
+    ) -> Result<Option<UpstreamAnswer>, UpstreamError> {
+        let Call { share, account, request, confirm, .. } = call;
+        let held = self.0.client.room(*share).await?;
+        if !confirm() {
+            return Err(UpstreamError::Withdrawn);
+        }
+        let answer = self.0.client.exchange(&account.api_url, token, request, held).await?;
+        Ok(Some(answer).filter(|answer| answer.status != StatusCode::UNAUTHORIZED))
     }
 
     /// For the operator's check: mints a token now and calls `GET /api/v2/tokens/me`.
@@ -268,7 +285,8 @@ impl Upstream {
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };
-        let answer = client.exchange(&account.api_url, lease.secret(), &request).await?;
+        let held = client.room(Share::Operator).await?;
+        let answer = client.exchange(&account.api_url, lease.secret(), &request, held).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             broker.mark_refused(&lease);
             return Err(UpstreamError::Unauthorized { account: account.id.to_string() });
@@ -283,6 +301,7 @@ impl Upstream {
 
 /// One call, however often it is sent.
 struct Call<'c> {
+    share: Share<'c>,
     account: &'c Arc<ServiceAccount>,
     request: UpstreamRequest,
     confirm: &'c (dyn Fn() -> bool + Sync),

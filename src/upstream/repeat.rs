@@ -33,7 +33,8 @@ impl Attempts {
         let spent = now - self.begun;
         let wait = jittered(FIRST_BACK_OFF * 3_u32.pow(self.made - 1)).max(asked(ended));
         // An attempt as slow as those before must still end in time.
-        if spent + wait + spent / self.made > GIVEN_UP_AFTER {
+        // Compared first: it may have been told to wait for ever.
+        if wait > GIVEN_UP_AFTER || spent + wait + spent / self.made > GIVEN_UP_AFTER {
             return None;
         }
         self.made += 1;
@@ -52,7 +53,7 @@ pub(super) fn is_failure(ended: &Result<UpstreamAnswer, UpstreamError>) -> bool 
             UpstreamError::NoToken { .. }
             | UpstreamError::Unsendable { .. }
             | UpstreamError::TooLarge { .. }
-            | UpstreamError::NoRoom
+            | UpstreamError::NoRoom { .. }
             | UpstreamError::Unauthorized { .. }
             | UpstreamError::Withdrawn
             | UpstreamError::Waiting { .. }

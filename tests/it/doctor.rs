@@ -18,7 +18,7 @@ use crate::support::{
 
 /// What is wrong, as `state place: found`, but for what is always said.
 async fn wrong(file: &str, clock: &Clock) -> Vec<String> {
-    let findings = examine(Path::new(file), clock).await;
+    let findings = examine(Path::new(file), clock).await.findings;
     assert!(findings.iter().all(|finding| (finding.state == State::Ok) == finding.remedy.is_none()));
     let wrong = findings.iter().filter(|finding| finding.state != State::Ok && finding.place != "audit");
     wrong.map(|finding| format!("{:?} {}: {}", finding.state, finding.place, finding.found)).collect()
@@ -74,7 +74,7 @@ async fn an_account_that_genesys_refuses_and_a_home_division_are_problems() {
 }
 
 #[tokio::test]
-async fn the_command_exits_1_and_names_what_is_wrong_on_this_machine() {
+async fn the_command_exits_by_what_is_wrong_and_names_it() {
     let directory = Directory::new();
     let doctor = |file: &str| {
         let output = ringfence(&["doctor", "--config", file, "--json"])
@@ -91,7 +91,10 @@ async fn the_command_exits_1_and_names_what_is_wrong_on_this_machine() {
         (output.status.code().unwrap(), problems)
     };
     let nowhere = directory.file("nowhere.toml");
-    assert_eq!(doctor(&nowhere), (1, vec![json!(nowhere)]));
+    assert_eq!(doctor(&nowhere), (64, vec![json!(nowhere)]));
+    let misspelt = directory.file("misspelt.toml");
+    fs::write(&misspelt, "[gatewai]\nlisten = \"127.0.0.1:0\"\n").unwrap();
+    assert_eq!(doctor(&misspelt), (64, vec![json!(misspelt)]));
 
     let made = directory.file("made");
     assert!(ringfence(&["init", "--dir", &made]).output().unwrap().status.success());
@@ -107,4 +110,9 @@ async fn the_command_exits_1_and_names_what_is_wrong_on_this_machine() {
     fs::remove_file(format!("{made}/ringfence.db")).unwrap();
     assert_eq!(doctor(&file), (1, vec![json!("store.url")]));
     assert!(!Path::new(&format!("{made}/ringfence.db")).exists());
+    fs::write(format!("{made}/ringfence.db"), "").unwrap();
+    assert_eq!(doctor(&file), (1, vec![json!("store")]));
+    assert!(ringfence(&["migrate", "--config", &file]).output().unwrap().status.success());
+    // Migrated now, but empty: the keys went with the lost file.
+    assert_eq!(doctor(&file), (1, vec![json!("secrets")]));
 }

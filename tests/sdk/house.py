@@ -1,4 +1,4 @@
-"""A simulated organisation and Ringfence before it, with two tenants, as an operator would set them up."""
+"""A simulated organisation and Ringfence before it, with three tenants, as an operator would set them up."""
 
 import json
 import os
@@ -11,7 +11,9 @@ import urllib.request
 from pathlib import Path
 
 DEADLINE_SECONDS = 60
-DIVISIONS = {"alpha": "Alpha Division", "beta": "Beta Division"}
+DIVISIONS = {"alpha": "Alpha Division", "beta": "Beta Division", "gamma": "Gamma Division"}
+# Gamma writes; what the others see stays as it is.
+TEMPLATES = {"alpha": "supervisor", "beta": "supervisor", "gamma": "full-access"}
 
 
 class House:
@@ -62,13 +64,13 @@ class House:
         """Registers one shared service account that sees everything: only Ringfence keeps the tenants apart."""
         self.admin("service-accounts", {
             "id": "main", "client_id": "sim-client", "client_secret": "sim-secret", "api_url": self.organisation,
-            "login_url": self.organisation, "shared": True, "description": "one account for both tenants"})
+            "login_url": self.organisation, "shared": True, "description": "one account for all tenants"})
         self.admin("service-accounts/main/check")
         keys = {}
         for tenant, division in DIVISIONS.items():
             self.admin("tenants", {
                 "id": tenant, "name": tenant.title(), "division_ids": [self.division(tenant)["id"]],
-                "service_account": "main", "policy_template": "supervisor"})
+                "service_account": "main", "policy_template": TEMPLATES[tenant]})
             keys[tenant] = self.admin(f"tenants/{tenant}/keys", {"name": "sdk"})
         return keys
 
@@ -101,6 +103,14 @@ class House:
                 return json.loads(answer.read() or "null")
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+
+    def uncalled(self):
+        """Genesys's operations that are enabled and of which no call is on record."""
+        listed = self.admin("operations", method="GET")["operations"]
+        enabled = [one["id"] for one in listed if one["enabled"] and one["path"].startswith("/api/")]
+        if not enabled:
+            raise RuntimeError("no operation is enabled")
+        return [id for id in enabled if not self.admin(f"events?operation={id}&limit=1", method="GET")["events"]]
 
     def events(self, correlation_id):
         query = urllib.parse.urlencode({"correlation_id": correlation_id})

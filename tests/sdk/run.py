@@ -1,4 +1,4 @@
-"""Runs the checks of both SDKs against a Ringfence of their own and prints how many passed."""
+"""Runs the checks of both SDKs, each against a Ringfence of its own."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 import checks
+import operations
 from house import House
 
 
@@ -22,22 +23,43 @@ class Result(unittest.TextTestResult):
         self.passed += 1
 
 
-def main(binary, javascript):
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+def python(house):
+    """Runs the Python SDK's checks."""
+    checks.Check.house = house
+    loader = unittest.defaultTestLoader
+    suite = unittest.TestSuite(loader.loadTestsFromModule(module) for module in (checks, operations))
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
+    print(f"{result.passed} passed")
+    return result.wasSuccessful() and result.passed > 0
+
+
+def javascript(house, modules):
+    """Runs the JavaScript SDK's checks."""
+    described = house.path / "house.json"
+    described.write_text(json.dumps(house.described()))
+    return subprocess.run(
+        ["node", "--test-reporter=spec", "--test-timeout=120000", "checks.js"], cwd=modules,
+        env={**os.environ, "RINGFENCE_HOUSE": str(described)}, check=False).returncode == 0
+
+
+def passes(binary, name, suite, *arguments):
+    """Runs one SDK's checks against a house of their own; each enabled operation must have been called."""
+    print(f"=== {name} ===", flush=True)
     with House(binary) as house:
-        checks.Check.house = house
-        suite = unittest.defaultTestLoader.loadTestsFromModule(checks)
-        result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
-        described = house.path / "house.json"
-        described.write_text(json.dumps(house.described()))
-        other = subprocess.run(
-            ["node", "--test-reporter=spec", "--test-timeout=120000", "checks.js"], cwd=javascript,
-            env={**os.environ, "RINGFENCE_HOUSE": str(described)}, check=False).returncode
-        failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-        if failed or other:
+        passed = suite(house, *arguments)
+        uncalled = house.uncalled()
+        if uncalled:
+            print(f"{name}: operations that are enabled and not called: {' '.join(uncalled)}")
+        if not passed:
             print(house.log.read_text(errors="replace")[-8000:])
-    print(f"Python: {result.passed} passed, {failed} failed; JavaScript: {'failed' if other else 'passed'}")
-    return 1 if failed or other or not result.passed else 0
+    return passed and not uncalled
+
+
+def main(binary, modules):
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    passed = {"Python": passes(binary, "Python", python), "JavaScript": passes(binary, "JavaScript", javascript, modules)}
+    print("; ".join(f"{name}: {'passed' if one else 'failed'}" for name, one in passed.items()))
+    return 0 if all(passed.values()) else 1
 
 
 if __name__ == "__main__":

@@ -55,7 +55,15 @@ pub enum State {
     Problem,
 }
 
-/// All findings, in the order in which things are needed.
+/// All that was looked at.
+#[derive(Debug)]
+pub struct Examination {
+    /// In the order in which things are needed.
+    pub findings: Vec<Finding>,
+    /// Whether the configuration file itself is wrong, so that nothing else could be looked at.
+    pub misconfigured: bool,
+}
+
 #[derive(Debug, Default)]
 struct Findings(Vec<Finding>);
 
@@ -85,10 +93,12 @@ impl Findings {
 }
 
 /// Looks at everything that serving with this configuration needs.
-pub async fn examine(file: &Path, clock: &Clock) -> Vec<Finding> {
+pub async fn examine(file: &Path, clock: &Clock) -> Examination {
     let mut findings = Findings::default();
     let place = file.display().to_string();
-    match Config::load(file).and_then(|config| check_region(&config).map(|()| config)) {
+    let config = Config::load(file).and_then(|config| check_region(&config).map(|()| config));
+    let misconfigured = config.is_err();
+    match config {
         Ok(config) => {
             findings.ok(place, "the configuration is valid");
             key_file(&config, &mut findings);
@@ -110,7 +120,7 @@ pub async fn examine(file: &Path, clock: &Clock) -> Vec<Finding> {
             "change what is named; `ringfence config show` checks it",
         ),
     }
-    findings.0
+    Examination { findings: findings.0, misconfigured }
 }
 
 fn key_file(config: &Config, findings: &mut Findings) {
@@ -220,15 +230,23 @@ async fn store(config: &Config, findings: &mut Findings) -> Option<Store> {
 
 /// What is in the store, and what it leads to.
 async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Findings) {
+    match store.pending().await {
+        Ok(pending) if !pending.is_empty() => {
+            let found = format!("migrations are not applied yet: {}", pending.join(", "));
+            return findings.problem(
+                "store",
+                found,
+                "run `ringfence migrate`; `ringfence serve` does so too",
+            );
+        }
+        Ok(_) => {}
+        Err(error) => return findings.problem("store", error.to_string(), "see the database's log"),
+    }
     let changes = match store.changes_since(0).await {
         Ok(changes) => changes,
         Err(error) => {
             let found = format!("the tables cannot be read: {error}");
-            return findings.problem(
-                "store",
-                found,
-                "run `ringfence migrate`; if that has been done, see the database's log",
-            );
+            return findings.problem("store", found, "see the database's log");
         }
     };
     findings.ok("store", format!("reachable and migrated, at version {}", changes.version));

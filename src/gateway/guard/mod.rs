@@ -23,10 +23,7 @@ use http::StatusCode;
 pub(super) use groups::Known;
 pub(super) use refusal::UpstreamRefusal;
 
-use self::{
-    entity::{Divisions, Judged},
-    object::Writer,
-};
+use self::entity::{Divisions, Judged};
 use super::{
     authorize::Permit,
     denial::{Denial, Failure},
@@ -37,7 +34,7 @@ use super::{
 use crate::{
     audit::Record,
     catalog::{Catalog, Entity, Guarding, Narrowing, Operation, Shape},
-    directory::Directory,
+    directory::{Asker, Directory},
     model::DivisionId,
     upstream::UpstreamAnswer,
 };
@@ -92,8 +89,10 @@ async fn look_up(
 ) -> Result<Known, Denial> {
     let mut known = Known::default();
     let holds = || confirm(permit).is_ok();
+    // The answer that names them is held meanwhile.
+    let whom = Asker { holds_more: true, ..scope::on_behalf_of(permit, &holds) };
     for (entity, ids) in named {
-        let found = directory.divisions(scope::on_behalf_of(permit, &holds), entity, ids).await;
+        let found = directory.divisions(whom, entity, ids).await;
         let found = found.map_err(|error| scope::unanswered(&error, permit, record, confirm))?;
         known.0.insert(entity, found);
     }
@@ -105,25 +104,8 @@ pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -
     let (permit, form, received) = answer.into_parts();
     match check(against, &permit, &form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
-        Err(denial) => match (withhold(permit.operation(), denial, record), &form) {
-            // Among ids, what cannot be passed on is missing from the list.
-            (Denial::NotFound, Form::Each(_)) => {
-                let (status, body) = none(permit.operation())?;
-                Ok(Guarded { permit, status, body })
-            }
-            (denial, _) => Err(denial),
-        },
+        Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
-}
-
-/// A list that found nothing.
-fn none(operation: &Operation) -> Result<(StatusCode, Bytes), Denial> {
-    let Guarding::List { collection, .. } = &operation.guard else {
-        return Err(Denial::Failed(Failure::Internal));
-    };
-    let mut out = Writer::with_capacity(32);
-    out.list(collection, std::iter::empty());
-    Ok((StatusCode::OK, out.finish().into()))
 }
 
 /// Once a change was answered, it counts as refused only where Genesys said that it refused it: all else, also what was
@@ -148,7 +130,7 @@ pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -
     let why = match &denial {
         Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
         Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
-        Denial::Failed(Failure::AnswerMemoryFull) => "answer_memory_full",
+        Denial::Failed(Failure::AnswerMemoryFull { sent: true }) => "answer_memory_full",
         Denial::Credential(_)
         | Denial::OperationUnknown
         | Denial::OperationDenied(_)
@@ -184,19 +166,15 @@ fn check(
         Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral: against.neutral };
     let checking = Checking { against, permit, divisions };
     match (received, form) {
-        (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Each(_)) => {
-            checking.one(answer, form, record)
-        }
-        (Received::Pages(answers), Form::Each(_)) => checking.each(answers, record),
-        (Received::Pages(pages), Form::Listed(page)) => {
+        (Received::One(answer), Form::Upstream | Form::Users(_)) => checking.one(answer, form, record),
+        (Received::Pages { pages, .. }, Form::Listed(page)) => {
             let list = checking.pages(pages, record)?;
             against.lists.keep(permit, page, Arc::clone(&list));
             checking.page(&list, page)
         }
         (Received::Kept(list), Form::Listed(page)) => checking.page(list, page),
         (Received::One(_), Form::Listed(_))
-        | (Received::Pages(_), Form::Upstream | Form::Users(_))
-        | (Received::Kept(_), Form::Upstream | Form::Users(_) | Form::Each(_)) => {
+        | (Received::Pages { .. } | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
             Err(Denial::Failed(Failure::Internal))
         }
     }
@@ -230,14 +208,14 @@ impl Checking<'_> {
         let body = match &operation.guard {
             Guarding::List { .. } => {
                 let rules = self.rules()?;
-                if matches!(form, Form::Upstream | Form::Each(_)) && whole::is_whole(json, &rules) {
+                if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
                     return Ok((answer.status, answer.body.clone()));
                 }
                 let checked = list::check(json, &rules)?;
                 note(permit, checked.dropped, checked.violations, record);
                 match form {
                     Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) | Form::Each(_) => checked.write(json, &rules)?,
+                    Form::Upstream | Form::Listed(_) => checked.write(json, &rules)?,
                 }
             }
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
@@ -281,21 +259,6 @@ impl Checking<'_> {
         }
         note(self.permit, dropped, violations, record);
         Ok(own.into())
-    }
-
-    /// The tenant's own of what was asked for id by id; an answer that cannot be read is missing.
-    fn each(&self, answers: &[UpstreamAnswer], record: &mut Record) -> Result<(StatusCode, Bytes), Denial> {
-        let rules = self.rules()?;
-        let checked = answers.iter().filter_map(|answer| list::check(text(answer).ok()?, &rules).ok());
-        let (mut own, mut dropped) = (Vec::new(), 0);
-        for one in checked {
-            dropped += one.dropped;
-            own.extend(one.into_items());
-        }
-        note(self.permit, dropped, 0, record);
-        let mut out = Writer::with_capacity(own.iter().map(|item| item.len() + 1).sum());
-        out.list(rules.collection, own.iter().map(AsRef::as_ref));
-        Ok((StatusCode::OK, out.finish().into()))
     }
 
     fn page(&self, list: &OwnList, page: &ListedPage) -> Result<(StatusCode, Bytes), Denial> {

@@ -49,8 +49,6 @@ pub(super) enum Form {
     Users(UsersPage),
     /// A page of the tenant's own list.
     Listed(ListedPage),
-    /// Upstream's own of several ids; beside it the requests for each alone.
-    Each(Vec<UpstreamRequest>),
 }
 
 impl Scoped {
@@ -99,14 +97,7 @@ pub(super) fn scope(
         }
         Narrowing::Owned { place: Place::Query, name, .. } => {
             owned::only_ids(&mut asked.query, name)?;
-            let whole = get(&operation, &asked)?;
-            let ids = asked.query.all(name).to_vec();
-            let mut each = Vec::with_capacity(ids.len());
-            for id in ids {
-                asked.query.set(name, vec![id]);
-                each.push(get(&operation, &asked)?);
-            }
-            (whole, Form::Each(each))
+            (get(&operation, &asked)?, Form::Upstream)
         }
         Narrowing::OwnedDivision => {
             let body = writes::create(&mut asked.body, &permit)?;

@@ -94,7 +94,7 @@ pub(in crate::gateway) fn on_behalf_of<'a>(
     confirm: &'a (dyn Fn() -> bool + Sync),
 ) -> Asker<'a> {
     let tenant = permit.caller().tenant();
-    Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm }
+    Asker { tenant: &tenant.tenant().id, holds_more: false, account: tenant.account(), confirm }
 }
 
 /// What a lookup without a verdict means to the caller.

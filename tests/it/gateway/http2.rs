@@ -9,11 +9,18 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use ringfence::web::listener::{self, Limits, Refusal, Surface};
+use ringfence::{
+    simulator::{ALPHA, BETA},
+    web::listener::{self, Limits, Refusal, Surface},
+};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::refused::assert_refused;
+use super::{
+    organisation::{QUEUES, eventually},
+    refused::assert_refused,
+};
 use crate::support::{app::TestApp, socket::Socket};
 
 const DATA: u8 = 0;
@@ -243,4 +250,45 @@ async fn who_takes_no_answer_over_http_1_is_cut() {
     }
     assert_eq!(taken, large);
     drain.cancel();
+}
+
+#[tokio::test]
+async fn a_tenant_that_takes_no_byte_of_its_answers_stops_nobody_else() {
+    let app = TestApp::start_with(|config| {
+        config.gateway.max_answer_bytes = 60_000;
+        config.gateway.answer_memory_bytes = 240_000;
+    })
+    .await;
+    let (alpha, beta) = (app.tenant("alpha", &[ALPHA]).await, app.tenant("beta", &[BETA]).await);
+    let path = format!("{QUEUES}?pageSize=100");
+    let fields = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", path.as_str()),
+        (":authority", "gateway"),
+        ("x-api-key", alpha.api_key.as_str()),
+    ];
+    let (request, no_window) = (block(&fields), [0, 4, 0, 0, 0, 0]);
+    let streams =
+        (0..100).flat_map(|number| frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, &request));
+    let mut socket = app.socket().await;
+    socket.pour(&[opening(&no_window), streams.collect()].concat()).await;
+    // All are answered, or refused for want of room; no answer is taken.
+    let mut answered = 0;
+    while answered < 100 {
+        let head = socket.bytes(9).await.expect("the connection is kept");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        socket.bytes(length as usize).await.unwrap();
+        answered += u32::from(head[3] == HEADERS);
+    }
+    for _ in 0..10 {
+        beta.get(QUEUES).await.expect(200);
+    }
+    let of_alpha = app.find_events("tenant=alpha").await;
+    let full = |event: &&Value| event["outcome"]["code"] == "ringfence.answer_memory_full";
+    assert!(of_alpha.iter().filter(full).count() > 0, "alpha has taken all it may");
+    drop(socket);
+    eventually("its room is its own again", async || (alpha.get(QUEUES).await.status == 200).then_some(()))
+        .await;
+    app.finish_after_loss().await;
 }

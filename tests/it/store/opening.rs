@@ -5,12 +5,15 @@ use ringfence::store::{Database, Store, StoreError};
 use crate::support::database::TestDatabase;
 
 #[tokio::test]
-async fn a_new_database_is_migrated_once() {
-    let database = TestDatabase::sqlite();
-    let store = Store::open(&database.url()).await.unwrap();
-    assert_eq!(store.migrate().await.unwrap(), ["0001_tenants_and_events"]);
-    assert!(store.migrate().await.unwrap().is_empty());
-    store.close().await;
+async fn a_new_database_is_migrated_once_and_says_what_it_lacks() {
+    for database in [TestDatabase::sqlite(), TestDatabase::empty_postgres().await] {
+        let store = Store::open(&database.url()).await.unwrap();
+        assert_eq!(store.pending().await.unwrap(), ["0001_tenants_and_events"]);
+        assert_eq!(store.migrate().await.unwrap(), ["0001_tenants_and_events"]);
+        assert!(store.pending().await.unwrap().is_empty());
+        assert!(store.migrate().await.unwrap().is_empty());
+        store.close().await;
+    }
 }
 
 #[tokio::test]

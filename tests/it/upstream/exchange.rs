@@ -15,7 +15,11 @@ use super::{House, LIMIT, get, server::breaks_off};
 async fn cut(bytes: &'static str) -> UpstreamError {
     let house = House::open().await;
     let account = ServiceAccount { api_url: breaks_off(bytes).await, ..(*house.account).clone() };
-    house.upstream.send(&Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true).await.unwrap_err()
+    house
+        .upstream
+        .send(super::Share::Operator, &Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true)
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
@@ -61,7 +65,11 @@ async fn what_concerns_one_connection_stays_there() {
     let body = Bytes::from_static(b"{}");
     let request =
         UpstreamRequest { method: Method::POST, path_and_query: "/api/v2/x".to_owned(), headers, body };
-    house.upstream.send(&house.account, request, Effect::Reads, &|| true).await.unwrap();
+    house
+        .upstream
+        .send(super::Share::Operator, &house.account, request, Effect::Reads, &|| true)
+        .await
+        .unwrap();
     let seen = house.genesys.seen().remove(0);
     let mut names: Vec<_> = seen.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
@@ -159,7 +167,7 @@ async fn an_api_that_is_not_there_was_sent_nothing() {
     let account = ServiceAccount { api_url: gone, ..(*house.account).clone() };
     let error = house
         .upstream
-        .send(&Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true)
+        .send(super::Share::Operator, &Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true)
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Unreachable { .. }), "{error:?}");

@@ -9,7 +9,10 @@ use std::{
 };
 
 use axum::{Router, body::Body, response::Response, routing::get};
-use ringfence::upstream::{Effect, UpstreamError};
+use ringfence::{
+    model::TenantId,
+    upstream::{Effect, Share, UpstreamError, UpstreamRequest},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -39,7 +42,9 @@ async fn many_answers_at_once_never_take_more_than_their_room() {
             let (taken, most) = (Arc::clone(&taken), Arc::clone(&most));
             tokio::spawn(async move {
                 let path = if call % 3 == 0 { pieces() } else { whole() };
-                let answer = upstream.send(&account, super::get(&path), Effect::Reads, &|| true).await?;
+                let answer = upstream
+                    .send(Share::Operator, &account, super::get(&path), Effect::Reads, &|| true)
+                    .await?;
                 let body = answer.held.keep(answer.body);
                 let now = taken.fetch_add(body.len(), Ordering::SeqCst) + body.len();
                 most.fetch_max(now, Ordering::SeqCst);
@@ -55,7 +60,7 @@ async fn many_answers_at_once_never_take_more_than_their_room() {
     for call in calls {
         match call.await.unwrap() {
             Ok(()) => answered += 1,
-            Err(UpstreamError::NoRoom) => refused += 1,
+            Err(UpstreamError::NoRoom { .. }) => refused += 1,
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -82,22 +87,25 @@ async fn what_finds_no_room_waits_a_moment_and_is_refused() {
     // A part of an answer keeps the room of the whole.
     let parts: Vec<_> = held.iter().map(|body| body.slice(..1)).collect();
     drop(held);
+    let seen = house.genesys.seen().len();
     for path in [whole(), pieces(), "/api/v2/token".to_owned()] {
         let begun = Instant::now();
         let error = house.get(&path).await.unwrap_err();
-        assert!(matches!(error, UpstreamError::NoRoom), "{error:?}");
+        assert!(matches!(error, UpstreamError::NoRoom { .. }), "{error:?}");
         let waited = begun.elapsed();
         assert!((Duration::from_millis(1_900)..Duration::from_secs(4)).contains(&waited), "{waited:?}");
     }
-    let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
-    let waiting =
-        tokio::spawn(
-            async move { upstream.send(&account, super::get(&whole()), Effect::Reads, &|| true).await },
-        );
-    let seen = house.genesys.seen().len();
-    eventually("it is under way", || async { house.genesys.seen().len() > seen }).await;
+    // A change that found no room was not made.
+    let error = house.change().await.unwrap_err();
+    assert!(!error.came_after_sending(), "{error:?}");
+    assert_eq!(house.genesys.seen().len(), seen, "nothing is sent without room for an answer");
+    let path = whole();
+    let waiting = house.get(&path);
+    tokio::pin!(waiting);
+    let nothing = tokio::time::timeout(Duration::from_millis(100), &mut waiting).await;
+    assert!(nothing.is_err(), "it waits");
     drop(parts);
-    assert_eq!(waiting.await.unwrap().unwrap().body.len(), LIMIT);
+    assert_eq!(waiting.await.unwrap().body.len(), LIMIT);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,7 +120,9 @@ async fn answers_that_all_grow_at_once_do_not_wait_for_each_other_for_ever() {
             .map(|_| {
                 let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
                 tokio::spawn(async move {
-                    upstream.send(&account, super::get(&pieces()), Effect::Reads, &|| true).await
+                    upstream
+                        .send(Share::Operator, &account, super::get(&pieces()), Effect::Reads, &|| true)
+                        .await
                 })
             })
             .collect();
@@ -123,6 +133,69 @@ async fn answers_that_all_grow_at_once_do_not_wait_for_each_other_for_ever() {
         assert!(answered > before, "somebody always goes on");
     }
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn one_tenant_takes_no_room_from_another() {
+    let house = House::open().await;
+    let (greedy, other): (TenantId, TenantId) = ("greedy".parse().unwrap(), "other".parse().unwrap());
+    let send = async |share: Share<'_>, request: UpstreamRequest, effect: Effect| {
+        house.upstream.send(share, &house.account, request, effect, &|| true).await
+    };
+    let mut held = Vec::new();
+    let error = loop {
+        match send(Share::Of(&greedy), super::get(&whole()), Effect::Reads).await {
+            Ok(answer) => held.push(answer.held.keep(answer.body)),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, UpstreamError::NoRoom { .. }), "{error:?}");
+    assert_eq!(held.len(), ROOM / LIMIT / 4, "a quarter is one tenant's");
+    let of_greedy = send(Share::Of(&greedy), super::change(), Effect::Writes);
+    let begun = Instant::now();
+    let of_other = async {
+        let read = send(Share::Of(&other), super::get(&whole()), Effect::Reads).await.unwrap();
+        let more = send(Share::MoreOf(&other), super::get(&pieces()), Effect::Reads).await.unwrap();
+        assert_eq!((read.body.len(), more.body.len()), (LIMIT, LIMIT));
+        drop((read, more));
+        send(Share::Of(&other), super::change(), Effect::Writes).await.unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(1), "nobody waits for another tenant");
+    };
+    let (of_greedy, ()) = tokio::join!(of_greedy, of_other);
+    // It still has 50 000 bytes, too few for an answer.
+    assert!(matches!(of_greedy, Err(UpstreamError::NoRoom { sent: false })), "{of_greedy:?}");
+    drop(held);
+    send(Share::Of(&greedy), super::change(), Effect::Writes).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_those_that_hold_answers_already_one_waits_and_the_others_give_up() {
+    let house = House::open().await;
+    let tenant: TenantId = "tenant".parse().unwrap();
+    let send = async |share: Share<'_>| {
+        house.upstream.send(share, &house.account, super::get("/api/v2/token"), Effect::Reads, &|| true).await
+    };
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let path = whole();
+        let answer = house.upstream.send(
+            Share::Of(&tenant),
+            &house.account,
+            super::get(&path),
+            Effect::Reads,
+            &|| true,
+        );
+        held.push(answer.await.unwrap());
+    }
+    let begun = Instant::now();
+    let waits = async { (send(Share::MoreOf(&tenant)).await.is_err(), begun.elapsed()) };
+    let gives_up = async { (send(Share::MoreOf(&tenant)).await.is_err(), begun.elapsed()) };
+    let ((first, waited), (second, at_once)) = tokio::join!(waits, gives_up);
+    assert!(first && second);
+    assert!(
+        waited >= Duration::from_millis(1_900) && at_once < Duration::from_secs(1),
+        "{waited:?} {at_once:?}"
+    );
 }
 
 #[tokio::test]
@@ -159,7 +232,10 @@ async fn an_answer_takes_its_room_until_its_last_byte_is_sent() {
     let released = move || {
         let (upstream, account, path) = (upstream.clone(), Arc::clone(&account), path.clone());
         async move {
-            let answer = upstream.send(&account, super::get(&path), Effect::Reads, &|| true).await.unwrap();
+            let answer = upstream
+                .send(Share::Operator, &account, super::get(&path), Effect::Reads, &|| true)
+                .await
+                .unwrap();
             Response::new(Body::from(answer.held.keep(answer.body)))
         }
     };
@@ -169,7 +245,7 @@ async fn an_answer_takes_its_room_until_its_last_byte_is_sent() {
 
     let client = slow_reader(address).await;
     let error = house.get(&large).await.unwrap_err();
-    assert!(matches!(error, UpstreamError::NoRoom), "{error:?}");
+    assert!(matches!(error, UpstreamError::NoRoom { .. }), "{error:?}");
     drop(client);
     eventually("who is gone takes no room", || async { house.get(&large).await.is_ok() }).await;
 }

@@ -18,7 +18,9 @@ use ringfence::{
     clock::Clock,
     model::ServiceAccount,
     secret::MasterKey,
-    upstream::{Effect, Options, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, secret_context},
+    upstream::{
+        Effect, Options, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, secret_context,
+    },
 };
 
 use server::Genesys;
@@ -60,12 +62,12 @@ impl House {
     }
 
     async fn get(&self, path_and_query: &str) -> Result<UpstreamAnswer, UpstreamError> {
-        self.upstream.send(&self.account, get(path_and_query), Effect::Reads, &|| true).await
+        self.upstream.send(Share::Operator, &self.account, get(path_and_query), Effect::Reads, &|| true).await
     }
 
     /// A change: `POST` with a body.
     async fn change(&self) -> Result<UpstreamAnswer, UpstreamError> {
-        self.upstream.send(&self.account, change(), Effect::Writes, &|| true).await
+        self.upstream.send(Share::Operator, &self.account, change(), Effect::Writes, &|| true).await
     }
 
     /// Calls the API and says which token it saw.
@@ -80,7 +82,9 @@ impl House {
             .map(|_| {
                 let (upstream, account) = (self.upstream.clone(), Arc::clone(&self.account));
                 tokio::spawn(async move {
-                    upstream.send(&account, get("/api/v2/token"), Effect::Reads, &|| true).await
+                    upstream
+                        .send(Share::Operator, &account, get("/api/v2/token"), Effect::Reads, &|| true)
+                        .await
                 })
             })
             .collect();

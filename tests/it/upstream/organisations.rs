@@ -27,7 +27,7 @@ async fn another(house: &House) -> (Genesys, Arc<ServiceAccount>) {
 }
 
 async fn call(house: &House, account: &Arc<ServiceAccount>) -> Result<UpstreamAnswer, UpstreamError> {
-    house.upstream.send(account, get("/api/v2/token"), Effect::Reads, &|| true).await
+    house.upstream.send(super::Share::Operator, account, get("/api/v2/token"), Effect::Reads, &|| true).await
 }
 
 #[tokio::test]
@@ -74,14 +74,20 @@ async fn an_organisation_that_fails_or_says_wait_stops_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_that_hangs_takes_no_connection_from_another() {
-    let house = House::with_timeout(std::time::Duration::from_mins(1)).await;
+    let house = House::with(|options| {
+        options.request_timeout = std::time::Duration::from_mins(1);
+        options.answer_memory_bytes = 1 << 26;
+    })
+    .await;
     let (_genesys, account) = another(&house).await;
     house.token().await;
     let hanging: Vec<_> = (0..600)
         .map(|_| {
             let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
             tokio::spawn(async move {
-                upstream.send(&account, get("/api/v2/never"), Effect::Reads, &|| true).await
+                upstream
+                    .send(super::Share::Operator, &account, get("/api/v2/never"), Effect::Reads, &|| true)
+                    .await
             })
         })
         .collect();

@@ -130,14 +130,18 @@ async fn an_api_that_refuses_fresh_tokens_does_not_drain_the_login() {
     for _ in 0..5 {
         let error = house
             .upstream
-            .send(&account, super::get("/api/v2/token"), Effect::Reads, &|| true)
+            .send(super::Share::Operator, &account, super::get("/api/v2/token"), Effect::Reads, &|| true)
             .await
             .unwrap_err();
         assert!(matches!(error, UpstreamError::Unauthorized { .. }), "{error}");
     }
     assert_eq!(login.logins(), 2);
     house.clock.advance(TimeDelta::seconds(5));
-    house.upstream.send(&account, super::get("/api/v2/token"), Effect::Reads, &|| true).await.unwrap_err();
+    house
+        .upstream
+        .send(super::Share::Operator, &account, super::get("/api/v2/token"), Effect::Reads, &|| true)
+        .await
+        .unwrap_err();
     assert_eq!(login.logins(), 3);
 }
 

@@ -61,8 +61,15 @@ async fn a_call_that_hangs_keeps_no_other_from_looking() {
     let before = house.genesys.seen().len();
     let (upstream, account) = (house.upstream.clone(), house.account.clone());
     let looking = tokio::spawn(async move {
-        while let Err(UpstreamError::Spared) =
-            upstream.send(&account, super::get("/api/v2/token"), super::Effect::Reads, &|| true).await
+        while let Err(UpstreamError::Spared) = upstream
+            .send(
+                super::Share::Operator,
+                &account,
+                super::get("/api/v2/token"),
+                super::Effect::Reads,
+                &|| true,
+            )
+            .await
         {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

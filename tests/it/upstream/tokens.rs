@@ -8,7 +8,7 @@ use std::sync::{
 use chrono::TimeDelta;
 use ringfence::{
     model::ServiceAccount,
-    upstream::{Effect, UpstreamError},
+    upstream::{Effect, Share, UpstreamError},
 };
 
 use super::{House, eventually, get, server::Login};
@@ -26,10 +26,9 @@ async fn the_first_callers_leaving_does_not_stop_the_mint() {
     let house = House::open().await;
     house.genesys.hold();
     let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
-    let first =
-        tokio::spawn(
-            async move { upstream.send(&account, get("/api/v2/token"), Effect::Reads, &|| true).await },
-        );
+    let first = tokio::spawn(async move {
+        upstream.send(Share::Operator, &account, get("/api/v2/token"), Effect::Reads, &|| true).await
+    });
     house.genesys.login_number(1).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
@@ -110,7 +109,7 @@ async fn what_is_withdrawn_while_a_token_is_awaited_is_not_sent() {
     let house = House::open().await;
     let error = house
         .upstream
-        .send(&house.account, get("/api/v2/token"), Effect::Reads, &|| false)
+        .send(Share::Operator, &house.account, get("/api/v2/token"), Effect::Reads, &|| false)
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
@@ -126,7 +125,7 @@ async fn what_is_withdrawn_before_the_repeat_is_not_repeated() {
     let only_once = || asked.fetch_add(1, Ordering::SeqCst) == 0;
     let error = house
         .upstream
-        .send(&house.account, get("/api/v2/token"), Effect::Reads, &only_once)
+        .send(Share::Operator, &house.account, get("/api/v2/token"), Effect::Reads, &only_once)
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
@@ -147,7 +146,11 @@ async fn a_changed_account_mints_anew() {
     let house = House::open().await;
     assert_eq!(house.token().await, "token-1");
     let changed = Arc::new(ServiceAccount { version: 2, ..(*house.account).clone() });
-    let answer = house.upstream.send(&changed, get("/api/v2/token"), Effect::Reads, &|| true).await.unwrap();
+    let answer = house
+        .upstream
+        .send(Share::Operator, &changed, get("/api/v2/token"), Effect::Reads, &|| true)
+        .await
+        .unwrap();
     assert_eq!(answer.body, "token-2");
     assert_eq!(house.token().await, "token-1", "each version keeps its own");
 }

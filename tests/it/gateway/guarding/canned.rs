@@ -1,6 +1,9 @@
 //! An upstream that answers whatever a test wants.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, extract::State, http::header, routing::post};
 use ringfence::simulator::ALPHA;
@@ -12,7 +15,7 @@ use crate::support::app::{TenantClient, TestApp};
 /// Answers every call of the API 200 with the same body.
 pub(super) struct Canned {
     url: String,
-    body: Arc<Mutex<String>>,
+    said: Arc<Mutex<(String, Duration)>>,
     serving: JoinHandle<()>,
 }
 
@@ -20,21 +23,30 @@ impl Canned {
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let body = Arc::new(Mutex::new(String::new()));
+        let said = Arc::<Mutex<(String, Duration)>>::default();
         let token =
             json!({"access_token": "canned", "token_type": "bearer", "expires_in": 86_400}).to_string();
         let json = [(header::CONTENT_TYPE, "application/json")];
         let routes = Router::new()
             .route("/oauth/token", post(async move || (json, token)))
-            .fallback(async |State(body): State<Arc<Mutex<String>>>| body.lock().unwrap().clone())
-            .with_state(Arc::clone(&body));
+            .fallback(async |State(said): State<Arc<Mutex<(String, Duration)>>>| {
+                let (body, after) = said.lock().unwrap().clone();
+                tokio::time::sleep(after).await;
+                body
+            })
+            .with_state(Arc::clone(&said));
         let serving = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, body, serving }
+        Self { url, said, serving }
     }
 
     /// What it answers from now on.
     pub(super) fn says(&self, body: impl Into<String>) {
-        *self.body.lock().unwrap() = body.into();
+        self.says_late(body, Duration::ZERO);
+    }
+
+    /// As [`Canned::says`], each time after a while.
+    pub(super) fn says_late(&self, body: impl Into<String>, after: Duration) {
+        *self.said.lock().unwrap() = (body.into(), after);
     }
 
     /// A tenant of the alpha division that is served from here.

@@ -6,11 +6,12 @@ use std::{
 };
 
 use ringfence::simulator::{ALPHA, BETA, Fault, Match, Rule};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::organisation::{
     NOBODY, QUEUES, USERS, assert_alike, assert_refused, disturb, event, eventually, everything, owned, sent,
 };
+use super::canned::Canned;
 use crate::support::app::{Answer, TestApp};
 
 /// What every answer carries, and nothing that upstream sent.
@@ -232,5 +233,23 @@ async fn an_upstream_that_fails_again_and_again_is_spared_and_called_again_when_
     let back = Instant::now();
     eventually("it is served again", async || (alpha.get(QUEUES).await.status == 200).then_some(())).await;
     assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn all_pages_of_a_list_together_have_the_time_of_one_exchange() {
+    let app = TestApp::start_with(|config| config.gateway.request_timeout_ms = 1_000).await;
+    let canned = Canned::start().await;
+    let alpha = canned.tenant(&app).await;
+    // Both the queue and a page that is never the last.
+    let page = json!({"id": NOBODY, "division": {"id": ALPHA}, "entities": [], "nextUri": "/more"});
+    canned.says_late(page.to_string(), Duration::from_millis(200));
+    let path = format!("{QUEUES}/{NOBODY}/members");
+    let begun = Instant::now();
+    // Whoever waits for another's reading waits no longer than that.
+    let (first, second) = tokio::join!(alpha.get(&path), alpha.get(&path));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_refused(&first, 504, "ringfence.upstream_timed_out");
+    assert_refused(&second, 504, "ringfence.upstream_timed_out");
     app.finish().await;
 }

@@ -1,10 +1,10 @@
 //! Single conversations: judged by the divisions that each shows; shared ones are stubs.
 
-use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, Match, Rule};
+use ringfence::simulator::{ALPHA, BETA, GAMMA};
 use serde_json::json;
 
 use super::super::organisation::{
-    NOBODY, assert_alike, assert_refused, conversations, disturb_below, each, only_call, sent,
+    NOBODY, assert_alike, assert_refused, conversations, each, only_call, sent,
 };
 use crate::support::app::TestApp;
 
@@ -49,38 +49,6 @@ async fn anothers_conversation_looks_like_a_missing_one() {
         assert_alike(&theirs, &missing);
         assert_refused(&theirs, 404, "not.found");
         assert_refused(&alpha.get(&path("not-an-id")).await, 404, "not.found");
-    }
-    app.finish().await;
-}
-
-/// Genesys may refuse the whole list for one id, or send what cannot be passed on: the id is missing, and no more.
-#[tokio::test]
-async fn an_id_that_genesys_refuses_is_missing_from_the_list_as_one_that_is_not_there() {
-    let app = TestApp::start().await;
-    let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let path = format!("{ANALYTICS}/details");
-    let (foreign, own) = (pick(&app, BETA, true, &[ALPHA]), pick(&app, ALPHA, false, &[]));
-    let missing = alpha.get(&format!("{path}?id={NOBODY}")).await;
-    assert_eq!((missing.status.as_u16(), &missing.body), (200, &json!({"conversations": []})));
-    let refused = [403, 404, 410].map(|status| Fault::Status { status, retry_after: None });
-    for fault in refused.into_iter().chain([Fault::Malformed, Fault::EmptyBody, Fault::Gzip]) {
-        disturb_below(&app, &path, fault);
-        assert_alike(&alpha.get(&format!("{path}?id={foreign}")).await, &missing);
-    }
-    let both = format!("{path}?id={own},{foreign}");
-    app.simulator.organisation().set_faults(Vec::new());
-    let shown = alpha.get(&both).await;
-    assert_eq!(shown.body["conversations"][0]["conversationId"], json!(own));
-    let below = Match { method: None, path_prefix: Some(path.clone()) };
-    let once = Fault::Status { status: 403, retry_after: None };
-    app.simulator.organisation().set_faults(vec![Rule::new(below, once, Some(1))]);
-    app.simulator.organisation().clear_calls();
-    assert_alike(&alpha.get(&both).await, &shown);
-    assert_eq!(sent(&app).len(), 3, "the whole, then each alone");
-    for (status, code) in [(500, "ringfence.upstream_failed"), (408, "ringfence.upstream_timed_out")] {
-        disturb_below(&app, &path, Fault::Status { status, retry_after: None });
-        let answer = alpha.get(&both).await;
-        assert!(answer.text.contains(code), "{}", answer.text);
     }
     app.finish().await;
 }

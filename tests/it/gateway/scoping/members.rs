@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ringfence::simulator::{ALPHA, BETA};
+use ringfence::simulator::{ALPHA, BETA, Fault};
 use serde_json::{Value, json};
 
 use super::super::organisation::{
-    NOBODY, QUEUES, USERS, assert_alike, assert_refused, each, event, everything, owned, sent, set,
+    NOBODY, QUEUES, USERS, assert_alike, assert_refused, disturb_below, each, event, everything, owned, sent,
+    set,
 };
 use crate::support::app::TestApp;
 
@@ -134,5 +135,26 @@ async fn the_presence_of_an_own_user_is_shown() {
         assert!(presence["presenceDefinition"]["systemPresence"].is_string(), "{presence}");
         assert!(presence.get("name").is_none(), "{presence}");
     }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn those_who_ask_for_one_list_at_once_have_it_read_once() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let (queue, own, _) = mixed_queue(&app).await;
+    let path = format!("{QUEUES}/{queue}/members");
+    disturb_below(&app, &path, Fault::Latency { ms: 1_000 });
+    app.simulator.organisation().clear_calls();
+    let path = &path;
+    let asked = (1..=8).map(|size| {
+        let alpha = &alpha;
+        async move { alpha.get(&format!("{path}?pageSize={size}")).await.expect(200) }
+    });
+    for listing in futures_util::future::join_all(asked).await {
+        assert_eq!(listing["total"], own.len());
+    }
+    let read = sent(&app).into_iter().filter(|(call, _)| call.contains("members")).count();
+    assert_eq!(read, 1, "the list is read once for all of them");
     app.finish().await;
 }
