@@ -91,12 +91,13 @@ impl Bound {
     pub async fn serve(self, drain: CancellationToken) -> anyhow::Result<()> {
         let App { config, store, tenancy, audit, gateway, desk, clock, tls } = self.app;
         let probes = {
-            let (drain, audit) = (drain.clone(), audit.clone());
+            let (drain, audit, gateway) = (drain.clone(), audit.clone(), gateway.clone());
             health::router(move || {
                 vec![
                     Part { name: "serving", ready: !drain.is_cancelled() },
                     Part { name: "store", ready: tenancy.is_confirmed() },
                     Part { name: "record", ready: audit.is_available() },
+                    Part { name: "limits", ready: gateway.knows_limits() },
                 ]
             })
         };
@@ -123,7 +124,7 @@ impl Bound {
         if let Some(tls) = tls.clone() {
             tokio::spawn(drained.clone().run_until_cancelled_owned(tls.follow()));
         }
-        let counted = gateway.keep_limits().await;
+        let counted = gateway.keep_limits(&drain);
         tokio::join!(operator, listener::serve(gateway, self.gateway, serving, tls, drain.clone()));
         let recorded = async {
             counted.stop().await;

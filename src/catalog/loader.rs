@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Catalog, Entry, Foreign, Guarding, Narrowing, Place,
     guarding::{self, ShapeSource},
-    operation::{Denied, Operation, ParameterKind},
+    operation::{BodyModel, Denied, Operation, ParameterKind},
 };
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies/operations");
@@ -140,6 +140,7 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
     if sorts.count() != 1 {
         return Err("its groups must hold exactly one of `reads` and `writes`".to_owned());
     }
+    check_effect(operation)?;
     check_halves(operation)?;
     match &operation.guard {
         Guarding::List { shape, .. } | Guarding::Entity { shape } => match shapes.get(shape) {
@@ -168,6 +169,39 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
         return Err("its shape lists nothing that `expand` may add".to_owned());
     }
     Ok(())
+}
+
+/// What is taken for a read is sent again, and is not recorded before it is sent.
+fn check_effect(operation: &Operation) -> Result<(), String> {
+    let model = matches!(
+        operation.body,
+        Some(
+            BodyModel::ConversationQuery
+                | BodyModel::UserSearchRequest
+                | BodyModel::ConversationAggregationQuery
+        )
+    );
+    match operation.method.as_str() {
+        "GET" | "HEAD" if operation.is_write() => Err("what changes something is no GET".to_owned()),
+        "PUT" | "PATCH" | "DELETE" if !operation.is_write() => {
+            Err("its method changes something, so it belongs to `writes`".to_owned())
+        }
+        "POST" if !operation.is_write() && !model => {
+            Err("a POST among `reads` needs the model of a query".to_owned())
+        }
+        _ if operation.is_write() && !proves(&operation.narrowing) => {
+            Err(format!("{:?} does not prove what is changed", operation.narrowing))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what a write changes, or where it makes something, is known to be the tenant's own before it is sent.
+fn proves(narrowing: &Narrowing) -> bool {
+    matches!(
+        narrowing,
+        Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision
+    )
 }
 
 fn check_halves(operation: &Operation) -> Result<(), String> {
@@ -217,4 +251,45 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::load;
+
+    fn loads(method: &str, group: &str, rest: &str) -> Result<(), String> {
+        let entry = format!(
+            "[[operation]]\nid = \"a\"\nmethod = \"{method}\"\npath = \"/api/v2/a/{{id}}\"\n\
+             groups = [\"{group}\"]\nwhy = \"so\"\n{rest}\n[shape.A]\ndivision = \"division.id\"\nkeep = []\n\
+             [shape.B]\nkeep = []\n"
+        );
+        load(&[("a.toml", &entry)]).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    const OWNED: &str = "narrowing = { way = \"owned\", place = \"path\", name = \"id\", entity = \"user\" }\n\
+                         guard = { answer = \"entity\", shape = \"A\" }";
+    const OPEN: &str =
+        "narrowing = { way = \"open\", reason = \"so\" }\nguard = { answer = \"fields\", shape = \"B\" }";
+
+    #[test]
+    fn what_changes_something_is_a_write_and_proves_what_it_changes() {
+        for (method, group) in
+            [("GET", "reads"), ("PUT", "writes"), ("PATCH", "writes"), ("DELETE", "writes")]
+        {
+            assert_eq!(loads(method, group, OWNED), Ok(()), "{method} among {group}");
+        }
+        for (method, group, rest) in [
+            ("PUT", "reads", OWNED),
+            ("PATCH", "reads", OWNED),
+            ("DELETE", "reads", OWNED),
+            ("POST", "reads", OWNED),
+            ("GET", "writes", OWNED),
+            ("POST", "writes", OPEN),
+            ("DELETE", "writes", OPEN),
+        ] {
+            assert!(loads(method, group, rest).is_err(), "{method} among {group}: {rest}");
+        }
+        let modelled = format!("body = \"CreateUser\"\n{OWNED}");
+        assert!(loads("POST", "reads", &modelled).is_err());
+    }
 }

@@ -77,7 +77,12 @@ pub(super) async fn many(
     }
     let request = match entity {
         Entity::User => {
-            let query = json!([{"type": "TERMS", "fields": ["id"], "values": ids, "operator": "AND"}]);
+            // Without states, Genesys searches active users alone.
+            let states = ["active", "inactive", "deleted"];
+            let query = json!([
+                {"type": "TERMS", "fields": ["id"], "values": ids, "operator": "AND"},
+                {"type": "TERMS", "fields": ["state"], "values": states, "operator": "AND"},
+            ]);
             post("/api/v2/users/search", &json!({"pageSize": AT_ONCE, "query": query}))
         }
         Entity::Queue => get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}&id={}", ids.join("&id="))),

@@ -69,8 +69,15 @@ pub struct Found {
 
 type Key = (TenantId, Entity, String);
 
-/// When a lookup began, in the order of this process, and what it found.
-type Known = (u64, Option<DivisionId>);
+/// What a lookup found.
+#[derive(Debug, Clone)]
+struct Known {
+    // When it began, in the order of this process.
+    begun: u64,
+    division: Option<DivisionId>,
+    // Whether it was a search for many, which may miss what is there: by its id alone it can be said to be missing.
+    searched: bool,
+}
 
 /// The memory and the way to ask. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -110,13 +117,14 @@ impl Directory {
         id: &str,
     ) -> Result<Option<DivisionId>, LookupError> {
         let key = (asker.tenant.clone(), entity, id.to_owned());
-        if let Some((_, division)) = self.remembered(&key) {
-            return Ok(division);
+        let known = self.remembered(&key).filter(|known| !known.searched || known.division.is_some());
+        if let Some(known) = known {
+            return Ok(known.division);
         }
         let begun = self.tick();
         let found = lookup::one(&self.0.upstream, asker, entity, id).await?;
         let division = found.map(|found| found.division);
-        self.0.known.insert(key, (begun, division.clone()));
+        self.0.known.insert(key, Known { begun, division: division.clone(), searched: false });
         Ok(division)
     }
 
@@ -142,10 +150,7 @@ impl Directory {
         for id in ids {
             let key = (asker.tenant.clone(), entity, id);
             match self.remembered(&key) {
-                Some((_, Some(division))) => {
-                    found.insert(key.2, division);
-                }
-                Some((_, None)) => {}
+                Some(known) => found.extend(known.division.map(|division| (key.2, division))),
                 None => unknown.push(key.2),
             }
         }
@@ -155,7 +160,7 @@ impl Directory {
             for id in some {
                 let division = told.remove(id);
                 let key = (asker.tenant.clone(), entity, id.clone());
-                self.0.known.insert(key, (begun, division.clone()));
+                self.0.known.insert(key, Known { begun, division: division.clone(), searched: true });
                 found.extend(division.map(|division| (id.clone(), division)));
             }
         }
@@ -170,7 +175,7 @@ impl Directory {
     fn remembered(&self, key: &Key) -> Option<Known> {
         let known = self.0.known.get(key)?;
         // Compared by when the lookup began: however late its answer came, it may tell of before the change.
-        let holds = self.0.changed.get(key).is_none_or(|changed| known.0 > changed);
+        let holds = self.0.changed.get(key).is_none_or(|changed| known.begun > changed);
         holds.then_some(known)
     }
 

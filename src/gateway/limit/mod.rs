@@ -21,7 +21,15 @@ mod rate;
 mod register;
 mod standing;
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use http::{StatusCode, request::Parts as Head};
@@ -49,7 +57,7 @@ use crate::{
 
 /// How often what has come to rest is forgotten, and what was counted in a minute is written.
 const UPKEEP: Duration = Duration::from_secs(1);
-/// How long the first requests wait for what the record knows of the day and the month.
+/// How long `/ready` waits for what the record knows of the day and the month.
 const RECALL: Duration = Duration::from_secs(10);
 
 /// How many requests may be under way at once. Each holds two places of the record, which has 32,768: they must not run
@@ -66,6 +74,8 @@ pub(super) struct Limiter {
     clock: Clock,
     failures: Failures,
     register: Register,
+    // Whether the record has told what was used before, or was waited for long enough.
+    recalled: AtomicBool,
     floods: Floods,
     under_way: Arc<Places>,
     unproven: Arc<Shares<Source>>,
@@ -77,6 +87,7 @@ impl Limiter {
             clock: clock.clone(),
             failures: Failures::new(clock, failures_per_minute),
             register: Register::default(),
+            recalled: AtomicBool::new(false),
             floods: Floods::default(),
             under_way: Places::new(UNDER_WAY),
             unproven: Shares::new(UNPROVEN, UNPROVEN_OF_ONE),
@@ -140,9 +151,29 @@ impl Limiter {
             self.register.sweep(&views);
             // Not to be broken off: what it has taken out to write would be lost.
             self.floods.write(&parts.audit, Some(self.clock.now())).await;
-            stop.run_until_cancelled(self.register.recall(&self.clock, &views, &parts.reader)).await;
         }
         self.floods.write(&parts.audit, None).await;
+    }
+
+    /// Reads what was used before this process began to count, of each limit that is new; without end.
+    async fn recall(&self, parts: &Parts) {
+        let reading = async {
+            let mut ticks = tokio::time::interval(UPKEEP);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if self.register.recall(&self.clock, &parts.tenancy.views(), &parts.reader).await {
+                    self.recalled.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        let waiting = async {
+            tokio::time::sleep(RECALL).await;
+            if !self.recalled.swap(true, Ordering::Relaxed) {
+                tracing::warn!("the record is slow to tell what tenants have used: serving before it has");
+            }
+        };
+        tokio::join!(reading, waiting);
     }
 }
 
@@ -163,20 +194,23 @@ impl Upkeep {
 }
 
 impl Gateway {
-    /// Reads what keys and tenants have used of the running day and month, and begins the upkeep.
-    pub async fn keep_limits(&self) -> Upkeep {
-        let parts = &self.0.parts;
-        let views = parts.tenancy.views();
-        let recalled = self.0.limiter.register.recall(&parts.clock, &views, &parts.reader);
-        if tokio::time::timeout(RECALL, recalled).await.is_err() {
-            tracing::warn!("the record is slow to tell what tenants have used: serving before it has");
-        }
+    /// Begins the upkeep; what keys and tenants have used of the running day and month is read until `drain`.
+    pub fn keep_limits(&self, drain: &CancellationToken) -> Upkeep {
+        let gateway = self.clone();
+        tokio::spawn(drain.clone().run_until_cancelled_owned(async move {
+            gateway.0.limiter.recall(&gateway.0.parts).await;
+        }));
         let stop = CancellationToken::new();
         let (gateway, stopped) = (self.clone(), stop.clone());
         let task = tokio::spawn(async move {
             gateway.0.limiter.keep_up(&gateway.0.parts, stopped).await;
         });
         Upkeep { stop: stop.drop_guard(), task }
+    }
+
+    /// Whether it is known what was used of the limits, as far as that is waited for.
+    pub fn knows_limits(&self) -> bool {
+        self.0.limiter.recalled.load(Ordering::Relaxed)
     }
 
     /// A refusal before any credential has proved right costs its source, and one of a credential that proved right its

@@ -47,37 +47,42 @@ impl Register {
         self.tenants.retain(|id| views.tenant(id).is_some_and(|view| !view.tenant().limits.is_none()));
     }
 
-    /// Reads from the record what was used before this process began to count.
-    pub(super) async fn recall(&self, clock: &Clock, views: &Views, reader: &Reader) {
+    /// Reads from the record what was used before this process began to count; says whether all of it is known now.
+    pub(super) async fn recall(&self, clock: &Clock, views: &Views, reader: &Reader) -> bool {
         let now = clock.now();
+        let mut unread = 0_u64;
+        let mut why = None;
         for view in views.tenants() {
             let tenant = view.tenant();
             let Some(allowance) = self.of_tenant(clock, tenant, now) else { continue };
-            if !recall(&allowance, reader, &tenant.id, None).await {
-                return;
+            if let Err(error) = recall(&allowance, reader, &tenant.id, None).await {
+                (unread, why) = (unread + 1, Some(error));
             }
         }
         for key in views.keys().filter(|key| key.revoked_at.is_none()) {
             let Some(allowance) = self.of_key(clock, key, now) else { continue };
-            if !recall(&allowance, reader, &key.tenant_id, Some(&key.id)).await {
-                return;
+            if let Err(error) = recall(&allowance, reader, &key.tenant_id, Some(&key.id)).await {
+                (unread, why) = (unread + 1, Some(error));
             }
         }
+        let Some(error) = why else { return true };
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, unread, "what tenants and keys have used could not be read from the record");
+        false
     }
 }
 
-/// Whether it is known now; what is not is asked for again at the next upkeep.
-async fn recall(allowance: &Allowance, reader: &Reader, tenant: &TenantId, key: Option<&KeyId>) -> bool {
-    let Some((spans, until)) = allowance.unknown() else { return true };
-    match count(reader, tenant, key, spans, until).await {
-        Ok(counted) => allowance.recall(&counted),
-        Err(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, tenant.id = %tenant, "what a tenant has used could not be read from the record");
-            return false;
-        }
+/// What cannot be read is asked for again in the next round.
+async fn recall(
+    allowance: &Allowance,
+    reader: &Reader,
+    tenant: &TenantId,
+    key: Option<&KeyId>,
+) -> Result<(), NotRead> {
+    if let Some((spans, until)) = allowance.unknown() {
+        allowance.recall(&count(reader, tenant, key, spans, until).await?);
     }
-    true
+    Ok(())
 }
 
 async fn count(

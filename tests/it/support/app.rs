@@ -4,20 +4,19 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use ringfence::{
-    app::{self, Addresses, App, Keys},
+    app::{Addresses, App},
     clock::Clock,
     config::Config,
-    operator::operators,
     secret::MasterKey,
     simulator::{CLIENT_ID, CLIENT_SECRET, Options, Simulator},
     store::Store,
 };
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    beginning::{first_admin, until_ready},
     database::TestDatabase,
     ledger::{Ledger, read_raw},
     socket::Socket,
@@ -88,13 +87,14 @@ impl TestApp {
         configure(&mut config);
         let clock = Clock::default();
         let admin_token = first_admin(&config, &clock).await;
-        let (addresses, drain, serving) = serve(&config, &clock).await;
+        let (addresses, drain, serving) = serve(&config, &clock, async {}).await;
         let serving = Some(serving);
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
+        until_ready(&client, &addresses).await;
         let ledger = Arc::new(Ledger::default());
         Self {
             simulator,
@@ -112,12 +112,24 @@ impl TestApp {
     }
 
     /// Drains, and starts again with the same configuration, at other addresses.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        let app = self.restart_amid(async |_| {}).await;
+        until_ready(&app.client, &app.addresses).await;
+        app
+    }
+
+    /// As [`TestApp::restart`], with something done to the database before it serves; it may not be ready yet.
+    pub(crate) async fn restart_amid(mut self, meanwhile: impl AsyncFnOnce(&TestDatabase)) -> Self {
         self.drain.cancel();
         self.serving.take().unwrap().await.unwrap().unwrap();
-        let (addresses, drain, serving) = serve(&self.config, &self.clock).await;
+        let (addresses, drain, serving) = serve(&self.config, &self.clock, meanwhile(&self.database)).await;
         (self.addresses, self.drain, self.serving) = (addresses, drain, Some(serving));
         self
+    }
+
+    /// The database itself.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// A tenant's program, told where the gateway is now.
@@ -286,20 +298,14 @@ impl TestApp {
 async fn serve(
     config: &Config,
     clock: &Clock,
+    meanwhile: impl Future<Output = ()>,
 ) -> (Addresses, CancellationToken, JoinHandle<anyhow::Result<()>>) {
     let bound = App::build(config.clone(), clock.clone()).await.unwrap().bind().await.unwrap();
     let addresses = bound.addresses();
+    meanwhile.await;
     let drain = CancellationToken::new();
     let serving = tokio::spawn(bound.serve(drain.clone()));
     (addresses, drain, serving)
-}
-
-async fn first_admin(config: &Config, clock: &Clock) -> String {
-    let store = app::open_store(config).await.unwrap();
-    let keys = Keys::load(&config.secrets, &store, clock).await.unwrap();
-    let issued = operators::bootstrap(&store, &keys.pepper, clock, "ana@example.com").await.unwrap();
-    store.close().await;
-    issued.token.expose_secret().to_owned()
 }
 
 impl Drop for TestApp {

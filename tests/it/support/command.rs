@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 /// How long a process may take for what it is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 
 /// The command, without any variable that would configure it.
 pub(crate) fn ringfence(arguments: &[&str]) -> Command {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ringfence::store::Store;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 /// A database of one test's own, gone when dropped.
 #[derive(Debug)]
@@ -78,6 +78,18 @@ impl TestDatabase {
         let (_, rest) = server.split_once("://").unwrap();
         let authority = rest.split('/').next().unwrap();
         authority.rsplit('@').next().unwrap().to_owned()
+    }
+
+    /// Runs a statement beside whoever uses it.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        match self {
+            Self::Sqlite { .. } => {
+                SqliteConnection::connect(&self.url()).await.unwrap().execute(statement).await.unwrap();
+            }
+            Self::Postgres { .. } => {
+                PgConnection::connect(&self.url()).await.unwrap().execute(statement).await.unwrap();
+            }
+        }
     }
 
     /// Opens and migrates it.

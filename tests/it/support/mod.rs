@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod app;
+mod beginning;
 pub(crate) mod command;
 pub(crate) mod database;
 mod ledger;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{USERS, assert_limited, number, text};
 use crate::{
     gateway::{login::get, organisation::eventually},
-    support::app::{Answer, TenantClient, TestApp},
+    support::app::{Answer, TenantClient, TestApp, read},
 };
 
 /// Early on the second day of a month: neither ends while a test runs.
@@ -86,5 +86,27 @@ async fn a_limit_set_later_counts_what_the_record_knows_of_the_day() {
     .await;
     let served = app.find_events("tenant=alpha&operation=getUsers").await.len();
     assert!((4..=8).contains(&served), "{served}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn while_the_record_does_not_tell_what_was_used_it_answers_but_is_not_ready() {
+    let app = TestApp::start().await;
+    at_a_quiet_time(&app);
+    let limits = json!({ "limits": { "requests_per_day": 2 } });
+    let alpha = app.tenant_with("alpha", &[ALPHA], limits).await;
+    by_key(&app, &alpha).await.expect(200);
+    let lost = "ALTER TABLE event_outcome RENAME TO lost";
+    let app = Box::pin(app.restart_amid(async |database| database.execute(lost).await)).await;
+    let ready = async || read(app.client.get(format!("http://{}/ready", app.addresses.telemetry))).await;
+    let not_ready = ready().await;
+    assert_eq!((not_ready.status.as_u16(), &not_ready.body["missing"]), (503, &json!(["limits"])));
+    let operator = read(app.client.get(format!("http://{}/nothing", app.addresses.operator))).await;
+    assert_eq!(operator.status, 401, "{operator:?}");
+    app.database().execute("ALTER TABLE lost RENAME TO event_outcome").await;
+    eventually("the record tells", async || (ready().await.status == 200).then_some(())).await;
+    let alpha = app.again(&alpha);
+    by_key(&app, &alpha).await.expect(200);
+    assert_limited(&by_key(&app, &alpha).await);
     app.finish().await;
 }
