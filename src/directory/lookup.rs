@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Asker, Found, LookupError};
+use super::{Asker, Found, LookupError, is_id};
 use crate::{
     catalog::Entity,
     model::DivisionId,
@@ -123,9 +123,4 @@ fn post(path: &str, body: &serde_json::Value) -> UpstreamRequest {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let body = Bytes::from(body.to_string());
     UpstreamRequest { method: Method::POST, path_and_query: path.to_owned(), headers, body }
-}
-
-/// Whether it has the form of Genesys's ids.
-pub(super) fn is_id(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }

@@ -183,3 +183,8 @@ impl Directory {
         self.0.order.fetch_add(1, Ordering::SeqCst)
     }
 }
+
+/// Whether it has the form of Genesys's ids: what has not names nothing, and must not become part of a path.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}

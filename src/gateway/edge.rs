@@ -1,6 +1,10 @@
 //! The edge: what is refused before anything is decided, and where a request comes from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
@@ -8,8 +12,17 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 
-use super::{Gateway, answer::Answered, denial::Invalid};
-use crate::web::listener::{Refusal, Surface};
+use super::{
+    Gateway,
+    answer::{self, Answered},
+    denial::{Denial, Failure, Invalid},
+    meters,
+    refused::Refused,
+};
+use crate::{
+    model::{EventId, EventKind},
+    web::listener::{self, Refusal, Surface},
+};
 
 impl Surface for Gateway {
     type Body = Full<Bytes>;
@@ -23,8 +36,48 @@ impl Surface for Gateway {
     }
 }
 
+impl Gateway {
+    /// Answers where too many are under way: without a record of its own, whose places are for those.
+    pub(super) fn turn_away(&self, request: &Request<Incoming>, peer: IpAddr) -> Answered {
+        let refused = Refused::failed(Failure::Crowded, request.uri().path());
+        let answer = refused.answer(&EventId::at(self.0.parts.clock.now()));
+        let source = source(peer, request.headers(), &self.config().trusted_proxies);
+        self.0.limiter.count_outside(source, refused.code(), answer.status());
+        self.0.meters.count(Arc::from("none"), refused.code(), Duration::ZERO);
+        answer
+    }
+
+    /// Records and answers what could not be read as a request; whose it is, nobody knows.
+    async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
+        let parts = &self.0.parts;
+        let denial = Denial::from(unread(refusal));
+        let denial = self.0.limiter.charge_unread(source, denial);
+        let (status, code, message) = denial.shown();
+        meters::count_unread(code);
+        let (id, recorded) = match parts.audit.open().await {
+            Ok(mut record) => {
+                record.kind = EventKind::Refusal;
+                record.source = Some(source);
+                record.call.notes.push(message.to_owned());
+                let id = record.id().clone();
+                if denial.is_counted() {
+                    self.0.limiter.count(record, code, status);
+                    (id, Ok(()))
+                } else {
+                    (id, record.refuse(code, status.as_u16()).await)
+                }
+            }
+            Err(unwritten) => (EventId::at(parts.clock.now()), Err(unwritten)),
+        };
+        let denial = if recorded.is_ok() { denial } else { Denial::Failed(Failure::NotRecorded) };
+        let mut answer = answer::denied(&denial, &id);
+        listener::date(answer.headers_mut(), parts.clock.now());
+        answer
+    }
+}
+
 /// Says what is wrong with what is no request.
-pub(super) fn unread(refusal: &Refusal) -> Invalid {
+fn unread(refusal: &Refusal) -> Invalid {
     match refusal {
         Refusal::Malformed(what) => {
             let message = format!(

@@ -71,11 +71,10 @@ use crate::{
     clock::Clock,
     config,
     directory::Directory,
-    model::{DivisionId, EventId, EventKind},
+    model::{DivisionId, EventId},
     secret::{Pepper, hex},
     tenancy::{Tenancy, Views},
     upstream::Upstream,
-    web::listener::{self, Refusal},
 };
 
 pub use self::limit::Upkeep;
@@ -191,44 +190,6 @@ impl Gateway {
             Ok(()) => response,
             Err(_) => Refused::failed(Failure::NotRecorded, &path).answer(&id),
         }
-    }
-
-    /// Answers where too many are under way: without a record of its own, whose places are for those.
-    fn turn_away(&self, request: &Request<Incoming>, peer: IpAddr) -> Answered {
-        let refused = Refused::failed(Failure::Crowded, request.uri().path());
-        let answer = refused.answer(&EventId::at(self.0.parts.clock.now()));
-        let source = edge::source(peer, request.headers(), &self.config().trusted_proxies);
-        self.0.limiter.count_outside(source, refused.code(), answer.status());
-        self.0.meters.count(Arc::from("none"), refused.code(), Duration::ZERO);
-        answer
-    }
-
-    /// Records and answers what could not be read as a request; whose it is, nobody knows.
-    async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
-        let parts = &self.0.parts;
-        let denial = Denial::from(edge::unread(refusal));
-        let denial = self.0.limiter.charge_unread(source, denial);
-        let (status, code, message) = denial.shown();
-        meters::count_unread(code);
-        let (id, recorded) = match parts.audit.open().await {
-            Ok(mut record) => {
-                record.kind = EventKind::Refusal;
-                record.source = Some(source);
-                record.call.notes.push(message.to_owned());
-                let id = record.id().clone();
-                if denial.is_counted() {
-                    self.0.limiter.count(record, code, status);
-                    (id, Ok(()))
-                } else {
-                    (id, record.refuse(code, status.as_u16()).await)
-                }
-            }
-            Err(unwritten) => (EventId::at(parts.clock.now()), Err(unwritten)),
-        };
-        let denial = if recorded.is_ok() { denial } else { Denial::Failed(Failure::NotRecorded) };
-        let mut answer = answer::denied(&denial, &id);
-        listener::date(answer.headers_mut(), parts.clock.now());
-        answer
     }
 
     /// The login, or the API.

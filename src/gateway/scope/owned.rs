@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     audit::Record,
     catalog::Entity,
-    directory::{Asker, Directory, LookupError},
+    directory::{Asker, Directory, LookupError, is_id},
     gateway::{
         asked::Asked,
         authorize::Permit,
@@ -134,8 +134,4 @@ pub(super) fn only_ids(query: &mut Query, name: &str) -> Result<(), Invalid> {
     }
     query.set(name, ids);
     Ok(())
-}
-
-fn is_id(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
