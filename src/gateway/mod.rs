@@ -160,7 +160,10 @@ impl Gateway {
         let route = Box::pin(self.route(head, body, &mut record, &mut standing)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
-        let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, &record.call.path)));
+        let routed = routed.unwrap_or_else(|_| {
+            let failure = if record.changes { Failure::EffectUnknown } else { Failure::Internal };
+            Err(Refused::failed(failure, &record.call.path))
+        });
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
         let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
         let counted = routed.as_ref().is_err_and(Refused::is_counted);
