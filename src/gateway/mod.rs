@@ -79,8 +79,6 @@ use crate::{
 
 pub use self::limit::Upkeep;
 
-/// The path in an event is cut to this many bytes.
-const MAX_RECORDED_PATH: usize = 2_000;
 /// A request for a token is a short form.
 const MAX_LOGIN_BYTES: usize = 8_192;
 
@@ -141,7 +139,7 @@ impl Gateway {
     /// Answers a request, whatever happens, and sees to its record.
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let started = Instant::now();
-        let Some(_place) = self.0.limiter.enter() else { return self.turn_away(&request, peer) };
+        let Some(_place) = self.0.limiter.enter() else { return self.turn_away(request, peer).await };
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::at(self.0.parts.clock.now());
             return Refused::failed(Failure::NotRecorded, request.uri().path()).answer(&id);
@@ -149,11 +147,7 @@ impl Gateway {
         let id = record.id().clone();
         let (head, body) = request.into_parts();
         record.source = Some(edge::source(peer, &head.headers, &self.config().trusted_proxies));
-        head.method.as_str().clone_into(&mut record.call.method);
-        let path = head.uri.path();
-        path.get(..path.floor_char_boundary(MAX_RECORDED_PATH))
-            .unwrap_or(path)
-            .clone_into(&mut record.call.path);
+        edge::note(&head, &mut record);
         let span = request_span(&head, &id);
         // Boxed: the future of the whole path is large, and would be copied into each one that wraps it.
         let mut standing = Standing::default();
