@@ -168,7 +168,7 @@ async fn a_tenant_that_reads_its_record_all_the_time_keeps_nobody_from_theirs() 
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let beta = app.tenant("beta", &[BETA]).await;
     other.execute("BEGIN; LOCK TABLE event, event_outcome IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let mut greedy = FuturesUnordered::from_iter((0..200).map(|_| alpha.get("/gateway/v1/usage")));
+    let mut greedy: FuturesUnordered<_> = (0..200).map(|_| alpha.get("/gateway/v1/usage")).collect();
     let in_line = tokio::time::sleep(Duration::from_secs(1));
     tokio::select! {
         answer = greedy.next() => panic!("nothing can be read yet: {answer:?}"),
