@@ -16,6 +16,7 @@
 mod allowance;
 mod failures;
 mod floods;
+mod logins;
 mod quota;
 mod rate;
 mod register;
@@ -39,6 +40,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::{
     failures::Failures,
     floods::{Floods, Origin},
+    logins::Logins,
     register::Register,
 };
 pub(super) use self::{quota::Calendar, standing::Standing};
@@ -46,7 +48,6 @@ use super::{
     Gateway, Parts, Refused,
     authenticate::Caller,
     denial::{Denial, Failure, Limited},
-    oauth::LoginDenial,
 };
 use crate::{
     audit::Record,
@@ -63,6 +64,8 @@ const RECALL: Duration = Duration::from_secs(10);
 /// How many requests may be under way at once. Each holds two places of the record, which has 32,768: they must not run
 /// out, or nobody's request could be recorded.
 const UNDER_WAY: usize = 8_192;
+/// How many that come no further than the door may be waiting for their record.
+const AT_DOOR: usize = 1_024;
 /// How many forms may be read at once of callers who have proved nothing yet, and how many of one source.
 const UNPROVEN: usize = 1_024;
 const UNPROVEN_OF_ONE: usize = 128;
@@ -73,11 +76,13 @@ const ANOTHER_LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Limiter {
     clock: Clock,
     failures: Failures,
+    logins: Logins,
     register: Register,
     // Whether the record has told what was used before, or was waited for long enough.
     recalled: AtomicBool,
     floods: Floods,
     under_way: Arc<Places>,
+    at_door: Arc<Places>,
     unproven: Arc<Shares<Source>>,
 }
 
@@ -86,10 +91,12 @@ impl Limiter {
         Self {
             clock: clock.clone(),
             failures: Failures::new(clock, failures_per_minute),
+            logins: Logins::new(clock),
             register: Register::default(),
             recalled: AtomicBool::new(false),
             floods: Floods::default(),
             under_way: Places::new(UNDER_WAY),
+            at_door: Places::new(AT_DOOR),
             unproven: Shares::new(UNPROVEN, UNPROVEN_OF_ONE),
         }
     }
@@ -122,13 +129,24 @@ impl Limiter {
         Ok(place)
     }
 
+    /// As [`Limiter::admit`], for a login, which counts against no allowance: a key that has one, or whose tenant has,
+    /// logs in so often and no more.
+    pub(super) fn admit_login(&self, caller: &Caller) -> Result<Place, Denial> {
+        let place = caller.tenant().place().ok_or_else(|| limited(ANOTHER_LOOK))?;
+        let (key, tenant) = (caller.key(), caller.tenant().tenant());
+        if !(key.limits.is_none() && tenant.limits.is_none()) {
+            self.logins.charge(&key.id).map_err(limited)?;
+        }
+        Ok(place)
+    }
+
     /// Counts a refusal that has no event of its own.
     pub(super) fn count(&self, record: Record, code: &'static str, status: StatusCode) {
         self.floods.count(self.clock.now(), Origin::of(&record.actor, record.source), code, status);
         record.discard();
     }
 
-    /// As [`Limiter::count`], of what came no further than the door.
+    /// As [`Limiter::count`], of what came no further than the door and has no record.
     pub(super) fn count_outside(&self, source: IpAddr, code: &'static str, status: StatusCode) {
         self.floods.count(self.clock.now(), Origin::Source(Source::of(Some(source))), code, status);
     }
@@ -147,6 +165,7 @@ impl Limiter {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             self.failures.sweep();
+            self.logins.sweep();
             let views = parts.tenancy.views();
             self.register.sweep(&views);
             // Not to be broken off: what it has taken out to write would be lost.
@@ -232,11 +251,7 @@ impl Gateway {
         if record.actor.key_id.is_none() && self.proves(head, record) {
             return refused;
         }
-        let denial = limited(wait);
-        match refused {
-            Refused::Api(_) => Refused::Api(denial),
-            Refused::Login(_) => Refused::Login(LoginDenial::Denied(denial)),
-        }
+        refused.replace(limited(wait))
     }
 
     /// Whether a request that was refused before anybody looked at its credential carries a good one.
@@ -247,9 +262,10 @@ impl Gateway {
 }
 
 impl Limiter {
-    /// As [`Gateway::charge`], of what was no request.
-    pub(super) fn charge_unread(&self, source: IpAddr, denial: Denial) -> Denial {
-        self.failures.charge(&Source::of(Some(source))).map_or_else(limited, |()| denial)
+    /// As [`Gateway::charge`], of what comes no further than the door, and with a place to be recorded in.
+    pub(super) fn charge_at_door(&self, source: IpAddr) -> Result<Place, Denial> {
+        self.failures.charge(&Source::of(Some(source))).map_err(limited)?;
+        self.at_door.take().ok_or_else(|| limited(ANOTHER_LOOK))
     }
 }
 
