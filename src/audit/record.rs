@@ -26,6 +26,8 @@ pub struct Record {
     pub call: Call,
     /// What the outcome says beside code and status.
     pub ended: Ended,
+    /// Whether a change was sent to Genesys: what comes after must not be told as if nothing had been done.
+    pub changes: bool,
     audit: Audit,
     id: EventId,
     at: DateTime<Utc>,
@@ -92,6 +94,7 @@ impl Record {
             source: None,
             call: Call::default(),
             ended: Ended::default(),
+            changes: false,
             audit,
             id: EventId::at(at),
             at,

@@ -215,7 +215,7 @@ impl Denial {
 
     /// Whether our own limiter refused it: it is counted, and has no event of its own.
     pub(super) fn is_counted(&self) -> bool {
-        matches!(self, Self::OverLimit(_) | Self::Failed(Failure::Crowded))
+        matches!(self, Self::OverLimit(_))
     }
 
     /// Status, code and message, as the caller is shown them.

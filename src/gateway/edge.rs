@@ -1,10 +1,6 @@
 //! The edge: what is refused before anything is decided, and where a request comes from.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
@@ -13,16 +9,20 @@ use hyper::body::Incoming;
 use ipnet::IpNet;
 
 use super::{
-    Gateway,
-    answer::{self, Answered},
+    Gateway, Inner,
+    answer::Answered,
     denial::{Denial, Failure, Invalid},
     meters,
     refused::Refused,
 };
 use crate::{
+    audit::Record,
     model::{EventId, EventKind},
     web::listener::{self, Refusal, Surface},
 };
+
+/// The path in an event is cut to this many bytes.
+const MAX_RECORDED_PATH: usize = 2_000;
 
 impl Surface for Gateway {
     type Body = Full<Bytes>;
@@ -37,43 +37,65 @@ impl Surface for Gateway {
 }
 
 impl Gateway {
-    /// Answers where too many are under way: without a record of its own, whose places are for those.
-    pub(super) fn turn_away(&self, request: &Request<Incoming>, peer: IpAddr) -> Answered {
-        let refused = Refused::failed(Failure::Crowded, request.uri().path());
-        let answer = refused.answer(&EventId::at(self.0.parts.clock.now()));
-        let source = source(peer, request.headers(), &self.config().trusted_proxies);
-        self.0.limiter.count_outside(source, refused.code(), answer.status());
-        self.0.meters.count(Arc::from("none"), refused.code(), Duration::ZERO);
+    /// Answers where too many are under way.
+    pub(super) async fn turn_away(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
+        let head = request.into_parts().0;
+        let refused = Refused::failed(Failure::Crowded, head.uri.path());
+        let source = source(peer, &head.headers, &self.config().trusted_proxies);
+        self.refuse_at_door(refused, source, |record| note(&head, record)).await
+    }
+
+    /// Answers what could not be read as a request; whose it is, nobody knows.
+    async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
+        let unread = unread(refusal);
+        let note = unread.message.clone();
+        let record = |record: &mut Record| {
+            record.kind = EventKind::Refusal;
+            record.call.notes.push(note);
+        };
+        let mut answer = self.refuse_at_door(Refused::Api(unread.into()), source, record).await;
+        listener::date(answer.headers_mut(), self.0.parts.clock.now());
         answer
     }
 
-    /// Records and answers what could not be read as a request; whose it is, nobody knows.
-    async fn refuse_unread(&self, refusal: &Refusal, source: IpAddr) -> Answered {
-        let parts = &self.0.parts;
-        let denial = Denial::from(unread(refusal));
-        let denial = self.0.limiter.charge_unread(source, denial);
-        let (status, code, message) = denial.shown();
-        meters::count_unread(code);
-        let (id, recorded) = match parts.audit.open().await {
-            Ok(mut record) => {
-                record.kind = EventKind::Refusal;
-                record.source = Some(source);
-                record.call.notes.push(message.to_owned());
-                let id = record.id().clone();
-                if denial.is_counted() {
-                    self.0.limiter.count(record, code, status);
-                    (id, Ok(()))
-                } else {
-                    (id, record.refuse(code, status.as_u16()).await)
-                }
-            }
-            Err(unwritten) => (EventId::at(parts.clock.now()), Err(unwritten)),
+    /// Records and answers what came no further than the door. A source has as many events of it as failures; beyond, it
+    /// is limited and counted.
+    async fn refuse_at_door(
+        &self,
+        refused: Refused,
+        source: IpAddr,
+        describe: impl FnOnce(&mut Record),
+    ) -> Answered {
+        let Inner { parts, limiter, .. } = &*self.0;
+        let (refused, place) = match limiter.charge_at_door(source) {
+            Ok(place) => (refused, Some(place)),
+            Err(denial) => (refused.replace(denial), None),
         };
-        let denial = if recorded.is_ok() { denial } else { Denial::Failed(Failure::NotRecorded) };
-        let mut answer = answer::denied(&denial, &id);
-        listener::date(answer.headers_mut(), parts.clock.now());
-        answer
+        let code = refused.code();
+        meters::count_unread(code);
+        let id = EventId::at(parts.clock.now());
+        let answer = refused.answer(&id);
+        if place.is_none() {
+            limiter.count_outside(source, code, answer.status());
+            return answer;
+        }
+        let not_recorded = refused.replace(Denial::Failed(Failure::NotRecorded));
+        let Ok(mut record) = parts.audit.open().await else { return not_recorded.answer(&id) };
+        let id = record.id().clone();
+        record.source = Some(source);
+        describe(&mut record);
+        match record.refuse(code, answer.status().as_u16()).await {
+            Ok(()) => refused.answer(&id),
+            Err(_) => not_recorded.answer(&id),
+        }
     }
+}
+
+/// What a request asks, as the event has it.
+pub(super) fn note(head: &Parts, record: &mut Record) {
+    head.method.as_str().clone_into(&mut record.call.method);
+    let path = head.uri.path();
+    path.get(..path.floor_char_boundary(MAX_RECORDED_PATH)).unwrap_or(path).clone_into(&mut record.call.path);
 }
 
 /// Says what is wrong with what is no request.

@@ -79,8 +79,6 @@ use crate::{
 
 pub use self::limit::Upkeep;
 
-/// The path in an event is cut to this many bytes.
-const MAX_RECORDED_PATH: usize = 2_000;
 /// A request for a token is a short form.
 const MAX_LOGIN_BYTES: usize = 8_192;
 
@@ -141,7 +139,7 @@ impl Gateway {
     /// Answers a request, whatever happens, and sees to its record.
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let started = Instant::now();
-        let Some(_place) = self.0.limiter.enter() else { return self.turn_away(&request, peer) };
+        let Some(_place) = self.0.limiter.enter() else { return self.turn_away(request, peer).await };
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::at(self.0.parts.clock.now());
             return Refused::failed(Failure::NotRecorded, request.uri().path()).answer(&id);
@@ -149,18 +147,17 @@ impl Gateway {
         let id = record.id().clone();
         let (head, body) = request.into_parts();
         record.source = Some(edge::source(peer, &head.headers, &self.config().trusted_proxies));
-        head.method.as_str().clone_into(&mut record.call.method);
-        let path = head.uri.path();
-        path.get(..path.floor_char_boundary(MAX_RECORDED_PATH))
-            .unwrap_or(path)
-            .clone_into(&mut record.call.path);
+        edge::note(&head, &mut record);
         let span = request_span(&head, &id);
         // Boxed: the future of the whole path is large, and would be copied into each one that wraps it.
         let mut standing = Standing::default();
         let route = Box::pin(self.route(head, body, &mut record, &mut standing)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
-        let routed = routed.unwrap_or_else(|_| Err(Refused::failed(Failure::Internal, &record.call.path)));
+        let routed = routed.unwrap_or_else(|_| {
+            let failure = if record.changes { Failure::EffectUnknown } else { Failure::Internal };
+            Err(Refused::failed(failure, &record.call.path))
+        });
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
         let committed = record.is_intended() && !routed.as_ref().is_err_and(Refused::is_internal);
         let counted = routed.as_ref().is_err_and(Refused::is_counted);

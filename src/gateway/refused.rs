@@ -25,6 +25,14 @@ impl Refused {
         }
     }
 
+    /// Another reason, in the same shape.
+    pub(super) fn replace(&self, denial: Denial) -> Self {
+        match self {
+            Self::Api(_) => Self::Api(denial),
+            Self::Login(_) => Self::Login(LoginDenial::Denied(denial)),
+        }
+    }
+
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Api(denial) => denial.code(),
@@ -49,9 +57,9 @@ impl Refused {
         matches!(self.denial(), Some(Denial::Credential(_)))
     }
 
-    /// Whether it is no doing of the caller's.
+    /// Whether it is no doing of the callers'.
     pub(super) fn is_failure(&self) -> bool {
-        matches!(self.denial(), Some(Denial::Failed(_)))
+        matches!(self.denial(), Some(Denial::Failed(failure)) if *failure != Failure::Crowded)
     }
 
     /// Whether it is a defect of ours.

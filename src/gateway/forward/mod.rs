@@ -110,6 +110,7 @@ pub(super) async fn forward(
     let ((answer, exchanged), recorded) = if effect == Effect::Writes {
         let (committed, recorded) = timed(committed).await;
         committed.map_err(not_recorded)?;
+        record.changes = true;
         (timed(sent).await, recorded)
     } else {
         let ((committed, recorded), sent) = tokio::join!(timed(committed), timed(sent));

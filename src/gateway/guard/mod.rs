@@ -399,10 +399,11 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
         // Any other refusal but those of the account and of time could tell as much.
         StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT => failure(operation, status),
         refused if by_id && refused.is_client_error() => Denial::NotFound,
-        // Of a write alone: what it conflicts with may be another's.
-        StatusCode::CONFLICT if !operation.is_write() => failure(operation, status),
-        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => UpstreamRefusal::read(status, body)
-            .map_or(Denial::Failed(Failure::UpstreamFailed), Denial::UpstreamRefused),
+        StatusCode::BAD_REQUEST => Denial::UpstreamRefused(UpstreamRefusal::read(status, body)),
+        // Nothing was changed, and the caller must know that. Of a read it could tell what is another's.
+        refused if operation.is_write() && refused.is_client_error() => {
+            Denial::UpstreamRefused(UpstreamRefusal::read(status, body))
+        }
         other => failure(operation, other),
     }
 }

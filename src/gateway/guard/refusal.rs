@@ -18,6 +18,11 @@ const fn bad(code: &'static str, message: &'static str) -> Known {
     Known { status: StatusCode::BAD_REQUEST, code, message }
 }
 
+const fn unchanged(status: StatusCode) -> Known {
+    let message = "Genesys Cloud refused the change, so nothing was changed. Your operator can see why.";
+    Known { status, code: "ringfence.upstream_refused", message }
+}
+
 /// Codes that say nothing about anyone's data (facts: errors), but that a name is taken; the first of each status stands
 /// for all others.
 static KNOWN: &[Known] = &[
@@ -40,7 +45,18 @@ static KNOWN: &[Known] = &[
         code: "general.conflict",
         message: "The name or address is taken, or the version is not the newest. Read it again, and choose another.",
     },
+    Known {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: "request.entity.too.large",
+        message: "The body is larger than Genesys Cloud accepts; send a smaller one.",
+    },
+    unchanged(StatusCode::FORBIDDEN),
+    unchanged(StatusCode::PRECONDITION_FAILED),
+    unchanged(StatusCode::UNPROCESSABLE_ENTITY),
 ];
+
+/// For any other status, which says more of the gateway than of the request.
+static OTHER: Known = unchanged(StatusCode::BAD_GATEWAY);
 
 #[derive(Deserialize)]
 struct Body {
@@ -48,12 +64,12 @@ struct Body {
 }
 
 impl UpstreamRefusal {
-    /// Rebuilds the body of a refusal with a status that is known.
-    pub(super) fn read(status: StatusCode, body: &[u8]) -> Option<Self> {
+    /// Rebuilds the body of a refusal.
+    pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
         let code = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.code);
         let mut fitting = KNOWN.iter().filter(|known| known.status == status);
         let first = fitting.clone().next();
-        fitting.find(|known| code.as_deref() == Some(known.code)).or(first).map(Self)
+        Self(fitting.find(|known| code.as_deref() == Some(known.code)).or(first).unwrap_or(&OTHER))
     }
 
     pub(in crate::gateway) fn status(self) -> StatusCode {

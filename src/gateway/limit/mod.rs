@@ -46,7 +46,6 @@ use super::{
     Gateway, Parts, Refused,
     authenticate::Caller,
     denial::{Denial, Failure, Limited},
-    oauth::LoginDenial,
 };
 use crate::{
     audit::Record,
@@ -63,6 +62,8 @@ const RECALL: Duration = Duration::from_secs(10);
 /// How many requests may be under way at once. Each holds two places of the record, which has 32,768: they must not run
 /// out, or nobody's request could be recorded.
 const UNDER_WAY: usize = 8_192;
+/// How many that come no further than the door may be waiting for their record.
+const AT_DOOR: usize = 1_024;
 /// How many forms may be read at once of callers who have proved nothing yet, and how many of one source.
 const UNPROVEN: usize = 1_024;
 const UNPROVEN_OF_ONE: usize = 128;
@@ -78,6 +79,7 @@ pub(super) struct Limiter {
     recalled: AtomicBool,
     floods: Floods,
     under_way: Arc<Places>,
+    at_door: Arc<Places>,
     unproven: Arc<Shares<Source>>,
 }
 
@@ -90,6 +92,7 @@ impl Limiter {
             recalled: AtomicBool::new(false),
             floods: Floods::default(),
             under_way: Places::new(UNDER_WAY),
+            at_door: Places::new(AT_DOOR),
             unproven: Shares::new(UNPROVEN, UNPROVEN_OF_ONE),
         }
     }
@@ -128,7 +131,7 @@ impl Limiter {
         record.discard();
     }
 
-    /// As [`Limiter::count`], of what came no further than the door.
+    /// As [`Limiter::count`], of what came no further than the door and has no record.
     pub(super) fn count_outside(&self, source: IpAddr, code: &'static str, status: StatusCode) {
         self.floods.count(self.clock.now(), Origin::Source(Source::of(Some(source))), code, status);
     }
@@ -232,11 +235,7 @@ impl Gateway {
         if record.actor.key_id.is_none() && self.proves(head, record) {
             return refused;
         }
-        let denial = limited(wait);
-        match refused {
-            Refused::Api(_) => Refused::Api(denial),
-            Refused::Login(_) => Refused::Login(LoginDenial::Denied(denial)),
-        }
+        refused.replace(limited(wait))
     }
 
     /// Whether a request that was refused before anybody looked at its credential carries a good one.
@@ -247,9 +246,10 @@ impl Gateway {
 }
 
 impl Limiter {
-    /// As [`Gateway::charge`], of what was no request.
-    pub(super) fn charge_unread(&self, source: IpAddr, denial: Denial) -> Denial {
-        self.failures.charge(&Source::of(Some(source))).map_or_else(limited, |()| denial)
+    /// As [`Gateway::charge`], of what comes no further than the door, and with a place to be recorded in.
+    pub(super) fn charge_at_door(&self, source: IpAddr) -> Result<Place, Denial> {
+        self.failures.charge(&Source::of(Some(source))).map_err(limited)?;
+        self.at_door.take().ok_or_else(|| limited(ANOTHER_LOOK))
     }
 }
 

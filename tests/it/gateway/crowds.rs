@@ -17,9 +17,13 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::{Request, body::Frame, client::conn::http2, http::request::Builder};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use ringfence::simulator::ALPHA;
+use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::login::{FORM, GRANT, post};
+use super::{
+    login::{FORM, GRANT, post},
+    refused::assert_refused,
+};
 use crate::support::{
     app::{Answer, TenantClient, TestApp},
     command::PATIENCE,
@@ -79,7 +83,7 @@ async fn beyond_the_cap_connections_wait_for_a_place() {
     let app = TestApp::start_with(|config| {
         config.gateway.max_connections = 2;
         config.gateway.idle_timeout_ms = 1_000;
-        config.gateway.header_read_timeout_ms = 1_000;
+        config.gateway.header_read_timeout_ms = 5_000;
     })
     .await;
     let request = format!("GET {ME} HTTP/1.1\r\nHost: gateway\r\n\r\n");
@@ -175,7 +179,7 @@ async fn strangers_who_never_send_their_forms_leave_the_gateway_to_the_others() 
 
 #[tokio::test]
 async fn each_tenant_has_a_share_of_the_requests_under_way_and_beyond_all_one_is_refused_whole() {
-    let app = TestApp::start().await;
+    let app = believing().await;
     let zeta = app.tenant("zeta", &[ALPHA]).await;
     let mut held = FuturesUnordered::new();
     for number in 1..=4 {
@@ -208,7 +212,13 @@ async fn each_tenant_has_a_share_of_the_requests_under_way_and_beyond_all_one_is
     }
     assert!(refused.headers.contains_key("inin-correlation-id"));
     assert_eq!(refused.expect(503)["code"], "ringfence.crowded");
-    assert_eq!(zeta.get(ME).await.expect(503)["code"], "ringfence.crowded");
+    let refused = zeta.get(ME).await;
+    // The doors of the operators are not crowded.
+    let event = assert_refused(&app, "one too many", &refused, 503, "ringfence.crowded").await;
+    assert_eq!(
+        (&event["kind"], &event["path"], &event["tenant"]),
+        (&json!("call"), &json!(ME), &Value::Null)
+    );
     assert_eq!(zeta.log_in().await.expect(503)["error"], "temporarily_unavailable");
     drop(held);
     let answered = async { while zeta.get(ME).await.status != 200 {} };

@@ -21,7 +21,7 @@ async fn is_there(app: &TestApp, name: &str) -> bool {
 async fn a_change_that_was_answered_otherwise_than_refused_is_of_unknown_effect() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    for status in [202, 302, 403, 408, 422, 500, 502, 503, 504] {
+    for status in [202, 302, 408, 500, 501, 502, 503, 504] {
         let name = format!("Alpha {status}");
         on_posts(&app, Fault::Status { status, retry_after: None });
         app.simulator.organisation().clear_calls();
@@ -30,14 +30,40 @@ async fn a_change_that_was_answered_otherwise_than_refused_is_of_unknown_effect(
         assert_eq!(sent(&app).len(), 1, "{status} was sent again");
         assert_eq!(event(&app, &answer).await["outcome"]["upstream_status"], status);
     }
+    app.finish().await;
+}
+
+/// What Genesys refused has changed nothing: the caller is told so, in words that are all ours.
+#[tokio::test]
+async fn a_change_that_was_refused_is_told_as_refused() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
     for (status, told, code) in [
         (400, 400, "bad.request"),
+        (403, 403, "ringfence.upstream_refused"),
         (404, 404, "not.found"),
+        (405, 502, "ringfence.upstream_refused"),
+        (407, 502, "ringfence.upstream_refused"),
         (409, 409, "general.conflict"),
+        (410, 404, "not.found"),
+        (412, 412, "ringfence.upstream_refused"),
+        (413, 413, "request.entity.too.large"),
+        (415, 502, "ringfence.upstream_refused"),
+        (422, 422, "ringfence.upstream_refused"),
+        (423, 502, "ringfence.upstream_refused"),
         (429, 429, "too.many.requests.retry.after"),
     ] {
-        on_posts(&app, Fault::Status { status, retry_after: None });
-        assert_refused(&alpha.post(QUEUES, &json!({"name": "Alpha"})).await, told, code);
+        on_posts(&app, Fault::Status { status, retry_after: Some(4) });
+        app.simulator.organisation().clear_calls();
+        let answer = alpha.post(QUEUES, &json!({"name": format!("Alpha {status}")})).await;
+        assert_refused(&answer, told, code);
+        for word in ["simulated", "permission", "openresty", ALPHA] {
+            assert!(!answer.text.contains(word), "{status}: {}", answer.text);
+        }
+        assert!(answer.headers.get("retry-after").is_none(), "{status}: it was sent");
+        assert_eq!(sent(&app).len(), 1, "{status} was sent again");
+        let outcome = &event(&app, &answer).await["outcome"];
+        assert_eq!((&outcome["code"], &outcome["upstream_status"]), (&json!(code), &json!(status)));
     }
     app.finish().await;
 }
