@@ -1,15 +1,18 @@
 //! `/admin/v1/tenants/{id}/policies` and `/admin/v1/policies/explain`.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+};
 
 use super::Signed;
 use crate::{
     model::{PolicyVersion, TenantId},
     operator::{
         Desk,
-        policies::{self, NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies},
+        policies::{self, NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
     },
-    web::{self, PathId, Problem},
+    web::{self, PathId, Problem, Query},
 };
 
 /// Shows a tenant's policies: the template, what is in force beside it, the newest versions.
@@ -17,8 +20,10 @@ pub(super) async fn list(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(tenant): PathId<TenantId>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<TenantPolicies>, Problem> {
-    Ok(Json(policies::list(&desk, &author, &tenant).await?))
+    let asked = VersionsAsked { before: Query::read(query.as_deref(), &["before"])?.take("before")? };
+    Ok(Json(policies::list(&desk, &author, &tenant, asked).await?))
 }
 
 /// Puts a version of a tenant's own policy.

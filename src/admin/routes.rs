@@ -15,7 +15,7 @@ use crate::{
         Desk,
         keys::{KeyView, NewKey},
         operators::{NewOperator, NewToken},
-        policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies},
+        policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
         service_accounts::NewServiceAccount,
         tenants::{NewTenant, TenantChange},
     },
@@ -162,7 +162,7 @@ impl Routes {
             "policy.explain",
             "Says what would be decided about a call, and by which policies.",
         );
-        self.add(GET, "/tenants/{id}/policies", policies::list, list)
+        self.add(GET, "/tenants/{id}/policies", policies::list, list.asks::<VersionsAsked>())
             .add(PUT, "/tenants/{id}/policies", policies::put, put)
             .add(POST, "/policies/explain", policies::explain, explain.takes::<PolicyQuestion>())
     }

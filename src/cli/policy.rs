@@ -147,6 +147,21 @@ impl Common {
         self.server.call(Method::GET, &format!("/tenants/{tenant}/policies"), None).await
     }
 
+    /// The versions before one, newest first: a page of them.
+    async fn before(&self, tenant: &str, number: i64) -> anyhow::Result<Vec<Value>> {
+        let path = format!("/tenants/{tenant}/policies?before={number}");
+        let mut policies = self.server.call(Method::GET, &path, None).await?;
+        Ok(policies.get_mut("versions").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default())
+    }
+
+    /// One version, however old.
+    async fn version(&self, tenant: &str, number: i64) -> anyhow::Result<Value> {
+        let found = self.before(tenant, number.saturating_add(1)).await?.into_iter().next();
+        found.filter(|version| *field(version, "version") == number).with_context(|| {
+            format!("tenant {tenant} has no version {number}; see `ringfence policy versions`")
+        })
+    }
+
     /// The JSON, or the text that people are shown.
     fn print(&self, value: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.json { output::print_json(value) } else { Ok(output::print(&text())?) }
@@ -155,11 +170,11 @@ impl Common {
 
 impl Show {
     async fn run(&self) -> anyhow::Result<()> {
-        let policies = self.common.policies(&self.tenant).await?;
         if let Some(number) = self.version {
-            let version = version(&policies, number)?;
-            return self.common.print(version, || text(version, "source").to_owned());
+            let version = self.common.version(&self.tenant, number).await?;
+            return self.common.print(&version, || text(&version, "source").to_owned());
         }
+        let policies = self.common.policies(&self.tenant).await?;
         self.common.print(&policies, || {
             let template = field(&policies, "template");
             let mut shown = format!("// template `{}`\n{}", text(template, "name"), text(template, "source"));
@@ -177,9 +192,17 @@ impl Show {
 impl Versions {
     async fn run(&self) -> anyhow::Result<()> {
         let policies = self.common.policies(&self.tenant).await?;
-        self.common.print(field(&policies, "versions"), || {
+        let mut versions = list(field(&policies, "versions")).to_vec();
+        while let Some(last) = versions.last().and_then(|version| field(version, "version").as_i64()) {
+            let older = self.common.before(&self.tenant, last).await?;
+            if older.is_empty() {
+                break;
+            }
+            versions.extend(older);
+        }
+        self.common.print(&json!(versions), || {
             let mut table = output::table(&["version", "mode", "in force", "put", "author", "reason"]);
-            for version in list(field(&policies, "versions")) {
+            for version in &versions {
                 let number = field(version, "version");
                 let holds = ["active", "shadow"]
                     .iter()
@@ -201,10 +224,7 @@ impl Versions {
 impl Put {
     async fn run(&self) -> anyhow::Result<()> {
         let source = match (self.from_version, &self.file) {
-            (Some(number), _) => {
-                let policies = self.common.policies(&self.tenant).await?;
-                text(version(&policies, number)?, "source").to_owned()
-            }
+            (Some(number), _) => text(&self.common.version(&self.tenant, number).await?, "source").to_owned(),
             (None, Some(file)) if file.as_os_str() == "-" => {
                 let mut source = String::new();
                 stdin().read_to_string(&mut source).context("standard input cannot be read")?;
@@ -259,13 +279,6 @@ fn explained(answer: &Value) -> String {
         lines.push(format!("  version {version} in shadow grants {grants}"));
     }
     lines.join("\n")
-}
-
-fn version(policies: &Value, number: i64) -> anyhow::Result<&Value> {
-    let mut versions = list(field(policies, "versions")).iter();
-    versions.find(|version| *field(version, "version") == number).with_context(|| {
-        format!("there is no version {number} among the newest; see `ringfence policy versions`")
-    })
 }
 
 fn list(value: &Value) -> &[Value] {

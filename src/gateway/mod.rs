@@ -314,7 +314,9 @@ impl Gateway {
         drop(waited_for);
         let views = self.views().map_err(LoginDenial::Denied)?;
         let authenticator = self.authenticator(&views, record);
-        let granted = oauth::login(&authenticator, &head.headers, &form, record)?;
+        let caller = oauth::prove(&authenticator, &head.headers, &form, record)?;
+        let _place = self.0.limiter.admit_login(&caller).map_err(LoginDenial::Denied)?;
+        let granted = oauth::issue(&authenticator, &caller).map_err(LoginDenial::Denied)?;
         Ok(answer::value(StatusCode::OK, record.id(), &granted))
     }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 
 use super::{
-    authenticate::Authenticator,
+    authenticate::{Authenticator, Caller},
     denial::{Credential, Denial, Failure, Invalid, Unproven},
 };
 use crate::{
@@ -83,13 +83,13 @@ impl From<Invalid> for LoginDenial {
     }
 }
 
-/// Reads a request for a token and checks its credential.
-pub(super) fn login(
+/// Reads a request for a token: whose it is.
+pub(super) fn prove(
     authenticator: &Authenticator<'_>,
     headers: &HeaderMap,
     form: &Bytes,
     record: &mut Record,
-) -> Result<Granted, LoginDenial> {
+) -> Result<Caller, LoginDenial> {
     let form = Form::read(headers, form)?;
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}
@@ -100,11 +100,15 @@ pub(super) fn login(
         None => return Err(malformed("grant_type is missing")),
     }
     let key = client(headers, form, &mut record.call)?;
-    let caller = authenticator.key(&key, &mut record.actor).map_err(|why| LoginDenial::Denied(why.into()))?;
+    authenticator.key(&key, &mut record.actor).map_err(|why| LoginDenial::Denied(why.into()))
+}
+
+/// Makes the token.
+pub(super) fn issue(authenticator: &Authenticator<'_>, caller: &Caller) -> Result<Granted, Denial> {
     let issued = authenticator
         .tokens
         .issue(caller.key(), authenticator.now)
-        .map_err(|_| LoginDenial::Denied(Denial::Failed(Failure::Internal)))?;
+        .map_err(|_| Denial::Failed(Failure::Internal))?;
     Ok(Granted { access_token: issued.token, token_type: "bearer", expires_in: issued.expires_in_seconds })
 }
 

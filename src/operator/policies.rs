@@ -42,8 +42,15 @@ pub struct TenantPolicies {
     pub active: Option<PolicyVersion>,
     /// The version that is tried: until a newer one decides.
     pub shadow: Option<PolicyVersion>,
-    /// The newest hundred versions, newest first.
+    /// The newest hundred versions, or those before one, newest first.
     pub versions: Vec<PolicyVersion>,
+}
+
+/// Which versions to list.
+#[derive(Debug, Default, schemars::JsonSchema)]
+pub struct VersionsAsked {
+    /// Those before this version.
+    pub before: Option<i64>,
 }
 
 /// A template.
@@ -129,7 +136,12 @@ fn active() -> PolicyMode {
 }
 
 /// What holds for a tenant, and what held before.
-pub async fn list(desk: &Desk, author: &Author, id: &TenantId) -> Result<TenantPolicies, Refusal> {
+pub async fn list(
+    desk: &Desk,
+    author: &Author,
+    id: &TenantId,
+    asked: VersionsAsked,
+) -> Result<TenantPolicies, Refusal> {
     desk.authorize(author, "policy.list").await?;
     let tenant = tenants::known(desk, id).await?;
     let own = desk.store.own_policies(id).await?;
@@ -140,7 +152,7 @@ pub async fn list(desk: &Desk, author: &Author, id: &TenantId) -> Result<TenantP
         template: PolicyTemplate { name, source },
         active: own.active().map(|version| (**version).clone()),
         shadow: own.shadow().map(|version| (**version).clone()),
-        versions: desk.store.list_policies(id).await?,
+        versions: desk.store.list_policies(id, asked.before).await?,
     })
 }
 

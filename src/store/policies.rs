@@ -73,11 +73,16 @@ impl Store {
         })
     }
 
-    /// Lists the newest hundred versions of a tenant's own policy, newest first.
-    pub async fn list_policies(&self, tenant: &TenantId) -> Result<Vec<PolicyVersion>, StoreError> {
-        const LIST: &str = concat!(select!(), "WHERE tenant_id = $1 ORDER BY version DESC LIMIT $2");
+    /// Lists the newest hundred versions of a tenant's own policy before a version, newest first.
+    pub async fn list_policies(
+        &self,
+        tenant: &TenantId,
+        before: Option<i64>,
+    ) -> Result<Vec<PolicyVersion>, StoreError> {
+        const LIST: &str =
+            concat!(select!(), "WHERE tenant_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3");
         let rows: Vec<PolicyRow> = on_pool!(self, "listing policies", |pool| {
-            sqlx::query_as(LIST).bind(tenant).bind(LISTED).fetch_all(pool)
+            sqlx::query_as(LIST).bind(tenant).bind(before.unwrap_or(i64::MAX)).bind(LISTED).fetch_all(pool)
         })?;
         Ok(read_all(rows))
     }

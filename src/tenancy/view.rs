@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use crate::{
     model::{DivisionId, Key, KeyId, OwnPolicies, PolicyVersion, ServiceAccount, ShadowDecision, Tenant},
     policy::{Attributes, Decision, Engine, PolicyError, Principal, TenantPolicies},
@@ -24,6 +26,7 @@ pub struct TenantView {
     shadow: Option<(i64, PolicyLayer)>,
     decisions: moka::sync::Cache<(KeyId, Arc<str>), Arc<Verdict>>,
     under_way: Arc<Places>,
+    reading: Arc<Mutex<()>>,
 }
 
 /// The template, with or without a source of the tenant's own.
@@ -69,7 +72,8 @@ impl TenantView {
         let decisions = moka::sync::Cache::new(REMEMBERED);
         // Those under way now are under way still.
         let under_way = before.map_or_else(|| Places::new(UNDER_WAY), |before| Arc::clone(&before.under_way));
-        Self { tenant, account, engine, active, shadow, decisions, under_way }
+        let reading = before.map_or_else(Arc::default, |before| Arc::clone(&before.reading));
+        Self { tenant, account, engine, active, shadow, decisions, under_way, reading }
     }
 
     /// The tenant.
@@ -85,6 +89,11 @@ impl TenantView {
     /// A place among the tenant's requests under way, if there is one left.
     pub fn place(&self) -> Option<Place> {
         self.under_way.take()
+    }
+
+    /// The tenant's turn at reading the record: one at a time, so that none keeps out the others.
+    pub async fn reading(&self) -> MutexGuard<'_, ()> {
+        self.reading.lock().await
     }
 
     /// Whether a policy of the set, or of its shadow, speaks of the request's attributes.

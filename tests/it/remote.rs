@@ -1,6 +1,6 @@
 //! The remote commands: through the admin API, as an operator's shell would run them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
@@ -16,7 +16,7 @@ async fn run(app: &TestApp, arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), stdout(&output), stderr(&output))
 }
 
-async fn json(app: &TestApp, arguments: &[&str]) -> Value {
+async fn read(app: &TestApp, arguments: &[&str]) -> Value {
     let (code, shown, complaint) = run(app, &[arguments, &["--json"]].concat()).await;
     assert_eq!(code, 0, "{complaint}");
     serde_json::from_str(&shown).unwrap()
@@ -30,7 +30,7 @@ async fn a_policy_is_put_shown_tried_explained_and_rolled_back() {
     let file = files.write("alpha.cedar", "@id(\"closed\") forbid (principal, action, resource);");
     let put = ["policy", "put", "alpha", &file, "--reason", "a test"];
 
-    let shadow = json(&app, &[&put[..], &["--shadow"]].concat()).await;
+    let shadow = read(&app, &[&put[..], &["--shadow"]].concat()).await;
     assert_eq!(shadow["mode"], "shadow");
     let (code, shown, _) = run(&app, &["policy", "explain", "alpha", "getUsers"]).await;
     assert_eq!(code, 0);
@@ -38,19 +38,41 @@ async fn a_policy_is_put_shown_tried_explained_and_rolled_back() {
 
     let (code, shown, _) = run(&app, &put).await;
     assert!(code == 0 && shown.contains("is active for tenant alpha"), "{shown}");
-    let explained = json(&app, &["policy", "explain", "alpha", "GET /api/v2/users"]).await;
+    let explained = read(&app, &["policy", "explain", "alpha", "GET /api/v2/users"]).await;
     assert_eq!((&explained["decision"], &explained["reasons"][0]), (&"deny".into(), &"closed".into()));
 
     let version = shadow["version"].to_string();
     let back = ["policy", "put", "alpha", "--from-version", &version, "--reason", "back"];
-    assert_eq!(json(&app, &back).await["source"], shadow["source"]);
+    assert_eq!(read(&app, &back).await["source"], shadow["source"]);
     let (_, shown, _) = run(&app, &["policy", "versions", "alpha"]).await;
     assert_eq!(shown.lines().count(), 4, "{shown}");
-    assert_eq!(json(&app, &["policy", "versions", "alpha"]).await.as_array().unwrap().len(), 3);
+    assert_eq!(read(&app, &["policy", "versions", "alpha"]).await.as_array().unwrap().len(), 3);
     let (_, shown, _) = run(&app, &["policy", "show", "alpha"]).await;
     assert!(shown.contains("template `full-access`") && shown.contains("closed"), "{shown}");
     let (_, shown, _) = run(&app, &["policy", "show", "alpha", "--version", &version]).await;
     assert_eq!(shown.trim(), shadow["source"].as_str().unwrap());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_found_however_old_it_is() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ringfence::simulator::ALPHA]).await;
+    let mut put = Vec::new();
+    for number in 0..203 {
+        let policy = json!({ "source": format!("// {number}"), "reason": "a test" });
+        put.push(app.admin().put("/tenants/alpha/policies", &policy).await.expect(200)["version"].clone());
+    }
+    let listed = read(&app, &["policy", "versions", "alpha"]).await;
+    let listed: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["version"].clone()).rev().collect();
+    assert_eq!(listed, put);
+    let (_, shown, _) = run(&app, &["policy", "show", "alpha", "--version", &put[0].to_string()]).await;
+    assert_eq!(shown.trim(), "// 0");
+    let oldest = put[0].to_string();
+    let back = ["policy", "put", "alpha", "--from-version", &oldest, "--reason", "back"];
+    assert_eq!(read(&app, &back).await["source"], "// 0");
+    let (code, _, complaint) = run(&app, &["policy", "show", "alpha", "--version", "1"]).await;
+    assert!(code == 1 && complaint.contains("has no version 1"), "{complaint}");
     app.finish().await;
 }
 

@@ -16,6 +16,7 @@
 mod allowance;
 mod failures;
 mod floods;
+mod logins;
 mod quota;
 mod rate;
 mod register;
@@ -39,6 +40,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::{
     failures::Failures,
     floods::{Floods, Origin},
+    logins::Logins,
     register::Register,
 };
 pub(super) use self::{quota::Calendar, standing::Standing};
@@ -74,6 +76,7 @@ const ANOTHER_LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Limiter {
     clock: Clock,
     failures: Failures,
+    logins: Logins,
     register: Register,
     // Whether the record has told what was used before, or was waited for long enough.
     recalled: AtomicBool,
@@ -88,6 +91,7 @@ impl Limiter {
         Self {
             clock: clock.clone(),
             failures: Failures::new(clock, failures_per_minute),
+            logins: Logins::new(clock),
             register: Register::default(),
             recalled: AtomicBool::new(false),
             floods: Floods::default(),
@@ -125,6 +129,17 @@ impl Limiter {
         Ok(place)
     }
 
+    /// As [`Limiter::admit`], for a login, which counts against no allowance: a key that has one, or whose tenant has,
+    /// logs in so often and no more.
+    pub(super) fn admit_login(&self, caller: &Caller) -> Result<Place, Denial> {
+        let place = caller.tenant().place().ok_or_else(|| limited(ANOTHER_LOOK))?;
+        let (key, tenant) = (caller.key(), caller.tenant().tenant());
+        if !(key.limits.is_none() && tenant.limits.is_none()) {
+            self.logins.charge(&key.id).map_err(limited)?;
+        }
+        Ok(place)
+    }
+
     /// Counts a refusal that has no event of its own.
     pub(super) fn count(&self, record: Record, code: &'static str, status: StatusCode) {
         self.floods.count(self.clock.now(), Origin::of(&record.actor, record.source), code, status);
@@ -150,6 +165,7 @@ impl Limiter {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             self.failures.sweep();
+            self.logins.sweep();
             let views = parts.tenancy.views();
             self.register.sweep(&views);
             // Not to be broken off: what it has taken out to write would be lost.

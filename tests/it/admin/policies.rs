@@ -90,7 +90,7 @@ async fn what_is_wrong_is_named_with_its_place() {
     assert_eq!(put(json!({ "source": 1, "reason": "x" })).await, "422 invalid_field source");
     let nobody = self::put(&office, "nobody", &json!({ "source": "", "reason": "x" })).await;
     assert_eq!(nobody.refusal(), "404 not_found -");
-    assert_eq!(office.store.list_policies(&"north".parse().unwrap()).await.unwrap(), []);
+    assert_eq!(office.store.list_policies(&"north".parse().unwrap(), None).await.unwrap(), []);
 }
 
 #[tokio::test]

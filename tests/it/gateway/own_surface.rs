@@ -1,10 +1,17 @@
 //! `/gateway/v1`: what a tenant learns of itself, and that it learns nothing of others.
 
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use ringfence::simulator::{ALPHA, BETA};
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::organisation::{NOBODY, USERS, assert_alike, each, eventually, owned};
-use crate::support::app::{Answer, TenantClient, TestApp};
+use crate::support::{
+    app::{Answer, TenantClient, TestApp},
+    database::TestDatabase,
+};
 
 const SURFACE: [&str; 5] = ["whoami", "operations", "usage", "keys", "events?limit=100"];
 
@@ -148,5 +155,43 @@ async fn the_access_log_is_paged_and_holds_what_is_asked_for() {
         let refused = alpha.get(&format!("/gateway/v1/events?{query}")).await;
         assert_eq!(refused.status, 400, "{query}");
     }
+    app.finish().await;
+}
+
+/// Who asks for much waits for itself.
+#[tokio::test]
+async fn a_tenant_that_reads_its_record_all_the_time_keeps_nobody_from_theirs() {
+    // Where reading can be made to wait.
+    let database = TestDatabase::postgres().await;
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    let app = TestApp::start_on(database, |_| {}).await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let beta = app.tenant("beta", &[BETA]).await;
+    other.execute("BEGIN; LOCK TABLE event, event_outcome IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut greedy: FuturesUnordered<_> = (0..200).map(|_| alpha.get("/gateway/v1/usage")).collect();
+    let in_line = tokio::time::sleep(Duration::from_secs(1));
+    tokio::select! {
+        answer = greedy.next() => panic!("nothing can be read yet: {answer:?}"),
+        () = in_line => {}
+    }
+    let modest = async {
+        let answer = beta.get("/gateway/v1/usage").await;
+        answer.expect(200);
+    };
+    tokio::pin!(modest);
+    tokio::select! {
+        () = &mut modest => panic!("nothing can be read yet"),
+        () = tokio::time::sleep(Duration::from_millis(500)) => {}
+    }
+    other.execute("ROLLBACK").await.unwrap();
+    let mut before = 0;
+    loop {
+        tokio::select! {
+            () = &mut modest => break,
+            Some(_) = greedy.next() => before += 1,
+        }
+    }
+    assert!(before < 100, "{before} of another's came before");
+    while greedy.next().await.is_some() {}
     app.finish().await;
 }

@@ -16,7 +16,12 @@ async fn policies_are_numbered_by_the_store_and_listed_newest_first() {
         first.version = store.add_policy(&first, &change()).await.unwrap();
         second.version = store.add_policy(&second, &change()).await.unwrap();
         assert!(second.version > first.version);
-        assert_eq!(store.list_policies(&first.tenant_id).await.unwrap(), [second, first]);
+        assert_eq!(
+            store.list_policies(&first.tenant_id, None).await.unwrap(),
+            [second.clone(), first.clone()]
+        );
+        let before = store.list_policies(&first.tenant_id, Some(second.version)).await.unwrap();
+        assert_eq!(before, [first]);
     }
 }
 

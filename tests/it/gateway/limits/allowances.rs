@@ -161,3 +161,28 @@ async fn changed_limits_hold_at_once_and_a_changed_name_gives_nothing_back() {
     }
     app.finish().await;
 }
+
+/// A login is no request, but is not for nothing either.
+#[tokio::test]
+async fn a_limited_key_logs_in_as_often_as_at_genesys() {
+    let app = TestApp::start().await;
+    let limits = json!({ "limits": { "requests_per_minute": 1 } });
+    let limited = app.tenant_with("alpha", &[ALPHA], limits).await;
+    let free = app.tenant("beta", &[BETA]).await;
+    // One was to begin with; some come back meanwhile.
+    for _ in 0..299 {
+        limited.log_in().await.expect(200);
+    }
+    let refused = eventually("it is enough", async || {
+        let answer = limited.log_in().await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!((refused.status.as_u16(), &refused.body["error"]), (429, &json!("slow_down")));
+    assert!(number(&refused, "retry-after") > 0);
+    limited.get(USERS).await.expect(200);
+    for _ in 0..320 {
+        free.log_in().await.expect(200);
+    }
+    app.finish().await;
+}
