@@ -45,12 +45,18 @@ pub struct Ended {
     /// Upstream's own correlation id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_correlation_id: Option<String>,
+    /// How many answers of upstream's the call took, where it took more than one; status and id are the last one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_answers: Option<u64>,
     /// Foreign items that the guard took out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
     /// Those of them that upstream had been told to leave out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub violations: Option<u64>,
+    /// Those of them that do not say their division.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unjudged: Option<u64>,
     /// Why an answer was shown as one that found nothing; the caller must not learn that something is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<&'static str>,

@@ -3,21 +3,25 @@
 
 use std::{sync::Arc, time::Duration};
 
+use moka::{policy::EvictionPolicy, sync::Cache};
+use serde::Deserialize;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::Instant,
 };
 
 use super::{asked::Asked, authorize::Permit, query::Query};
-use crate::catalog::Operation;
+use crate::{catalog::Operation, model::TenantId};
 
 /// How long a list serves the pages that follow the first.
 const KEPT_FOR: Duration = Duration::from_mins(1);
-/// All lists that are kept, in bytes.
-const MAX_KEPT_BYTES: u64 = 32 << 20;
+/// What is kept for one tenant, in bytes: each has its own, so that none loses a list to another. A longer list is read
+/// again for each of its pages.
+const MAX_KEPT_BYTES: u64 = 4 << 20;
 // Longer than a list may take to be read.
 const TURN_FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
-const MOST_TURNS: u64 = 10_000;
+/// Lists of one tenant that may be read at a time.
+const MOST_TURNS: u64 = 1_000;
 // Beyond one exchange, so that one that never ends is known as such before its list is given up.
 const GRACE: Duration = Duration::from_secs(1);
 /// What is asked for at once.
@@ -41,28 +45,37 @@ pub(super) enum Found {
     Turn(Turn),
 }
 
-/// The lists that are kept, and whose turn it is to read one. The key says whose they are, down to the divisions that
-/// they were cut to.
+/// The lists that are kept for each tenant, and whose turn it is to read one.
 pub(super) struct Lists {
-    kept: moka::sync::Cache<String, OwnList>,
-    turns: moka::sync::Cache<String, Arc<Mutex<()>>>,
+    tenants: Cache<TenantId, Arc<OwnLists>>,
     request_timeout: Duration,
+}
+
+/// One tenant's. The key says which, down to the divisions that it was cut to.
+struct OwnLists {
+    kept: Cache<String, OwnList>,
+    turns: Cache<String, Arc<Mutex<()>>>,
+}
+
+impl Default for OwnLists {
+    fn default() -> Self {
+        let weigh = |key: &String, list: &OwnList| {
+            let bytes = key.len() + list.iter().map(|item| item.len() + 16).sum::<usize>();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        let kept = Cache::builder().max_capacity(MAX_KEPT_BYTES).weigher(weigh);
+        let turns = Cache::builder().max_capacity(MOST_TURNS);
+        Self {
+            kept: kept.eviction_policy(EvictionPolicy::lru()).time_to_live(KEPT_FOR).build(),
+            turns: turns.time_to_idle(TURN_FORGOTTEN_AFTER).build(),
+        }
+    }
 }
 
 impl Lists {
     /// A list is read, and waited for, within the time for one exchange.
     pub(super) fn new(request_timeout: Duration) -> Self {
-        let weigh = |key: &String, list: &OwnList| {
-            let bytes = key.len() + list.iter().map(|item| item.len() + 16).sum::<usize>();
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
-        let kept = moka::sync::Cache::builder().max_capacity(MAX_KEPT_BYTES).weigher(weigh);
-        let turns = moka::sync::Cache::builder().max_capacity(MOST_TURNS);
-        Self {
-            kept: kept.time_to_live(KEPT_FOR).build(),
-            turns: turns.time_to_idle(TURN_FORGOTTEN_AFTER).build(),
-            request_timeout,
-        }
+        Self { tenants: Cache::builder().time_to_idle(TURN_FORGOTTEN_AFTER).build(), request_timeout }
     }
 
     /// When a list that is asked for now is given up.
@@ -72,23 +85,27 @@ impl Lists {
 
     /// One call reads a list; those that ask for it meanwhile wait for what it keeps.
     pub(super) async fn find(&self, permit: &Permit, page: &ListedPage) -> Found {
-        let key = key(permit, page);
-        if let Some(list) = self.kept.get(&key) {
+        let (own, key) = (self.of(&permit.caller().tenant().tenant().id), key(permit, page));
+        if let Some(list) = own.kept.get(&key) {
             return Found::Kept(list);
         }
-        let turn = self.turns.get_with_by_ref(&key, Arc::default).lock_owned().await;
-        self.kept.get(&key).map_or(Found::Turn(turn), Found::Kept)
+        let turn = own.turns.get_with_by_ref(&key, Arc::default).lock_owned().await;
+        own.kept.get(&key).map_or(Found::Turn(turn), Found::Kept)
     }
 
     pub(super) fn keep(&self, permit: &Permit, page: &ListedPage, list: OwnList) {
-        self.kept.insert(key(permit, page), list);
+        self.of(&permit.caller().tenant().tenant().id).kept.insert(key(permit, page), list);
+    }
+
+    fn of(&self, tenant: &TenantId) -> Arc<OwnLists> {
+        self.tenants.get_with_by_ref(tenant, Arc::default)
     }
 }
 
 /// Other divisions, another account or another path make another list.
 fn key(permit: &Permit, page: &ListedPage) -> String {
     let tenant = permit.caller().tenant();
-    let mut key = format!("{}\n{}\n{}\n", tenant.tenant().id, tenant.account().id, page.path_and_query);
+    let mut key = format!("{}\n{}\n", tenant.account().id, page.path_and_query);
     for divisions in [permit.divisions(), permit.granted()] {
         for division in divisions {
             key.push_str(division.as_str());
@@ -108,8 +125,10 @@ pub(super) struct ListedPage {
     pub(super) number: i64,
     /// The path.
     path: String,
-    /// All parameters but the page.
+    /// All parameters but the page and the ids.
     query: Query,
+    /// Which of the list are asked for; none for all. Upstream is not told: what it says of others must not matter.
+    ids: Vec<String>,
     /// Path and parameters: what the list is known by.
     path_and_query: String,
 }
@@ -123,26 +142,91 @@ impl ListedPage {
             value
         };
         let (size, number) = (number("pageSize", DEFAULT_PAGE_SIZE), number("pageNumber", 1));
+        let ids = asked.query.all("id").to_vec();
+        asked.query.remove("id");
         let path = super::path::build(&operation.path, &asked.parameters);
         let query = asked.query.clone();
         let path_and_query = format!("{path}?{}", query.encode());
-        Self { size, number, path, query, path_and_query }
+        Self { size, number, path, query, ids, path_and_query }
+    }
+
+    /// The page of a list of ids, where the caller sent one: counted over what is the tenant's own among them, not by what
+    /// upstream counts. All of them are asked for at once.
+    pub(super) fn named(operation: &Operation, asked: &mut Asked<'_>) -> Option<Self> {
+        let takes_ids = operation.query.iter().any(|parameter| parameter.name == "id");
+        if !takes_ids || asked.query.all("id").is_empty() {
+            return None;
+        }
+        let page = Self::read(operation, asked);
+        asked.query.set("id", page.ids.clone());
+        asked.query.set("pageSize", vec![PAGE_SIZE.to_string()]);
+        asked.query.set("pageNumber", vec!["1".to_owned()]);
+        Some(page)
+    }
+
+    /// Those of the list that are asked for.
+    pub(super) fn wanted<'l>(&self, list: &'l OwnList) -> Vec<&'l str> {
+        let is_wanted = |item: &&str| {
+            self.ids.is_empty() || id(item).is_some_and(|id| self.ids.iter().any(|wanted| *wanted == *id))
+        };
+        list.iter().map(AsRef::as_ref).filter(is_wanted).collect()
     }
 
     /// Path and parameters of one of upstream's pages.
     pub(super) fn upstream(&self, number: i64) -> String {
-        self.page(PAGE_SIZE, number)
+        self.page(PAGE_SIZE, number, false)
     }
 
     /// The link to another page: relative, as Genesys's own.
     pub(super) fn link(&self, number: i64) -> String {
-        self.page(self.size, number)
+        self.page(self.size, number, true)
     }
 
-    fn page(&self, size: i64, number: i64) -> String {
+    fn page(&self, size: i64, number: i64, with_ids: bool) -> String {
         let mut query = self.query.clone();
+        if with_ids && !self.ids.is_empty() {
+            query.set("id", self.ids.clone());
+        }
         query.set("pageSize", vec![size.to_string()]);
         query.set("pageNumber", vec![number.to_string()]);
         format!("{}?{}", self.path, query.encode())
+    }
+}
+
+fn id(item: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    serde_json::from_str::<Named>(item).ok().map(|named| named.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_tenant_reads_takes_nothing_from_what_is_kept_for_another() {
+        let lists = Lists::new(Duration::from_secs(1));
+        let (greedy, other) = ("greedy".parse().unwrap(), "other".parse().unwrap());
+        let list = || -> OwnList { Arc::from([Box::from("x".repeat(1 << 20))]) };
+        lists.of(&other).kept.insert("a".to_owned(), list());
+        for number in 0..100 {
+            lists.of(&greedy).kept.insert(number.to_string(), list());
+        }
+        lists.of(&greedy).kept.run_pending_tasks();
+        assert!(lists.of(&other).kept.contains_key("a"));
+        assert!(lists.of(&greedy).kept.weighted_size() <= MAX_KEPT_BYTES);
+        assert!(lists.of(&greedy).kept.contains_key("99"), "the latest is kept");
+    }
+
+    #[test]
+    fn a_list_that_is_longer_than_what_may_be_kept_is_not_kept() {
+        let lists = Lists::new(Duration::from_secs(1));
+        let own = lists.of(&"alpha".parse().unwrap());
+        own.kept.insert("small".to_owned(), Arc::from([Box::from("x")]));
+        own.kept.insert("large".to_owned(), Arc::from([Box::from("x".repeat(5 << 20))]));
+        own.kept.run_pending_tasks();
+        assert!(own.kept.contains_key("small") && !own.kept.contains_key("large"));
     }
 }

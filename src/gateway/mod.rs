@@ -267,7 +267,7 @@ impl Gateway {
         let changed = scope::changed(&permit, &asked).map(|entity| (tenant.clone(), entity));
         let scoped = scope::scope(permit, asked, proven, record)?;
         confirm(scoped.permit())?;
-        let answer = forward::forward(&parts.upstream, &self.0.lists, scoped, record, confirm).await;
+        let answer = forward::forward(&parts.upstream, self.against(), scoped, record, confirm).await;
         if let Some((tenant, (entity, id))) = changed {
             parts.directory.forget(&tenant, entity, &id);
         }
@@ -286,13 +286,7 @@ impl Gateway {
         let parts = &self.0.parts;
         let known = guard::identify(&parts.directory, &answer, record, &confirm).await?;
         let answered = Instant::now();
-        let against = guard::Against {
-            catalog: &parts.catalog,
-            neutral: &parts.neutral_divisions,
-            known: &known,
-            lists: &self.0.lists,
-        };
-        let guarded = guard::guard(against, answer, record)?;
+        let guarded = guard::guard(self.against(), &known, answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
         // What was withdrawn while upstream worked is not released.
@@ -301,6 +295,12 @@ impl Gateway {
         let mut response = answer::json(status, record.id(), body);
         answer::name_divisions(&mut response, permit.divisions());
         Ok(response)
+    }
+
+    /// What answers are checked against.
+    fn against(&self) -> guard::Against<'_> {
+        let parts = &self.0.parts;
+        guard::Against { catalog: &parts.catalog, neutral: &parts.neutral_divisions, lists: &self.0.lists }
     }
 
     /// A key for an access token.

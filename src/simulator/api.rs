@@ -174,6 +174,8 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("GET", ["presence", "definitions"]) => codes::presence_definitions(exchange),
         ("GET", ["routing", "wrapupcodes"]) => codes::wrap_up_codes(exchange),
         ("GET", ["routing", "wrapupcodes", id]) => codes::wrap_up_code(exchange, id),
+        ("GET", ["routing", "skills"]) => codes::skills(exchange),
+        ("GET", ["routing", "skills", id]) => codes::skill(exchange, id),
         ("GET", ["routing", "languages"]) => codes::languages(exchange),
         ("GET", ["routing", "languages", id]) => codes::language(exchange, id),
         ("GET", ["conversations", id]) => conversation::get(exchange, id),

@@ -1,4 +1,4 @@
-//! Wrap-up codes, languages and presences.
+//! Wrap-up codes, skills, languages and presences.
 
 use serde_json::json;
 
@@ -29,14 +29,45 @@ pub(super) fn wrap_up_codes(exchange: &Exchange) -> Outcome {
 /// `GET /api/v2/routing/wrapupcodes/{codeId}`.
 pub(super) fn wrap_up_code(exchange: &Exchange, id: &str) -> Outcome {
     exchange.query.only(&[])?;
-    let codes = &exchange.world.wrap_up_codes;
-    let found = codes.iter().find(|one| one.id == id).ok_or_else(|| Failure::missing("wrapupcode", id))?;
-    if found.division != "*" && !exchange.client.reaches(&found.division) {
-        let permission = "routing:wrapupCode:view";
-        return Err(Failure::foreign("wrapupcode", id, &found.name, &found.division, permission));
+    one_of(exchange, &exchange.world.wrap_up_codes, ("wrapupcode", "routing:wrapupCode:view"), id)
+}
+
+/// `GET /api/v2/routing/skills`: what the client's roles reach; nothing narrows it further.
+pub(super) fn skills(exchange: &Exchange) -> Outcome {
+    let query = &exchange.query;
+    query.only(&["pageSize", "pageNumber", "name", "id"])?;
+    let (ids, name) = (query.list("id"), query.one("name")?.map(str::to_lowercase));
+    let wanted = |one: &&Item| {
+        is_reached(exchange, one)
+            && name.as_ref().is_none_or(|name| one.name.to_lowercase().starts_with(name.as_str()))
+            && ids.as_ref().is_none_or(|ids| ids.contains(&one.id))
+    };
+    paged(exchange, &exchange.world.skills, wanted, "/api/v2/routing/skills")
+}
+
+/// `GET /api/v2/routing/skills/{skillId}`.
+pub(super) fn skill(exchange: &Exchange, id: &str) -> Outcome {
+    exchange.query.only(&[])?;
+    one_of(exchange, &exchange.world.skills, ("skill", "routing:skill:view"), id)
+}
+
+fn one_of(
+    exchange: &Exchange,
+    all: &[Item],
+    (kind, permission): (&'static str, &'static str),
+    id: &str,
+) -> Outcome {
+    let found = all.iter().find(|one| one.id == id).ok_or_else(|| Failure::missing(kind, id))?;
+    if !is_reached(exchange, found) {
+        return Err(Failure::foreign(kind, id, &found.name, &found.division, permission));
     }
-    let other = codes.iter().find(|one| lies_with(exchange, one) && one.division != found.division);
+    let other = all.iter().find(|one| lies_with(exchange, one) && one.division != found.division);
     Ok(Answer::json(&other.unwrap_or(found).body))
+}
+
+/// What is in all divisions or in none is everyone's.
+fn is_reached(exchange: &Exchange, one: &Item) -> bool {
+    matches!(one.division.as_str(), "*" | "") || exchange.client.reaches(&one.division)
 }
 
 /// `GET /api/v2/routing/languages`: all of them, whoever asks.

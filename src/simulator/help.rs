@@ -67,6 +67,7 @@ API
   GET  /api/v2/users/{userId}/presences/purecloud
   GET  /api/v2/presence/definitions               divisionId deactivated localeCode
   GET  /api/v2/routing/wrapupcodes[/{codeId}]     pageNumber pageSize sortBy sortOrder name id divisionId
+  GET  /api/v2/routing/skills[/{skillId}]         pageNumber pageSize name id; no division narrows it
   GET  /api/v2/routing/languages[/{languageId}]   whole organisation; pageNumber pageSize sortOrder name id
   GET  /api/v2/conversations/{conversationId}
   GET  /api/v2/analytics/conversations/{conversationId}/details

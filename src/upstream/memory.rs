@@ -142,7 +142,7 @@ impl Held {
     }
 
     /// Gives back what is not needed.
-    pub(super) fn shrink_to(&mut self, bytes: usize) {
+    pub fn shrink_to(&mut self, bytes: usize) {
         self.all.shrink_to(bytes);
         if let Some(own) = &mut self.own {
             own.shrink_to(bytes);

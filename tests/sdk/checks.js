@@ -220,6 +220,7 @@ async function reads(client) {
   const aggregates = { interval: house.interval, metrics: ["nOffered"], groupBy: ["queueId"] };
   known ??= {
     wrapupCode: (await routing.getRoutingWrapupcodes()).entities[0].id,
+    skill: (await routing.getRoutingSkills()).entities[0].id,
     language: (await routing.getRoutingLanguages()).entities[0].id,
   };
   return [
@@ -230,6 +231,8 @@ async function reads(client) {
     () => routing.getUserQueues(user, { pageSize: 100 }),
     () => routing.getRoutingWrapupcodes({ pageSize: 100 }),
     () => routing.getRoutingWrapupcode(known.wrapupCode),
+    () => routing.getRoutingSkills({ pageSize: 100 }),
+    () => routing.getRoutingSkill(known.skill),
     () => routing.getRoutingLanguages({ pageSize: 100 }),
     () => routing.getRoutingLanguage(known.language),
     () => users.getUsers({ pageSize: 100 }),

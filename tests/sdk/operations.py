@@ -59,6 +59,8 @@ class Operations(Check):
             lambda: routing.get_user_queues(user, page_size=100),
             lambda: routing.get_routing_wrapupcodes(page_size=100),
             lambda: routing.get_routing_wrapupcode(self.house.known["wrapup code"]),
+            lambda: routing.get_routing_skills(page_size=100),
+            lambda: routing.get_routing_skill(self.house.known["skill"]),
             lambda: routing.get_routing_languages(page_size=100),
             lambda: routing.get_routing_language(self.house.known["language"]),
             lambda: users.get_users(page_size=100),
@@ -81,6 +83,7 @@ class Operations(Check):
             routing = sdk.RoutingApi(self.client())
             self.house.known = {
                 "wrapup code": routing.get_routing_wrapupcodes().entities[0].id,
+                "skill": routing.get_routing_skills().entities[0].id,
                 "language": routing.get_routing_languages().entities[0].id}
 
     def assert_nothing_foreign(self, text):
@@ -108,6 +111,7 @@ class WhileAllIsWell(Operations):
         self.assertLessEqual({one.id for one in members}, self.own("users"))
         self.assertLessEqual({one.id for one in routing.get_user_queues(user).entities}, self.own("queues"))
         self.assertLessEqual({one.division.id for one in routing.get_routing_wrapupcodes().entities}, {division, "*"})
+        self.assertEqual({one.division.id for one in routing.get_routing_skills().entities}, {division})
         divisions = sdk.AuthorizationApi(client).get_authorization_divisions()
         self.assertEqual({one.id for one in divisions.entities}, {division})
 

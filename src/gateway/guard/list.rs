@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
+    Counts,
     entity::{Divisions, Judged, judge},
     object::{List, Object, Writer, quoted},
 };
@@ -13,7 +14,7 @@ use crate::{
     catalog::{Facets, Foreign, Shape},
     gateway::{
         denial::{Denial, Failure},
-        listed::ListedPage,
+        listed::{ListedPage, OwnList},
         scope::UsersPage,
     },
 };
@@ -40,9 +41,7 @@ pub(super) struct Checked<'a> {
     // How many of the object's other fields stand before the list.
     before: usize,
     /// Entities that were not the tenant's.
-    pub(super) dropped: u64,
-    /// Those of them that upstream had been told to leave out.
-    pub(super) violations: u64,
+    pub(super) counts: Counts,
 }
 
 /// A facet's answer, as Genesys gives it (model `AggregationResult`).
@@ -68,16 +67,19 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>,
     let (object, List { items, before }) =
         Object::read_list(json, rules.collection).ok_or_else(|| refused("no object with a list"))?;
     let mut checked =
-        Checked { object, items: Vec::with_capacity(items.len()), before, dropped: 0, violations: 0 };
+        Checked { object, items: Vec::with_capacity(items.len()), before, counts: Counts::default() };
     for item in items {
         match judge(item.get(), rules.shape, rules.divisions) {
             Judged::Own(json) => checked.items.push(json),
             Judged::Foreign => {
-                checked.dropped += 1;
-                checked.violations += u64::from(rules.foreign == Foreign::Violation);
+                checked.counts.dropped += 1;
+                checked.counts.violations += u64::from(rules.foreign == Foreign::Violation);
             }
             // Where Genesys could not filter, what does not say its division is nobody's.
-            Judged::Malformed if rules.foreign == Foreign::Drop => checked.dropped += 1,
+            Judged::Malformed if rules.foreign == Foreign::Drop => {
+                checked.counts.dropped += 1;
+                checked.counts.unjudged += 1;
+            }
             Judged::Malformed => return Err(refused("an entity without its division")),
         }
     }
@@ -85,11 +87,12 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<Checked<'a>,
 }
 
 /// A page of a tenant's own list, in the form of Genesys's listings.
-pub(super) fn write_page(list: &[Box<str>], page: &ListedPage, collection: &str) -> String {
+pub(super) fn write_page(list: &OwnList, page: &ListedPage, collection: &str) -> String {
+    let list = page.wanted(list);
     let size = usize::try_from(page.size).unwrap_or(1).max(1);
     let before = usize::try_from(page.number - 1).unwrap_or_default().saturating_mul(size);
     let mut out = Writer::with_capacity(1_024);
-    out.list(collection, list.iter().skip(before).take(size).map(AsRef::as_ref));
+    out.list(collection, list.iter().skip(before).take(size).copied());
     out.field("pageSize", &page.size.to_string());
     out.field("pageNumber", &page.number.to_string());
     out.field("total", &list.len().to_string());
@@ -172,11 +175,11 @@ impl Checked<'_> {
     /// A count that upstream narrowed; none once it has proved that it did not narrow.
     fn total(&self, name: &str) -> Option<u64> {
         let told = self.object.get(name)?;
-        if self.dropped > 0 { None } else { told.get().parse().ok() }
+        if self.counts.dropped > 0 { None } else { told.get().parse().ok() }
     }
 
     fn write_facets(&self, out: &mut Writer, value: &RawValue, rules: &Rules<'_>) -> Result<(), Denial> {
-        let Some(facets) = rules.facets.filter(|_| self.dropped == 0) else { return Ok(()) };
+        let Some(facets) = rules.facets.filter(|_| self.counts.dropped == 0) else { return Ok(()) };
         let refused = || Denial::Failed(Failure::AnswerRefused(format!("no facets in `{}`", facets.at)));
         let told: Vec<Facet<'_>> = serde_json::from_str(value.get()).map_err(|_| refused())?;
         let kept = told

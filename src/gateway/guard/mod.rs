@@ -23,7 +23,10 @@ use http::StatusCode;
 pub(super) use groups::Known;
 pub(super) use refusal::UpstreamRefusal;
 
-use self::entity::{Divisions, Judged};
+use self::{
+    entity::{Divisions, Judged},
+    object::Writer,
+};
 use super::{
     authorize::Permit,
     denial::{Denial, Failure},
@@ -58,9 +61,41 @@ impl Guarded {
 pub(super) struct Against<'g> {
     pub(super) catalog: &'g Catalog,
     pub(super) neutral: &'g [DivisionId],
-    /// Whose is what the answer names without saying whose it is.
-    pub(super) known: &'g Known,
     pub(super) lists: &'g Lists,
+}
+
+/// What was not among the tenant's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    /// Entities that were taken out.
+    pub(super) dropped: u64,
+    /// Those of them that upstream had been told to leave out.
+    pub(super) violations: u64,
+    /// Those of them that do not say whose they are.
+    pub(super) unjudged: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: Self) {
+        self.dropped += other.dropped;
+        self.violations += other.violations;
+        self.unjudged += other.unjudged;
+    }
+}
+
+/// What of one answer is the tenant's own.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) items: Vec<Box<str>>,
+    pub(super) counts: Counts,
+}
+
+/// Judges one of several answers that are one list, as it comes.
+pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer) -> Result<Own, Denial> {
+    let checking = Checking::new(against, permit);
+    let checked = list::check(text(answer)?, &checking.rules()?)?;
+    let counts = checked.counts;
+    Ok(Own { items: checked.into_items().map(|item| Box::from(item.as_ref())).collect(), counts })
 }
 
 /// Looks up whose is what an answer names without saying whose it is.
@@ -100,9 +135,14 @@ async fn look_up(
 }
 
 /// Checks an answer, as its operation declares.
-pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
+pub(super) fn guard(
+    against: Against<'_>,
+    known: &Known,
+    answer: Answer,
+    record: &mut Record,
+) -> Result<Guarded, Denial> {
     let (permit, form, received) = answer.into_parts();
-    match check(against, &permit, &form, &received, record) {
+    match Checking::new(against, &permit).check(known, &form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
@@ -127,10 +167,22 @@ pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Recor
 
 /// What cannot be passed on looks as if there were nothing.
 pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -> Denial {
-    let why = match &denial {
-        Denial::Failed(Failure::AnswerRefused(_)) => "answer_refused",
-        Denial::Failed(Failure::AnswerTooLarge) => "answer_too_large",
-        Denial::Failed(Failure::AnswerMemoryFull { sent: true }) => "answer_memory_full",
+    let Some(why) = withheld(&denial) else { return denial };
+    note_withheld(operation, why, record);
+    Denial::NotFound
+}
+
+fn note_withheld(operation: &Operation, why: &'static str, record: &mut Record) {
+    tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");
+    record.ended.withheld = Some(why);
+}
+
+/// Why there is an answer that cannot be passed on: that alone would say that there is something.
+pub(super) fn withheld(denial: &Denial) -> Option<&'static str> {
+    match denial {
+        Denial::Failed(Failure::AnswerRefused(_)) => Some("answer_refused"),
+        Denial::Failed(Failure::AnswerTooLarge) => Some("answer_too_large"),
+        Denial::Failed(Failure::AnswerMemoryFull { sent: true }) => Some("answer_memory_full"),
         Denial::Credential(_)
         | Denial::OperationUnknown
         | Denial::OperationDenied(_)
@@ -143,41 +195,13 @@ pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -
         | Denial::UpstreamRefused(_)
         | Denial::UpstreamLimited(_)
         | Denial::OverLimit(_)
-        | Denial::Failed(_) => return denial,
-    };
-    tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");
-    record.ended.withheld = Some(why);
-    Denial::NotFound
+        | Denial::Failed(_) => None,
+    }
 }
 
 /// Whether the answer alone says whose it is. Of what was looked up first, it is known that it is the tenant's own.
 fn is_by_id(operation: &Operation) -> bool {
     matches!(operation.narrowing, Narrowing::Owned { entity: None, .. })
-}
-
-fn check(
-    against: Against<'_>,
-    permit: &Permit,
-    form: &Form,
-    received: &Received,
-    record: &mut Record,
-) -> Result<(StatusCode, Bytes), Denial> {
-    let divisions =
-        Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral: against.neutral };
-    let checking = Checking { against, permit, divisions };
-    match (received, form) {
-        (Received::One(answer), Form::Upstream | Form::Users(_)) => checking.one(answer, form, record),
-        (Received::Pages { pages, .. }, Form::Listed(page)) => {
-            let list = checking.pages(pages, record)?;
-            against.lists.keep(permit, page, Arc::clone(&list));
-            checking.page(&list, page)
-        }
-        (Received::Kept(list), Form::Listed(page)) => checking.page(list, page),
-        (Received::One(_), Form::Listed(_))
-        | (Received::Pages { .. } | Received::Kept(_), Form::Upstream | Form::Users(_)) => {
-            Err(Denial::Failed(Failure::Internal))
-        }
-    }
 }
 
 /// One answer being checked.
@@ -187,14 +211,65 @@ struct Checking<'c> {
     divisions: Divisions<'c>,
 }
 
-impl Checking<'_> {
+impl<'c> Checking<'c> {
+    fn new(against: Against<'c>, permit: &'c Permit) -> Self {
+        let divisions =
+            Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral: against.neutral };
+        Self { against, permit, divisions }
+    }
+
+    fn check(
+        &self,
+        known: &Known,
+        form: &Form,
+        received: &Received,
+        record: &mut Record,
+    ) -> Result<(StatusCode, Bytes), Denial> {
+        match (received, form) {
+            (Received::One(answer), Form::Upstream | Form::Users(_)) => self.one(answer, known, form, record),
+            (Received::Collected { collected, .. }, Form::Listed(page)) => {
+                note(self.permit, collected.counts, record);
+                let list: OwnList = collected.items.iter().cloned().collect();
+                self.against.lists.keep(self.permit, page, Arc::clone(&list));
+                self.page(&list, page)
+            }
+            (Received::Collected { collected, .. }, Form::Each(_)) => {
+                note(self.permit, collected.counts, record);
+                if let Some(why) = collected.withheld {
+                    note_withheld(self.permit.operation(), why, record);
+                }
+                let mut out = Writer::with_capacity(collected.items.iter().map(|item| item.len() + 1).sum());
+                out.list(self.rules()?.collection, collected.items.iter().map(AsRef::as_ref));
+                Ok((StatusCode::OK, out.finish().into()))
+            }
+            (Received::Kept(list), Form::Listed(page)) => self.page(list, page),
+            (Received::One(answer), Form::Named(page)) if answer.status == StatusCode::OK => {
+                let own = own(self.against, self.permit, answer)?;
+                note(self.permit, own.counts, record);
+                self.page(&own.items.into(), page)
+            }
+            // Of several answers, the one that was refused for all.
+            (Received::One(answer), Form::Listed(_) | Form::Named(_) | Form::Each(_))
+                if answer.status != StatusCode::OK =>
+            {
+                Err(refusal(self.permit.operation(), answer.status, &answer.body))
+            }
+            (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
+            | (Received::Collected { .. }, Form::Upstream | Form::Users(_) | Form::Named(_))
+            | (Received::Kept(_), Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_)) => {
+                Err(Denial::Failed(Failure::Internal))
+            }
+        }
+    }
+
     fn one(
         &self,
         answer: &UpstreamAnswer,
+        known: &Known,
         form: &Form,
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
-        let Self { against, permit, divisions } = *self;
+        let Self { permit, divisions, .. } = *self;
         let operation = permit.operation();
         if matches!(operation.guard, Guarding::Empty) && answer.status.is_success() {
             let body = if answer.status == StatusCode::NO_CONTENT { "" } else { "{}" };
@@ -212,10 +287,12 @@ impl Checking<'_> {
                     return Ok((answer.status, answer.body.clone()));
                 }
                 let checked = list::check(json, &rules)?;
-                note(permit, checked.dropped, checked.violations, record);
+                note(permit, checked.counts, record);
                 match form {
                     Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) => checked.write(json, &rules)?,
+                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) => {
+                        checked.write(json, &rules)?
+                    }
                 }
             }
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
@@ -224,7 +301,7 @@ impl Checking<'_> {
                 Judged::Foreign if is_by_id(operation) => return Err(Denial::NotFound),
                 Judged::Foreign => {
                     // What was looked up, or made here, has turned out to be another's.
-                    note(permit, 1, 1, record);
+                    note(permit, Counts { dropped: 1, violations: 1, unjudged: 0 }, record);
                     return Err(refused("an entity of another division"));
                 }
                 Judged::Malformed => return Err(refused("an entity without its division")),
@@ -234,8 +311,8 @@ impl Checking<'_> {
             Guarding::Groups { collection, shape, plain, named } => {
                 let shape = self.shape(shape)?;
                 let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (body, dropped) = groups::check(json, &rules, against.known)?;
-                note(permit, dropped, 0, record);
+                let (body, dropped) = groups::check(json, &rules, known)?;
+                note(permit, Counts { dropped, ..Counts::default() }, record);
                 body
             }
             Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
@@ -243,27 +320,13 @@ impl Checking<'_> {
         Ok((answer.status, body.into()))
     }
 
-    /// The tenant's own of all pages.
-    fn pages(&self, pages: &[UpstreamAnswer], record: &mut Record) -> Result<OwnList, Denial> {
-        let rules = self.rules()?;
-        let mut own = Vec::new();
-        let (mut dropped, mut violations) = (0, 0);
-        for answer in pages {
-            if answer.status != StatusCode::OK {
-                return Err(refusal(self.permit.operation(), answer.status, &answer.body));
-            }
-            let checked = list::check(text(answer)?, &rules)?;
-            dropped += checked.dropped;
-            violations += checked.violations;
-            own.extend(checked.into_items().map(|item| Box::from(item.as_ref())));
-        }
-        note(self.permit, dropped, violations, record);
-        Ok(own.into())
-    }
-
     fn page(&self, list: &OwnList, page: &ListedPage) -> Result<(StatusCode, Bytes), Denial> {
-        let Guarding::List { collection, .. } = &self.permit.operation().guard else {
-            return Err(Denial::Failed(Failure::Internal));
+        let operation = self.permit.operation();
+        let collection = match (&operation.guard, &operation.narrowing) {
+            // What a sibling finds is shown as a list.
+            (Guarding::List { .. }, Narrowing::Translate { .. }) => "entities",
+            (Guarding::List { collection, .. }, _) => collection,
+            (_, _) => return Err(Denial::Failed(Failure::Internal)),
         };
         Ok((StatusCode::OK, list::write_page(list, page, collection).into()))
     }
@@ -294,7 +357,8 @@ fn refused(why: &str) -> Denial {
 }
 
 /// Foreign entities are for auditors and alarms, never for the tenant.
-fn note(permit: &Permit, dropped: u64, violations: u64, record: &mut Record) {
+fn note(permit: &Permit, counts: Counts, record: &mut Record) {
+    let Counts { dropped, violations, unjudged } = counts;
     if dropped > 0 {
         record.ended.dropped = Some(dropped);
     }
@@ -309,6 +373,19 @@ fn note(permit: &Permit, dropped: u64, violations: u64, record: &mut Record) {
             operation.name = operation,
             violations,
             "Genesys sent entities of other divisions although it was told to leave them out; they were dropped"
+        );
+    }
+    if unjudged > 0 {
+        record.ended.unjudged = Some(unjudged);
+        let operation = permit.operation().id.to_string();
+        metrics::counter!("ringfence_unjudged_entities_total", "operation" => operation.clone())
+            .increment(unjudged);
+        tracing::error!(
+            event.id = %record.id(),
+            tenant.id = %permit.caller().tenant().tenant().id,
+            operation.name = operation,
+            unjudged,
+            "Genesys sent entities that do not say their division; they were dropped"
         );
     }
 }

@@ -49,6 +49,10 @@ pub(super) enum Form {
     Users(UsersPage),
     /// A page of the tenant's own list.
     Listed(ListedPage),
+    /// A page of those of the tenant's own that ids name: all of them are asked for at once.
+    Named(ListedPage),
+    /// A list of what several ids name; here the requests for each of them alone.
+    Each(Vec<UpstreamRequest>),
 }
 
 impl Scoped {
@@ -75,7 +79,8 @@ pub(super) fn scope(
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => {
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
-            (get(&operation, &asked)?, Form::Upstream)
+            let form = ListedPage::named(&operation, &mut asked).map_or(Form::Upstream, Form::Named);
+            (get(&operation, &asked)?, form)
         }
         Narrowing::DivisionPredicate => {
             let body = match asked.body {
@@ -96,8 +101,14 @@ pub(super) fn scope(
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => {
-            owned::only_ids(&mut asked.query, name)?;
-            (get(&operation, &asked)?, Form::Upstream)
+            let ids = owned::only_ids(&mut asked.query, name)?;
+            let whole = get(&operation, &asked)?;
+            let mut alone = Vec::with_capacity(ids.len());
+            for id in ids {
+                asked.query.set(name, vec![id]);
+                alone.push(get(&operation, &asked)?);
+            }
+            (whole, Form::Each(alone))
         }
         Narrowing::OwnedDivision => {
             let body = writes::create(&mut asked.body, &permit)?;
@@ -108,9 +119,11 @@ pub(super) fn scope(
             (get(&operation, &asked)?, Form::Listed(page))
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
+            let named = ListedPage::named(&operation, &mut asked);
             let (search, page) = translate::users(&asked.query);
             let search = search::narrow(search, &permit)?;
-            (post("/api/v2/users/search", encode(&search)?), Form::Users(page))
+            let form = named.map_or(Form::Users(page), Form::Named);
+            (post("/api/v2/users/search", encode(&search)?), form)
         }
         Narrowing::Open { .. } => (get(&operation, &asked)?, Form::Upstream),
         // Answered before there is anything to scope.

@@ -1,5 +1,7 @@
 //! What a request names must be the tenant's own: looked up before anything else is sent.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::{
@@ -122,16 +124,17 @@ pub(super) fn path_id<'a>(asked: &'a Asked<'_>, name: &str) -> Result<&'a str, D
     id.filter(|id| is_id(id)).ok_or(Denial::NotFound)
 }
 
-/// Leaves in a list of ids what can be one; the rest finds nothing, as another's does.
-pub(super) fn only_ids(query: &mut Query, name: &str) -> Result<(), Invalid> {
+/// Leaves in a list of ids what can be one, each once; the rest finds nothing, as another's does.
+pub(super) fn only_ids(query: &mut Query, name: &str) -> Result<Vec<String>, Invalid> {
     if query.all(name).is_empty() {
         let message = format!("The parameter `{name}` must hold a value.");
         return Err(Invalid::new("ringfence.parameter_invalid", message));
     }
-    let mut ids: Vec<_> = query.all(name).iter().filter(|id| is_id(id)).cloned().collect();
+    let ids: BTreeSet<_> = query.all(name).iter().filter(|id| is_id(id)).cloned().collect();
+    let mut ids: Vec<_> = ids.into_iter().collect();
     if ids.is_empty() {
         ids.push(NOBODY.to_owned());
     }
-    query.set(name, ids);
-    Ok(())
+    query.set(name, ids.clone());
+    Ok(ids)
 }

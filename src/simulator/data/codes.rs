@@ -1,4 +1,5 @@
-//! Small things of the organisation: wrap-up codes and presence definitions of each division, languages of nobody's.
+//! Small things of the organisation: wrap-up codes, skills and presence definitions of each division, languages of
+//! nobody's.
 
 use serde_json::{Value, json};
 
@@ -36,6 +37,36 @@ fn code(id: &str, name: &str, division: &str, reference: &Value) -> Item {
         "dateCreated": "2026-01-15T08:00:00.000Z", "createdBy": Seed::of(1, &[id], 0).id(),
         "selfUri": format!("/api/v2/routing/wrapupcodes/{id}"),
     });
+    Item { id: id.to_owned(), name: name.to_owned(), division: division.to_owned(), body }
+}
+
+/// Skills: three of each division, one of all, and one that does not say its division.
+pub(crate) fn skills(plan: &Plan) -> Vec<Item> {
+    let mut skills = Vec::new();
+    for division in &plan.divisions {
+        for number in 0..3 {
+            let mut seed = plan.own(division, "skill", number);
+            let id = seed.id();
+            let name = format!("{} {} {}", seed.pick(names::TOPICS), division.word, number + 1);
+            skills.push(skill(&id, &name, division.id, Some(division.reference())));
+        }
+    }
+    let of_all = Seed::of(plan.seed, &["skill-of-all"], 0).id();
+    skills.push(skill(&of_all, "Common", "*", Some(json!({"id": "*", "name": "*"}))));
+    let of_nobody = Seed::of(plan.seed, &["skill-of-nobody"], 0).id();
+    skills.push(skill(&of_nobody, "Legacy", "", None));
+    skills.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    skills
+}
+
+fn skill(id: &str, name: &str, division: &str, reference: Option<Value>) -> Item {
+    let mut body = json!({
+        "id": id, "name": name, "dateModified": "2026-01-20T08:00:00.000Z", "state": "active", "version": "1",
+        "selfUri": format!("/api/v2/routing/skills/{id}"),
+    });
+    if let (Some(reference), Some(fields)) = (reference, body.as_object_mut()) {
+        fields.insert("division".to_owned(), reference);
+    }
     Item { id: id.to_owned(), name: name.to_owned(), division: division.to_owned(), body }
 }
 

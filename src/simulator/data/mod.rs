@@ -112,6 +112,7 @@ pub(crate) struct World {
     pub(crate) conversations: Arc<Vec<Conversation>>,
     pub(crate) members: Vec<Member>,
     pub(crate) wrap_up_codes: Vec<Item>,
+    pub(crate) skills: Vec<Item>,
     pub(crate) presences: Vec<Item>,
     pub(crate) languages: Vec<Item>,
     user_places: HashMap<String, usize>,
@@ -128,6 +129,7 @@ impl World {
         conversations.sort_by(|a, b| (&a.start, &a.id).cmp(&(&b.start, &b.id)));
         let members = members::all(&plan, &rosters);
         let wrap_up_codes = codes::wrap_up(&plan, &rosters);
+        let skills = codes::skills(&plan);
         let (presences, languages) = (codes::presences(&plan), codes::languages(&plan));
         Self {
             plan,
@@ -136,6 +138,7 @@ impl World {
             conversations: Arc::new(conversations),
             members,
             wrap_up_codes,
+            skills,
             presences,
             languages,
             user_places: HashMap::new(),

@@ -77,6 +77,16 @@ const TESTS: &[(&str, &str, &str)] = &[
         "anothers_wrap_up_code_looks_like_a_missing_one",
     ),
     (
+        "getRoutingSkills",
+        "the_list_of_skills_holds_the_tenants_own_alone",
+        "skills_of_others_asked_for_by_id_vanish_like_missing_ones",
+    ),
+    (
+        "getRoutingSkill",
+        "the_list_of_skills_holds_the_tenants_own_alone",
+        "anothers_skill_looks_like_a_missing_one",
+    ),
+    (
         "getRoutingLanguages",
         "languages_are_the_same_for_all_tenants",
         "languages_are_the_same_for_all_tenants",

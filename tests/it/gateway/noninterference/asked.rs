@@ -141,6 +141,7 @@ fn any_small_list() -> BoxedStrategy<Asked> {
     let paths = words(&[
         "/api/v2/routing/wrapupcodes",
         "/api/v2/routing/queues/divisionviews",
+        "/api/v2/routing/skills",
         "/api/v2/routing/languages",
         "/api/v2/presence/definitions",
     ]);

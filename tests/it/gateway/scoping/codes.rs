@@ -1,15 +1,16 @@
-//! Wrap-up codes, languages, presence definitions and the division view of queues.
+//! Wrap-up codes, skills, languages, presence definitions and the division view of queues.
 
 use ringfence::simulator::{ALPHA, BETA};
 use serde_json::{Value, json};
 
 use super::super::organisation::{
-    NOBODY, QUEUES, assert_alike, assert_refused, each, everything, only_call, owned, sent, set, text,
+    NOBODY, QUEUES, assert_alike, assert_refused, each, event, everything, only_call, owned, sent, set, text,
 };
 use crate::support::app::TestApp;
 
 const CODES: &str = "/api/v2/routing/wrapupcodes";
 const DEFINITIONS: &str = "/api/v2/presence/definitions";
+const SKILLS: &str = "/api/v2/routing/skills";
 const LANGUAGES: &str = "/api/v2/routing/languages";
 
 fn of(listing: &Value, division: &str) -> Vec<String> {
@@ -51,6 +52,58 @@ async fn anothers_wrap_up_code_looks_like_a_missing_one() {
     assert_refused(&refused, 403, "ringfence.division_not_permitted");
     let refused = alpha.get(&format!("{CODES}?divisionId=*")).await;
     assert_refused(&refused, 403, "ringfence.division_not_permitted");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_list_of_skills_holds_the_tenants_own_alone() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let all = everything(&app, &format!("{SKILLS}?pageSize=100"), None).await;
+    let own = of(&all, ALPHA);
+    assert!(own.len() > 2 && own.len() < all["entities"].as_array().unwrap().len());
+    let listed = alpha.get(&format!("{SKILLS}?pageSize=2")).await;
+    let outcome = event(&app, &listed).await["outcome"].clone();
+    assert_eq!(outcome["unjudged"], 1, "one skill does not say its division: {outcome}");
+    let first = listed.expect(200);
+    assert_eq!((&first["total"], &first["pageCount"]), (&own.len().into(), &own.len().div_ceil(2).into()));
+    let second = alpha.get(first["nextUri"].as_str().unwrap()).await.expect(200);
+    let shown = [each(&first["entities"], "id"), each(&second["entities"], "id")].concat();
+    assert_eq!(shown, own);
+    let one = alpha.get(&format!("{SKILLS}/{}", own[0])).await.expect(200);
+    assert_eq!((&one["id"], &one["division"]["id"]), (&json!(own[0]), &json!(ALPHA)));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn skills_of_others_asked_for_by_id_vanish_like_missing_ones() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let all = everything(&app, &format!("{SKILLS}?pageSize=100"), None).await;
+    let (own, foreign) = (of(&all, ALPHA).remove(0), of(&all, BETA).remove(0));
+    let with = |other: &str| format!("{SKILLS}?id={own},{other}");
+    let (theirs, missing) = (alpha.get(&with(&foreign)).await, alpha.get(&with(NOBODY)).await);
+    assert_eq!(theirs.text.replace(&foreign, NOBODY), missing.text);
+    assert_eq!((each(&missing.body["entities"], "id"), &missing.body["total"]), (vec![own], &1.into()));
+    let calls = sent(&app);
+    assert!(
+        calls.iter().all(|(call, _)| !call.contains("id=")),
+        "whom it asks for is its own matter: {calls:?}"
+    );
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn anothers_skill_looks_like_a_missing_one() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let all = everything(&app, &format!("{SKILLS}?pageSize=100"), None).await;
+    let undivided = all["entities"].as_array().unwrap().iter().find(|one| one["division"].is_null());
+    let missing = alpha.get(&format!("{SKILLS}/{NOBODY}")).await;
+    assert_refused(&missing, 404, "not.found");
+    for foreign in [of(&all, BETA).remove(0), of(&all, "*").remove(0), text(&undivided.unwrap()["id"])] {
+        assert_alike(&alpha.get(&format!("{SKILLS}/{foreign}")).await, &missing);
+    }
     app.finish().await;
 }
 

@@ -1,27 +1,26 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
+mod several;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde::{Deserialize, de::IgnoredAny};
-use tokio::time::timeout_at;
 use tracing::Instrument;
 
+use self::several::{Collected, Stopped, Way};
 use super::{
     authorize::Permit,
     denial::{Denial, Failure, Limited},
-    digest, guard,
-    listed::{Found, ListedPage, Lists, MAX_PAGES, OwnList, Turn},
+    digest,
+    guard::{self, Against},
+    listed::{OwnList, Turn},
     scope::{Form, Scoped},
 };
 use crate::{
     audit::Record,
-    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, told_to_wait},
+    upstream::{Effect, Share, Upstream, UpstreamAnswer, UpstreamError, told_to_wait},
 };
-
-/// All pages of one list together.
-const MAX_LIST_BYTES: usize = 64 << 20;
 
 /// An answer that nobody has looked at yet; it cannot be returned. Made here alone.
 #[derive(Debug)]
@@ -36,12 +35,12 @@ pub(super) struct Answer {
 pub(super) enum Received {
     /// One answer.
     One(UpstreamAnswer),
-    /// All pages of a list, the last of them what ended it.
-    Pages {
-        /// The answers.
-        pages: Vec<UpstreamAnswer>,
+    /// What several answers held of the tenant's own.
+    Collected {
+        /// The entities, judged.
+        collected: Collected,
         /// Whoever waits for the list waits until it is kept.
-        _turn: Turn,
+        _turn: Option<Turn>,
     },
     /// Nothing was asked: the list was read and checked a moment ago.
     Kept(OwnList),
@@ -52,7 +51,7 @@ impl Received {
     pub(super) fn keep(self, body: Bytes) -> Bytes {
         match self {
             Self::One(answer) => answer.held.keep(body),
-            Self::Pages { pages, .. } => match pages.into_iter().map(|page| page.held).reduce(Held::join) {
+            Self::Collected { collected, .. } => match collected.into_held() {
                 Some(held) => held.keep(body),
                 None => body,
             },
@@ -82,7 +81,7 @@ impl Answer {
 /// `confirm` is asked again right before anything is sent, and before it is repeated.
 pub(super) async fn forward(
     upstream: &Upstream,
-    lists: &Lists,
+    against: Against<'_>,
     scoped: Scoped,
     record: &mut Record,
     confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
@@ -94,11 +93,15 @@ pub(super) async fn forward(
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
     let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
+    let way = Way { upstream, against, permit: &permit, holds: &holds };
+    // Boxed: nearly all requests do with one exchange, and would carry the size of more.
     let sent = async {
         match &form {
-            Form::Listed(page) => Box::pin(listed(upstream, lists, &permit, request, page, &holds)).await,
-            Form::Upstream | Form::Users(_) => {
-                upstream.send(Share::Of(tenant), account, request, effect, &holds).await.map(Received::One)
+            Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,
+            Form::Each(alone) => Box::pin(several::each(&way, request, alone)).await,
+            Form::Upstream | Form::Users(_) | Form::Named(_) => {
+                let sent = upstream.send(Share::Of(tenant), account, request, effect, &holds).await;
+                sent.map(Received::One).map_err(Stopped::Failed)
             }
         }
     };
@@ -120,94 +123,44 @@ pub(super) async fn forward(
     let received = match answer {
         Ok(received) => received,
         // What was withdrawn may be back by now: the call was not made, and is not made after all.
-        Err(UpstreamError::Withdrawn) => {
+        Err(Stopped::Failed(UpstreamError::Withdrawn)) => {
             return Err(confirm(&permit).err().unwrap_or(Denial::PermitWithdrawn));
         }
-        Err(error) => return Err(guard::withhold(permit.operation(), denial(&error, effect), record)),
+        Err(Stopped::Failed(error)) => {
+            return Err(guard::withhold(permit.operation(), denial(&error, effect), record));
+        }
+        Err(Stopped::Denied(denial)) => return Err(guard::withhold(permit.operation(), denial, record)),
     };
-    let last = match &received {
-        Received::One(answer) => Some(answer),
-        Received::Pages { pages, .. } => pages.last(),
-        Received::Kept(_) => None,
-    };
-    if let Some(answer) = last {
-        note(answer, record);
-        if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(Limited::told(told_to_wait(&answer.headers)).into());
+    note(&received, record);
+    match &received {
+        Received::One(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
+            Err(Limited::told(told_to_wait(&answer.headers)).into())
+        }
+        Received::One(_) | Received::Collected { .. } | Received::Kept(_) => {
+            Ok(Answer { permit, form, received })
         }
     }
-    Ok(Answer { permit, form, received })
 }
 
 /// What upstream said of itself.
-fn note(answer: &UpstreamAnswer, record: &mut Record) {
-    record.ended.upstream_status = Some(answer.status.as_u16());
-    record.ended.upstream_correlation_id = answer
-        .headers
-        .get("inin-correlation-id")
-        .and_then(|id| id.to_str().ok())
-        .map(|id| id.chars().take(64).collect());
-}
-
-/// What says that a list goes on.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Turning {
-    #[serde(default)]
-    next_uri: Option<IgnoredAny>,
-}
-
-/// A list that is kept, or all its pages: one call reads them, in the time that there is for one exchange.
-async fn listed(
-    upstream: &Upstream,
-    lists: &Lists,
-    permit: &Permit,
-    request: UpstreamRequest,
-    page: &ListedPage,
-    holds: &(dyn Fn() -> bool + Sync),
-) -> Result<Received, UpstreamError> {
-    let read = async {
-        match lists.find(permit, page).await {
-            Found::Kept(list) => Ok(Received::Kept(list)),
-            Found::Turn(turn) => {
-                let pages = pages(upstream, permit, request, page, holds).await?;
-                Ok(Received::Pages { pages, _turn: turn })
-            }
+fn note(received: &Received, record: &mut Record) {
+    let (status, id) = match received {
+        Received::One(answer) => (answer.status, correlation(answer)),
+        Received::Collected { collected, .. } => {
+            record.ended.upstream_answers = Some(collected.answers).filter(|answers| *answers > 1);
+            let Some((status, id)) = &collected.last else { return };
+            (*status, id.clone())
         }
+        Received::Kept(_) => return,
     };
-    timeout_at(lists.deadline(), read).await.unwrap_or(Err(UpstreamError::TimedOut))
+    record.ended.upstream_status = Some(status.as_u16());
+    record.ended.upstream_correlation_id = id;
 }
 
-/// All pages of a list, one after another; up to the first that is refused, which is then all there is.
-async fn pages(
-    upstream: &Upstream,
-    permit: &Permit,
-    request: UpstreamRequest,
-    page: &ListedPage,
-    holds: &(dyn Fn() -> bool + Sync),
-) -> Result<Vec<UpstreamAnswer>, UpstreamError> {
-    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
-    let mut read = Vec::new();
-    let mut bytes = 0;
-    for number in 1..=MAX_PAGES {
-        let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
-        // The pages before are held meanwhile.
-        let share = if read.is_empty() { Share::Of(tenant) } else { Share::MoreOf(tenant) };
-        let answer = upstream.send(share, account, request, Effect::Reads, holds).await?;
-        if answer.status != StatusCode::OK {
-            return Ok(vec![answer]);
-        }
-        bytes += answer.body.len();
-        if bytes > MAX_LIST_BYTES {
-            return Err(UpstreamError::TooLarge { limit: MAX_LIST_BYTES });
-        }
-        let turning = serde_json::from_slice::<Turning>(&answer.body);
-        read.push(answer);
-        if !turning.is_ok_and(|page| page.next_uri.is_some()) {
-            return Ok(read);
-        }
-    }
-    Err(UpstreamError::TooLarge { limit: MAX_LIST_BYTES })
+/// Upstream's own id of an answer.
+fn correlation(answer: &UpstreamAnswer) -> Option<String> {
+    let id = answer.headers.get("inin-correlation-id")?.to_str().ok()?;
+    Some(id.chars().take(64).collect())
 }
 
 /// What a future makes, and how many microseconds it took.

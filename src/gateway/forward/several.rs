@@ -1,0 +1,234 @@
+//! Calls that take several exchanges: the pages of a list, and ids that are asked for one by one.
+//!
+//! Each answer is judged as it comes, and only what is the tenant's own is kept of it: what is held does not grow with
+//! what is others'.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use http::StatusCode;
+use serde::{Deserialize, de::IgnoredAny};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Received, denial};
+use crate::{
+    gateway::{
+        authorize::Permit,
+        denial::{Denial, Failure},
+        guard::{self, Against, Counts},
+        listed::{Found, ListedPage, MAX_PAGES},
+    },
+    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+};
+
+/// What is the tenant's own of one list.
+const MAX_LIST_BYTES: usize = 64 << 20;
+/// How many ids are asked for beside each other, where each is asked for alone.
+const AT_ONCE: usize = 8;
+/// All of them together.
+const LONGEST_EACH: Duration = Duration::from_secs(30);
+
+/// Why there is nothing to be judged further.
+pub(super) enum Stopped {
+    /// There is no answer.
+    Failed(UpstreamError),
+    /// There is one that cannot be passed on.
+    Denied(Denial),
+}
+
+impl From<UpstreamError> for Stopped {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Denial> for Stopped {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// The tenant's own of several answers, each judged as it came.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Collected {
+    /// Its entities, in the order of the answers.
+    pub(in crate::gateway) items: Vec<Box<str>>,
+    /// What was not among them.
+    pub(in crate::gateway) counts: Counts,
+    /// Why an answer was taken for one that found nothing.
+    pub(in crate::gateway) withheld: Option<&'static str>,
+    /// The last answer's status, and upstream's id of it.
+    pub(super) last: Option<(StatusCode, Option<String>)>,
+    /// How many there were.
+    pub(super) answers: u64,
+    // The room of what is kept.
+    held: Option<Held>,
+    bytes: usize,
+}
+
+impl Collected {
+    fn take(&mut self, way: &Way<'_>, answer: UpstreamAnswer) -> Result<(), Denial> {
+        self.note(&answer);
+        let own = guard::own(way.against, way.permit, &answer)?;
+        let bytes: usize = own.items.iter().map(|item| item.len()).sum();
+        self.items.extend(own.items);
+        self.counts.add(own.counts);
+        self.bytes += bytes;
+        let mut held = answer.held;
+        held.shrink_to(bytes);
+        self.held = Some(match self.held.take() {
+            Some(before) => before.join(held),
+            None => held,
+        });
+        if self.bytes > MAX_LIST_BYTES { Err(Failure::AnswerTooLarge.into()) } else { Ok(()) }
+    }
+
+    fn note(&mut self, answer: &UpstreamAnswer) {
+        self.last = Some((answer.status, super::correlation(answer)));
+        self.answers += 1;
+    }
+
+    pub(super) fn into_held(self) -> Option<Held> {
+        self.held
+    }
+}
+
+/// Who asks, and what the answers are judged by.
+pub(super) struct Way<'w> {
+    pub(super) upstream: &'w Upstream,
+    pub(super) against: Against<'w>,
+    pub(super) permit: &'w Permit,
+    /// Asked right before each exchange.
+    pub(super) holds: &'w (dyn Fn() -> bool + Sync),
+}
+
+impl Way<'_> {
+    /// A read; `is_first` where the call holds nothing else meanwhile.
+    async fn read(&self, request: UpstreamRequest, is_first: bool) -> Result<UpstreamAnswer, UpstreamError> {
+        let tenant = self.permit.caller().tenant();
+        let id = &tenant.tenant().id;
+        let share = if is_first { Share::Of(id) } else { Share::MoreOf(id) };
+        self.upstream.send(share, tenant.account(), request, Effect::Reads, self.holds).await
+    }
+}
+
+/// What says that a list goes on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Turning {
+    #[serde(default)]
+    next_uri: Option<IgnoredAny>,
+}
+
+/// A list that is kept, or all its pages: one call reads them, in the time that there is for one exchange.
+pub(super) async fn listed(
+    way: &Way<'_>,
+    request: UpstreamRequest,
+    page: &ListedPage,
+) -> Result<Received, Stopped> {
+    let lists = way.against.lists;
+    let read = async {
+        match lists.find(way.permit, page).await {
+            Found::Kept(list) => Ok(Received::Kept(list)),
+            Found::Turn(turn) => pages(way, request, page).await.map(|read| match read {
+                Ok(collected) => Received::Collected { collected, _turn: Some(turn) },
+                Err(refused) => Received::One(refused),
+            }),
+        }
+    };
+    timeout_at(lists.deadline(), read).await.unwrap_or(Err(UpstreamError::TimedOut.into()))
+}
+
+/// All pages of a list, one after another; or the first that is refused, which is then all there is.
+async fn pages(
+    way: &Way<'_>,
+    request: UpstreamRequest,
+    page: &ListedPage,
+) -> Result<Result<Collected, UpstreamAnswer>, Stopped> {
+    let mut collected = Collected::default();
+    for number in 1..=MAX_PAGES {
+        let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
+        let answer = way.read(request, number == 1).await?;
+        if answer.status != StatusCode::OK {
+            return Ok(Err(answer));
+        }
+        let turning = serde_json::from_slice::<Turning>(&answer.body);
+        collected.take(way, answer)?;
+        if !turning.is_ok_and(|page| page.next_uri.is_some()) {
+            return Ok(Ok(collected));
+        }
+    }
+    Err(Denial::from(Failure::AnswerTooLarge).into())
+}
+
+/// Several ids at once; where that fails for one of them, each alone, so that it is missing as if it were not there and
+/// the others are shown as if it had not been named.
+pub(super) async fn each(
+    way: &Way<'_>,
+    whole: UpstreamRequest,
+    alone: &[UpstreamRequest],
+) -> Result<Received, Stopped> {
+    let mut collected = Collected::default();
+    let is_of_one = match take(way, &mut collected, way.read(whole, true).await)? {
+        Taken::Own => false,
+        Taken::Missing => alone.len() > 1,
+        Taken::Refused(answer) => return Ok(Received::One(answer)),
+    };
+    if is_of_one {
+        let asked = stream::iter(alone.iter().cloned()).map(|request| way.read(request, false));
+        let mut answers = asked.buffered(AT_ONCE);
+        let deadline = Instant::now() + LONGEST_EACH;
+        while let Some(answer) =
+            timeout_at(deadline, answers.next()).await.map_err(|_| UpstreamError::TimedOut)?
+        {
+            if let Taken::Refused(answer) = take(way, &mut collected, answer)? {
+                return Ok(Received::One(answer));
+            }
+        }
+    }
+    // One order, whoever said what: it must not tell how it was asked.
+    collected.items = collected.items.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    Ok(Received::Collected { collected, _turn: None })
+}
+
+/// What became of an answer about ids.
+enum Taken {
+    /// What is the tenant's own is among what is collected.
+    Own,
+    /// It found nothing that can be shown: one of the ids is not to be seen.
+    Missing,
+    /// It is refused for all of them.
+    Refused(UpstreamAnswer),
+}
+
+fn take(
+    way: &Way<'_>,
+    collected: &mut Collected,
+    answer: Result<UpstreamAnswer, UpstreamError>,
+) -> Result<Taken, Stopped> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if guard::withheld(&denial(&error, Effect::Reads)).is_some() => {
+            collected.withheld = guard::withheld(&denial(&error, Effect::Reads));
+            return Ok(Taken::Missing);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if answer.status != StatusCode::OK {
+        collected.note(&answer);
+        // What is refused for the account, its limit or the time is not refused for an id.
+        let of_all = [StatusCode::UNAUTHORIZED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        let is_of_one = answer.status.is_client_error() && !of_all.contains(&answer.status);
+        return Ok(if is_of_one { Taken::Missing } else { Taken::Refused(answer) });
+    }
+    match collected.take(way, answer) {
+        Ok(()) => Ok(Taken::Own),
+        Err(denied) => match guard::withheld(&denied) {
+            Some(why) => {
+                collected.withheld = Some(why);
+                Ok(Taken::Missing)
+            }
+            None => Err(denied.into()),
+        },
+    }
+}
