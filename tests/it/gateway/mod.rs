@@ -6,6 +6,7 @@ mod bad_input;
 mod coverage;
 mod crowds;
 mod defects;
+mod directory;
 mod draining;
 mod edge;
 mod filters;
