@@ -10,7 +10,6 @@ use crate::{
 };
 
 /// One line of `/metrics`: its value.
-#[expect(clippy::disallowed_methods, reason = "tests are clients")]
 pub(crate) async fn metric(telemetry: &str, name: &str) -> Option<f64> {
     let metrics = reqwest::get(format!("{telemetry}/metrics")).await.unwrap().text().await.unwrap();
     metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
