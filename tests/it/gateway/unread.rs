@@ -157,31 +157,33 @@ async fn a_refusal_arrives_although_the_client_is_still_sending() {
 async fn who_breaks_http_2_is_on_record_once_a_connection() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let large = "x".repeat(70_000);
     let fields = [(":method", "GET"), (":scheme", "http"), (":path", ME), (":authority", "gateway")];
     let key = ("x-api-key", alpha.api_key.as_str());
-    let head = block(&[&fields[..], &[key, ("x-filler", &large)]].concat());
-    let pieces: Vec<_> = head.chunks(16_384).collect();
-    let mut oversized = frame(HEADERS, END_STREAM, 1, pieces[0]);
-    for piece in &pieces[1..pieces.len() - 1] {
-        oversized.extend(frame(CONTINUATION, 0, 1, piece));
+    let filler = block(&[("x", &"y".repeat(14_000))]);
+    let mut oversized = frame(HEADERS, END_STREAM, 1, &block(&fields));
+    for flags in [0, 0, 0, 0, END_HEADERS] {
+        oversized.extend(frame(CONTINUATION, flags, 1, &filler));
     }
-    oversized.extend(frame(CONTINUATION, END_HEADERS, 1, pieces[pieces.len() - 1]));
     let good =
         |stream| frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&[&fields[..], &[key]].concat()));
-    // Upper case in a name ends the stream; a frame of data on stream 0 ends the connection.
-    let shouting =
-        frame(HEADERS, END_STREAM | END_HEADERS, 3, &block(&[&fields[..], &[("X-Key", "x")]].concat()));
+    // A header of HTTP/1.1's connections ends the stream; a frame of data on stream 0 ends the connection.
+    let old = frame(
+        HEADERS,
+        END_STREAM | END_HEADERS,
+        3,
+        &block(&[&fields[..], &[("connection", "close")]].concat()),
+    );
     let broken = frame(DATA, 0, 0, b"x");
     for (what, first, told) in [
         ("a frame on no stream", good(1), "HTTP/2: 1, the last with the error 1 "),
-        ("a name that shouts, too", shouting, "HTTP/2: 2, the last with the error 1 "),
+        ("a header of HTTP/1.1, too", old, "HTTP/2: 2, the last with the error 1 "),
         ("a large head, too", oversized, "; heads of more than 64 KiB, answered 431: 1"),
     ] {
         let before = refusals(&app).await.len();
         let mut socket = app.socket().await;
         socket.pour(&[opening(&[]), first].concat()).await;
-        while !matches!(Frame::read(&mut socket).await.unwrap().kind, HEADERS | RST_STREAM) {}
+        let told_first = |frame: &Frame| matches!(frame.kind, HEADERS | RST_STREAM);
+        while !told_first(&Frame::read(&mut socket).await.expect(what)) {}
         socket.pour(&broken).await;
         while Frame::read(&mut socket).await.is_some() {}
         let seen = eventually(what, async || {
