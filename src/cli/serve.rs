@@ -89,6 +89,8 @@ impl Signals {
         let signals = Self { drain: CancellationToken::new(), kill: CancellationToken::new() };
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // Asks for the certificate to be read again. Where there is none it must not end the process.
+        drop(signal(SignalKind::hangup())?);
         let Self { drain, kill } = signals.clone();
         tokio::spawn(async move {
             for asked in [drain, kill] {

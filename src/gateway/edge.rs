@@ -127,9 +127,17 @@ pub(super) fn check(parts: &Parts) -> Result<(), Invalid> {
     if more_than_one(header::HOST) {
         return Err(Invalid::new("ringfence.host_twice", "The request has two `Host` headers; send one."));
     }
-    // HTTP/2 has an authority instead, and HTTP/1.0 neither.
-    if parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::HOST) {
+    // HTTP/2 has an authority instead, beside which a `host` must say the same (RFC 9113, 8.3.1); HTTP/1.0 has neither.
+    let authority = parts.uri.authority().filter(|_| parts.version >= Version::HTTP_2);
+    let host = parts.headers.get(header::HOST);
+    if host.is_none() && authority.is_none() && parts.version >= Version::HTTP_11 {
         return Err(Invalid::new("ringfence.host_missing", "The request has no `Host` header; send one."));
+    }
+    if let (Some(host), Some(authority)) = (host, authority)
+        && !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
+    {
+        let message = "The request names two hosts, one as `:authority` and one as `Host`; send one.";
+        return Err(Invalid::new("ringfence.host_twice", message));
     }
     // Of chunks beside a length hyper keeps the chunks, and closes the connection behind them (RFC 9112, 6.3).
     if more_than_one(header::CONTENT_LENGTH) || more_than_one(header::TRANSFER_ENCODING) {
@@ -137,11 +145,20 @@ pub(super) fn check(parts: &Parts) -> Result<(), Invalid> {
             "The request tells its body's length twice; send `Content-Length` or `Transfer-Encoding`, once.";
         return Err(Invalid::new("ringfence.length_ambiguous", message));
     }
+    if parts.headers.get(header::TRANSFER_ENCODING).is_some_and(|coding| !is_chunks_alone(coding)) {
+        let message = "The body is coded as more than chunks; send `Transfer-Encoding: chunked` alone.";
+        return Err(Invalid::new("ringfence.length_ambiguous", message));
+    }
     if parts.uri.scheme().is_some() && parts.version < Version::HTTP_2 {
         let message = "Send the path alone in the request line, without scheme and host.";
         return Err(Invalid::new("ringfence.path_not_canonical", message));
     }
     Ok(())
+}
+
+/// Not what a reader of other codings would find inside the chunks.
+fn is_chunks_alone(coding: &HeaderValue) -> bool {
+    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
 }
 
 /// Where a request comes from. `X-Forwarded-For` counts only from trusted proxies, from the right.

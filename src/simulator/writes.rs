@@ -80,8 +80,8 @@ pub(super) fn create_user(exchange: &Exchange) -> Outcome {
     let division = needed(&fields, "divisionId")?;
     check_state(&fields)?;
     let place = reached(exchange, &division, "directory:user:add")?;
-    let id = exchange.organisation.correlation();
     exchange.organisation.change(|world| {
+        let id = world.next_id();
         check_address(world, &id, &email)?;
         fields.remove("divisionId");
         fields.remove("password");
@@ -161,8 +161,8 @@ pub(super) fn create_queue(exchange: &Exchange) -> Outcome {
         }
         None => json!({}),
     };
-    let id = exchange.organisation.correlation();
     exchange.organisation.change(|world| {
+        let id = world.next_id();
         check_name(world, &id, &name)?;
         let body = shown_queue(world, &id, place, merged(source, fields));
         world.queues.push(Queue::made(&body, place));

@@ -19,6 +19,7 @@ mod kill;
 mod policy;
 mod remote;
 mod replicas;
+mod running;
 mod serving;
 mod simulator;
 mod store;

@@ -77,6 +77,13 @@ impl Cluster {
         read(self.client.post(url).bearer_auth(&self.admin_token).json(body)).await
     }
 
+    /// Puts a policy of the tenant's own.
+    async fn put_policy(&self, replica: usize, source: &str) {
+        let url = format!("{}/admin/v1/tenants/alpha/policies", self.replicas[replica].operator);
+        let policy = json!({ "source": source, "reason": "a test" });
+        read(self.client.put(url).bearer_auth(&self.admin_token).json(&policy)).await.expect(200);
+    }
+
     async fn call(&self, replica: usize, key: &str) -> u16 {
         let url = format!("{}{QUEUES}", self.replicas[replica].gateway);
         read(self.client.get(url).bearer_auth(key)).await.status.as_u16()
@@ -168,4 +175,20 @@ async fn a_revocation_and_a_suspension_hold_at_the_other_replica_within_a_second
     assert!(calls.load(Ordering::Relaxed) > 100, "the load was there: {calls:?}");
     report("a revocation", revocations);
     report("a suspension", suspensions);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_holds_at_the_other_replica_within_a_second() {
+    let cluster = Cluster::start().await;
+    let (_, key) = cluster.key().await;
+    cluster.until(1, &key, 200).await;
+    let (mut closed, mut opened) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        cluster.put_policy(0, "@id(\"closed\") forbid (principal, action, resource);").await;
+        closed.push(cluster.until(1, &key, 403).await);
+        cluster.put_policy(1, "").await;
+        opened.push(cluster.until(0, &key, 200).await);
+    }
+    report("a policy that closes", closed);
+    report("a policy that opens", opened);
 }

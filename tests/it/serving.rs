@@ -26,13 +26,13 @@ use crate::support::{
 const USERS: &str = "/api/v2/users";
 
 /// The real binary, serving, with one tenant before a simulated organisation.
-struct Server {
-    process: Process,
-    simulator: Simulator,
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) simulator: Simulator,
     client: reqwest::Client,
-    gateway: String,
+    pub(crate) gateway: String,
     operator: String,
-    telemetry: String,
+    pub(crate) telemetry: String,
     admin_token: String,
     api_key: String,
     _directory: Directory,
@@ -40,12 +40,12 @@ struct Server {
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
     /// Starts it; `configure` may set further variables and where it logs.
-    async fn start_with(configure: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) async fn start_with(configure: impl FnOnce(&mut Command)) -> Self {
         let database = TestDatabase::chosen().await;
         let directory = Directory::new();
         let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
@@ -100,7 +100,7 @@ impl Server {
         read(self.client.post(url).bearer_auth(&self.admin_token).json(body)).await
     }
 
-    fn users(&self) -> reqwest::RequestBuilder {
+    pub(crate) fn users(&self) -> reqwest::RequestBuilder {
         self.client.get(format!("{}{USERS}", self.gateway)).bearer_auth(&self.api_key)
     }
 

@@ -16,6 +16,10 @@ DIVISIONS = {"alpha": "Alpha Division", "beta": "Beta Division", "gamma": "Gamma
 TEMPLATES = {"alpha": "supervisor", "beta": "supervisor", "gamma": "full-access"}
 
 
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
+WRITTEN = ("/api/v2/users", "/api/v2/routing/queues")
+
+
 class House:
     def __init__(self, binary):
         self.binary = binary
@@ -87,11 +91,26 @@ class House:
 
     def faults(self, *faults):
         """What the organisation does wrong from now on, to all calls of its API."""
-        rules = [{"match": {"path_prefix": "/api"}, "fault": fault} for fault in faults]
+        self.rules([{"match": {"path_prefix": "/api"}, "fault": fault} for fault in faults])
+
+    def faults_of_writes(self, fault):
+        """What it does wrong to changes alone: what is looked up before them is answered well."""
+        self.rules([{"match": {"method": method, "path_prefix": path}, "fault": fault}
+                    for method in WRITES for path in WRITTEN])
+
+    def rules(self, rules):
         request = urllib.request.Request(
             self.control + "/faults", method="PUT", data=json.dumps(rules).encode(),
             headers={"Content-Type": "application/json"})
         urllib.request.urlopen(request).close()
+
+    def changes(self):
+        """The changes that reached the organisation since this was asked last."""
+        with urllib.request.urlopen(self.control + "/calls") as answer:
+            calls = json.load(answer)
+        urllib.request.urlopen(urllib.request.Request(self.control + "/calls", method="DELETE")).close()
+        return [one for one in calls if one["method"] in WRITES and one["path"].startswith(WRITTEN)
+                and not one["path"].endswith("/search")]
 
     def admin(self, path, body=None, method="POST"):
         request = urllib.request.Request(

@@ -11,7 +11,6 @@ from checks import UNKNOWN, Check
 
 RECOVERY_SECONDS = 15
 
-# Not: a 429 without a time. Told to wait for Genesys's next minute, this SDK's HTTP client does so, three times a call.
 FAULTS = {
     "429 with a time to wait": {"kind": "status", "status": 429, "retry_after": 1},
     "401": {"kind": "status", "status": 401},
@@ -26,6 +25,9 @@ FAULTS = {
     "a slow answer": {"kind": "latency", "ms": 300},
     "a lie": {"kind": "lie"},
 }
+REFUSED, UNDONE, OPEN = "too.many.requests.retry.after", "ringfence.upstream_failed", "ringfence.effect_unknown"
+# How a change ends then; one that is answered with nothing but its status may end well.
+ENDS = {"429 with a time to wait": REFUSED, "401": UNDONE, "a slow answer": None}
 
 
 def made(model, **fields):
@@ -205,9 +207,120 @@ class WhileGenesysMisbehaves(Operations):
                     time.sleep(0.1)
 
 
+class WritesWhileGenesysMisbehaves(Operations):
+    """One for each fault: refused in words the SDK reads, sent once, and never told as undone if it may be done."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def __str__(self):
+        return f"writes while Genesys misbehaves: {self.name}"
+
+    def changes(self, client):
+        """Changes, and how it is seen whether each was made."""
+        users, routing, name = sdk.UsersApi(client), sdk.RoutingApi(client), f"While {self.name}"
+        email = name.lower().replace(" ", "-") + "@gamma.example"
+        user, leaver = (
+            users.post_users(made(sdk.CreateUser, name=name, email=which + email)) for which in ("user-", "leaver-"))
+        queue, old = (
+            routing.post_routing_queues(made(sdk.CreateQueueRequest, name=f"{name}: {which}"))
+            for which in ("queue", "old"))
+
+        def is_queue(name):
+            return bool(routing.get_routing_queues(name=name).entities)
+
+        return [
+            (lambda: users.post_users(made(sdk.CreateUser, name=name, email=email)),
+             lambda: email in {one.email for one in users.get_users(page_size=100, state="any").entities}),
+            (lambda: users.patch_user(user.id, made(sdk.UpdateUser, title="Lead", version=user.version)),
+             lambda: users.get_user(user.id).title == "Lead"),
+            (lambda: users.delete_user(leaver.id), lambda: self.is_gone(users.get_user, leaver.id)),
+            (lambda: routing.post_routing_queues(made(sdk.CreateQueueRequest, name=f"{name}: new")),
+             lambda: is_queue(f"{name}: new")),
+            (lambda: routing.put_routing_queue(queue.id, made(sdk.QueueRequest, name=f"{name}: renamed")),
+             lambda: is_queue(f"{name}: renamed")),
+            (lambda: routing.delete_routing_queue(old.id), lambda: self.is_gone(routing.get_routing_queue, old.id)),
+        ]
+
+    def is_gone(self, get, id):
+        try:
+            get(id)
+        except ApiException as error:
+            self.assertEqual(error.status, 404)
+            return True
+        return False
+
+    def runTest(self):
+        client = self.client("gamma")
+        changes = self.changes(client)
+        self.house.faults_of_writes(FAULTS[self.name])
+        try:
+            ended = [self.attempt(change) for change, _ in changes]
+        finally:
+            self.house.faults()
+        end = time.monotonic() + RECOVERY_SECONDS
+        for (_, is_made), code in zip(changes, ended):
+            while True:
+                try:
+                    was_made = is_made()
+                    break
+                except ApiException as error:
+                    self.assertLess(time.monotonic(), end, f"no recovery: {error}")
+                    time.sleep(0.1)
+            self.assertTrue(code == OPEN or was_made == (code is None), f"{code}, made: {was_made}")
+
+    def attempt(self, change):
+        """Makes one change; tells the code of its refusal."""
+        self.house.changes()
+        code = None
+        try:
+            change()
+        except ApiException as error:
+            code = self.error_body(error).code
+            self.assert_nothing_foreign(error.body)
+            self.assertNotEqual(error.status, 401)
+        sent, expected = self.house.changes(), ENDS.get(self.name, OPEN)
+        # What was refused for its token was not done, and is sent once more with another, if there is one.
+        self.assertIn(len(sent), (1, 2) if expected == UNDONE else (1,), sent)
+        is_bare = expected == OPEN and sent[0]["method"] == "DELETE" or self.name == "a lie"
+        self.assertIn(code, (expected, None) if is_bare else (expected,), sent)
+        # Of a deletion its status is all that there is to go by, true or not.
+        return OPEN if sent[0]["method"] == "DELETE" and expected == OPEN else code
+
+    def assert_nothing_foreign(self, text):
+        mine = self.own("users", "gamma") | self.own("queues", "gamma")
+        self.assertEqual([id for id in self.house.described()["all"] if id not in mine and id in text], [])
+
+
+class ToldNoTime(Operations):
+    """A 429 without a time: the account waits for the end of Genesys's minute. Last, because all have to."""
+
+    def test_what_was_sent_is_refused_at_once_and_what_waits_is_told_until_when(self):
+        client = self.client("gamma")
+        users = sdk.UsersApi(client)
+        self.house.faults({"kind": "status", "status": 429})
+        self.house.changes()
+        begun = time.monotonic()
+        error = self.refused(users.post_users, made(sdk.CreateUser, name="Late", email="late@gamma.example"))
+        self.house.faults()
+        # With a time, this SDK would have sent it again by itself.
+        self.assertLess(time.monotonic() - begun, 5)
+        self.assertEqual((error.status, self.error_body(error).code), (429, REFUSED))
+        self.assertNotIn("Retry-After", error.headers)
+        self.assertEqual(len(self.house.changes()), 1)
+        seconds = int(error.headers["inin-ratelimit-reset"])
+        # This one is not sent: the SDK is told when, waits, and knows nothing of it.
+        self.assertTrue(sdk.RoutingApi(client).get_routing_queues().entities)
+        self.assertLess(time.monotonic() - begun, seconds + 10)
+        self.assertNotIn("late@gamma.example", {one.email for one in users.get_users(page_size=100).entities})
+
+
 def load_tests(loader, _tests, _pattern):
     """In the order of the faults."""
     suite = loader.loadTestsFromTestCase(WhileAllIsWell)
     suite.addTests(loader.loadTestsFromTestCase(Writes))
     suite.addTests(WhileGenesysMisbehaves(name) for name in FAULTS)
+    suite.addTests(WritesWhileGenesysMisbehaves(name) for name in FAULTS)
+    suite.addTests(loader.loadTestsFromTestCase(ToldNoTime))
     return suite

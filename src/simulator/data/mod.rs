@@ -117,6 +117,8 @@ pub(crate) struct World {
     pub(crate) languages: Vec<Item>,
     user_places: HashMap<String, usize>,
     queue_places: HashMap<String, usize>,
+    // How many things clients have made.
+    made: u64,
 }
 
 impl World {
@@ -143,6 +145,7 @@ impl World {
             languages,
             user_places: HashMap::new(),
             queue_places: HashMap::new(),
+            made: 0,
         }
         .indexed()
     }
@@ -156,6 +159,12 @@ impl World {
         self.queue_places =
             self.queues.iter().enumerate().map(|(place, queue)| (queue.id.clone(), place)).collect();
         self
+    }
+
+    /// The id of what a client makes: the same for the same calls, in every process.
+    pub(crate) fn next_id(&mut self) -> String {
+        self.made += 1;
+        Seed::of(self.plan.seed, &["made"], self.made).id()
     }
 
     /// The division at a place of the plan.

@@ -76,6 +76,8 @@ impl Tls {
     /// read before stays in use.
     pub async fn follow(self) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let usable = metrics::gauge!("ringfence_certificate_usable");
+        usable.set(1.0);
         let mut seen = Some(self.loaded);
         let mut looks = time::interval(LOOK_EVERY);
         loop {
@@ -95,9 +97,13 @@ impl Tls {
             {
                 Ok(config) => {
                     self.current.store(Arc::new(config));
+                    usable.set(1.0);
                     tracing::info!("the certificate was read again");
                 }
-                Err(error) => tracing::warn!(error, "the certificate before stays in use"),
+                Err(error) => {
+                    usable.set(0.0);
+                    tracing::warn!(error, "the certificate before stays in use");
+                }
             }
             seen = read.ok().map(Arc::new);
         }

@@ -13,6 +13,7 @@ use tokio::{net::TcpStream, time::timeout};
 use crate::support::{
     app::{Answer, TestApp},
     command::until,
+    frames::{END_HEADERS, END_STREAM, HEADERS, block, frame, opening},
 };
 
 const USERS: &str = "/api/v2/users";
@@ -48,6 +49,31 @@ async fn the_one_that_was_begun_is_answered_and_those_behind_it_are_not_begun() 
     assert_eq!(timeout(WITHIN, socket.end()).await.unwrap(), "");
     assert_eq!(app.simulator.organisation().calls().len(), 1);
     app.finish().await;
+}
+
+/// The streams of a connection outlive it: what was begun on one that is gone is on record when the process ends.
+#[tokio::test]
+async fn a_stream_whose_client_has_gone_is_waited_for() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    slow(&app);
+    let fields = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", USERS),
+        (":authority", "gateway"),
+        ("x-api-key", alpha.api_key.as_str()),
+    ];
+    let asked = frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields));
+    let mut socket = app.socket().await;
+    socket.pour(&[opening(&[]), asked].concat()).await;
+    arrived(&app, 1).await;
+    drop(socket);
+    let app = app.restart().await;
+    let events = app.find_events("tenant=alpha&operation=getUsers").await;
+    let outcomes: Vec<_> = events.iter().map(|event| &event["outcome"]["code"]).collect();
+    assert_eq!(outcomes, ["aborted"], "not `unknown`, which the next start would have made of it");
+    app.finish_after_loss().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,4 @@
-//! HTTP/2, frame by frame: what breaks the protocol ends the stream or the connection, and nobody else's.
-//!
-//! Where RFC 9113 names a narrower error (`COMPRESSION_ERROR`, `FRAME_SIZE_ERROR`), or one of the stream alone, the library
-//! sometimes says `PROTOCOL_ERROR` or ends the connection: stricter than asked, and nothing else differs from it.
+//! Clients that misuse what a connection allows: over HTTP/2, and over HTTP/1.1 who takes no answer.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -17,42 +14,15 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    organisation::{QUEUES, eventually},
-    refused::assert_refused,
+use super::organisation::{QUEUES, eventually};
+use crate::support::{
+    app::TestApp,
+    frames::{
+        CANCEL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, RST_STREAM, block, frame,
+        opening,
+    },
+    socket::Socket,
 };
-use crate::support::{app::TestApp, socket::Socket};
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const PADDED: u8 = 8;
-const WITH_PRIORITY: u8 = 32;
-
-const PROTOCOL_ERROR: u32 = 1;
-const FLOW_CONTROL_ERROR: u32 = 3;
-const FRAME_SIZE_ERROR: u32 = 6;
-const CANCEL: u32 = 8;
-const CALM: u32 = 11;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// A header block, literal by literal.
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-    fields.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect()
-}
 
 fn get(more: &[(&str, &str)]) -> Vec<u8> {
     let fields =
@@ -60,109 +30,15 @@ fn get(more: &[(&str, &str)]) -> Vec<u8> {
     block(&[&fields, more].concat())
 }
 
-fn opening(settings: &[u8]) -> Vec<u8> {
-    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, settings)].concat()
-}
-
 /// How the server ended something: the frame's kind and the error's code; 0 and 0 if the connection was only closed.
 async fn ended(socket: &mut Socket) -> (u8, u32) {
     loop {
-        let Some(head) = socket.bytes(9).await else { return (0, 0) };
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let Some(payload) = socket.bytes(length as usize).await else { return (0, 0) };
-        let code = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
-        match head[3] {
-            RST_STREAM => return (RST_STREAM, code(0)),
-            GOAWAY => return (GOAWAY, code(4)),
-            _ => {}
+        match Frame::read(socket).await {
+            Some(frame) if matches!(frame.kind, RST_STREAM | GOAWAY) => return (frame.kind, frame.error()),
+            Some(_) => {}
+            None => return (0, 0),
         }
     }
-}
-
-/// What breaks the protocol, and how it ends: the kind of the frame that says so, and its error.
-fn breaches() -> Vec<(&'static str, Vec<u8>, (u8, u32))> {
-    let whole = END_STREAM | END_HEADERS;
-    let request = |stream| frame(HEADERS, END_HEADERS, stream, &get(&[]));
-    let odd = |more: &[(&str, &str)]| frame(HEADERS, whole, 1, &get(more));
-    let continued =
-        [frame(HEADERS, 0, 1, &get(&[])), frame(CONTINUATION, 0, 1, &block(&[("x", "y")])).repeat(20_000)];
-    vec![
-        ("a frame that is too large", frame(DATA, 0, 1, &vec![0; 16_385]), (GOAWAY, FRAME_SIZE_ERROR)),
-        ("data of a stream that there is not", frame(DATA, 0, 1, b"x"), (GOAWAY, PROTOCOL_ERROR)),
-        ("a stream of the server's", frame(HEADERS, whole, 2, &get(&[])), (GOAWAY, PROTOCOL_ERROR)),
-        ("a stream again", [request(3), request(1)].concat(), (GOAWAY, PROTOCOL_ERROR)),
-        ("no stream", frame(HEADERS, whole, 0, &get(&[])), (GOAWAY, PROTOCOL_ERROR)),
-        (
-            "more padding than there is",
-            [request(1), frame(DATA, PADDED, 1, &[9, 0])].concat(),
-            (GOAWAY, PROTOCOL_ERROR),
-        ),
-        ("a block that is none", frame(HEADERS, whole, 1, &[0xff; 9]), (GOAWAY, PROTOCOL_ERROR)),
-        ("a block that never ends", continued.concat(), (GOAWAY, CALM)),
-        (
-            "something inside a block",
-            [frame(HEADERS, 0, 1, &get(&[])), frame(PING, 0, 0, &[0; 8])].concat(),
-            (GOAWAY, PROTOCOL_ERROR),
-        ),
-        ("a ping that is too short", frame(PING, 0, 0, &[0; 7]), (GOAWAY, PROTOCOL_ERROR)),
-        ("settings of a stream", frame(SETTINGS, 0, 1, &[]), (GOAWAY, PROTOCOL_ERROR)),
-        ("half a setting", frame(SETTINGS, 0, 0, &[0; 5]), (GOAWAY, PROTOCOL_ERROR)),
-        (
-            "a window beyond all",
-            frame(WINDOW_UPDATE, 0, 0, &0x7fff_ffff_u32.to_be_bytes()),
-            (GOAWAY, FLOW_CONTROL_ERROR),
-        ),
-        ("a window of nothing", frame(WINDOW_UPDATE, 0, 0, &[0; 4]), (GOAWAY, PROTOCOL_ERROR)),
-        (
-            "a stream that waits for itself",
-            frame(HEADERS, whole | WITH_PRIORITY, 1, &[vec![0, 0, 0, 1, 9], get(&[])].concat()),
-            (RST_STREAM, PROTOCOL_ERROR),
-        ),
-        ("a priority of itself", frame(PRIORITY, 0, 1, &[0, 0, 0, 1, 9]), (RST_STREAM, PROTOCOL_ERROR)),
-        ("a header in capitals", odd(&[("X-Api-Key", "x")]), (GOAWAY, PROTOCOL_ERROR)),
-        ("a header of the connection", odd(&[("connection", "close")]), (RST_STREAM, PROTOCOL_ERROR)),
-        ("chunks", odd(&[("transfer-encoding", "chunked")]), (RST_STREAM, PROTOCOL_ERROR)),
-        ("a pseudo-header behind others", odd(&[("x", "y"), (":path", "/")]), (RST_STREAM, PROTOCOL_ERROR)),
-        ("a pseudo-header of one's own", odd(&[(":own", "x")]), (GOAWAY, PROTOCOL_ERROR)),
-        ("a line end in a header", odd(&[("x", "a\r\nx-api-key: b")]), (GOAWAY, PROTOCOL_ERROR)),
-        (
-            "less than was told",
-            [
-                frame(HEADERS, END_HEADERS, 1, &get(&[("content-length", "9")])),
-                frame(DATA, END_STREAM, 1, b"x"),
-            ]
-            .concat(),
-            (RST_STREAM, PROTOCOL_ERROR),
-        ),
-    ]
-}
-
-#[tokio::test]
-async fn what_breaks_the_protocol_ends_the_stream_or_the_connection_and_no_other() {
-    let app = TestApp::start().await;
-    let mut wrong = Vec::new();
-    for (what, frames, expected) in breaches() {
-        let mut socket = app.socket().await;
-        socket.pour(&[opening(&[]), frames].concat()).await;
-        let found = ended(&mut socket).await;
-        if found != expected {
-            wrong.push(format!("{what}: {found:?}, not {expected:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    // Some of these streams were requests before they broke; others are still answered.
-    app.exchange(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n").await.expect(401);
-    app.finish_after_loss().await;
-}
-
-#[tokio::test]
-async fn a_preface_that_is_none_is_no_request() {
-    let app = TestApp::start().await;
-    let mut socket = app.socket().await;
-    socket.write(b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n").await;
-    let answer = socket.answer().await;
-    assert_refused(&app, "preface", &answer, 400, "ringfence.request_malformed").await;
-    app.finish().await;
 }
 
 #[tokio::test]
@@ -178,7 +54,7 @@ async fn a_client_that_asks_and_takes_back_without_end_is_cut() {
     let flood: Vec<u8> = (0..20_000).flat_map(|number| asked(2 * number + 1).concat()).collect();
     socket.pour(&[opening(&[]), flood].concat()).await;
     let (kind, code) = ended(&mut socket).await;
-    assert!((kind, code) == (GOAWAY, CALM) || kind == 0, "{kind} {code}");
+    assert!((kind, code) == (GOAWAY, ENHANCE_YOUR_CALM) || kind == 0, "{kind} {code}");
     app.finish_after_loss().await;
 }
 
@@ -278,10 +154,8 @@ async fn a_tenant_that_takes_no_byte_of_its_answers_stops_nobody_else() {
     // All are answered, or refused for want of room; no answer is taken.
     let mut answered = 0;
     while answered < 100 {
-        let head = socket.bytes(9).await.expect("the connection is kept");
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        socket.bytes(length as usize).await.unwrap();
-        answered += u32::from(head[3] == HEADERS);
+        let frame = Frame::read(&mut socket).await.expect("the connection is kept");
+        answered += u32::from(frame.kind == HEADERS);
     }
     for _ in 0..10 {
         beta.get(QUEUES).await.expect(200);

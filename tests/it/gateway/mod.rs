@@ -3,6 +3,7 @@
 pub(crate) mod attacks;
 mod authentication;
 mod bad_input;
+pub(crate) mod conformance;
 mod coverage;
 mod crowds;
 mod defects;

@@ -1,6 +1,6 @@
 //! HTTPS on the gateway listener: certificates from files, renewed without a restart, asked of clients.
 
-use std::{fs, sync::Arc};
+use std::{fs, net::SocketAddr, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::{Certificate, Client, Identity};
@@ -13,9 +13,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::refused::assert_refused;
-use crate::support::{
-    app::{Answer, TestApp},
-    command::{Directory, PATIENCE, ringfence, run, stderr, stdout},
+use crate::{
+    running::until_metric,
+    serving::Server,
+    support::{
+        app::{Answer, TestApp},
+        command::{Directory, PATIENCE, ringfence, run, stderr, stdout},
+    },
 };
 
 const USERS: &str = "/api/v2/users";
@@ -61,14 +65,14 @@ async fn ask(app: &TestApp, client: &Client) -> Answer {
 }
 
 /// Whether a handshake succeeds; nothing is asked.
-async fn shakes_hands(app: &TestApp, authority: &Authority, protocols: &[&str]) -> Option<Vec<u8>> {
+async fn shakes_hands(gateway: SocketAddr, authority: &Authority, protocols: &[&str]) -> Option<Vec<u8>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(app.addresses.gateway).await.unwrap();
+    let stream = TcpStream::connect(gateway).await.unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
     Some(shaken.get_ref().1.alpn_protocol().unwrap_or_default().to_vec())
@@ -85,9 +89,9 @@ async fn https_is_served_as_http_1_and_2_and_nothing_else_is() {
     .await;
     let answer = ask(&app, &authority.client().build().unwrap()).await;
     assert_refused(&app, "https", &answer, 401, "authentication.required").await;
-    assert_eq!(shakes_hands(&app, &authority, &["h2", "http/1.1"]).await.unwrap(), b"h2");
-    assert_eq!(shakes_hands(&app, &authority, &["http/1.1"]).await.unwrap(), b"http/1.1");
-    assert_eq!(shakes_hands(&app, &authority, &["ftp"]).await, None);
+    assert_eq!(shakes_hands(app.addresses.gateway, &authority, &["h2", "http/1.1"]).await.unwrap(), b"h2");
+    assert_eq!(shakes_hands(app.addresses.gateway, &authority, &["http/1.1"]).await.unwrap(), b"http/1.1");
+    assert_eq!(shakes_hands(app.addresses.gateway, &authority, &["ftp"]).await, None);
 
     let mut plain = app.socket().await;
     plain.write(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n").await;
@@ -102,23 +106,49 @@ async fn a_renewed_certificate_holds_without_a_restart_and_a_broken_one_does_not
     let (before, after, directory) = (Authority::new(), Authority::new(), Directory::new());
     let tls = put(&directory, &before.issue());
     let app = TestApp::start_with(|config| config.gateway.tls = Some(tls)).await;
-    assert!(shakes_hands(&app, &before, &[]).await.is_some());
+    assert!(shakes_hands(app.addresses.gateway, &before, &[]).await.is_some());
 
     // Half of a renewal: a certificate without its key.
     let (cert, key) = after.issue();
     directory.write("cert.pem", &cert);
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    assert!(shakes_hands(&app, &before, &[]).await.is_some(), "the one before stays in use");
+    assert!(shakes_hands(app.addresses.gateway, &before, &[]).await.is_some(), "the one before stays in use");
 
     directory.write("key.pem", &key);
     let renewed = async {
-        while shakes_hands(&app, &after, &[]).await.is_none() {
+        while shakes_hands(app.addresses.gateway, &after, &[]).await.is_none() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(PATIENCE, renewed).await.expect("the new one is taken up");
-    assert!(shakes_hands(&app, &before, &[]).await.is_none());
+    assert!(shakes_hands(app.addresses.gateway, &before, &[]).await.is_none());
     app.finish().await;
+}
+
+/// By the process itself: at a signal, and told in its metrics.
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_seen_in_the_metrics_and_a_signal_has_it_read_again() {
+    const USABLE: &str = "ringfence_certificate_usable ";
+    let (before, after, directory) = (Authority::new(), Authority::new(), Directory::new());
+    let tls = put(&directory, &before.issue());
+    let server = Server::start_with(|serve| {
+        serve.env("RINGFENCE__GATEWAY__TLS__CERT", &tls.cert).env("RINGFENCE__GATEWAY__TLS__KEY", &tls.key);
+    })
+    .await;
+    let gateway = server.gateway.strip_prefix("http://").unwrap().parse().unwrap();
+    assert!(shakes_hands(gateway, &before, &[]).await.is_some());
+    until_metric(&server.telemetry, USABLE, 1.0).await;
+
+    directory.write("cert.pem", "no certificate");
+    server.process.signal("HUP");
+    until_metric(&server.telemetry, USABLE, 0.0).await;
+    assert!(shakes_hands(gateway, &before, &[]).await.is_some(), "the one before stays in use");
+
+    put(&directory, &after.issue());
+    server.process.signal("HUP");
+    until_metric(&server.telemetry, USABLE, 1.0).await;
+    assert!(shakes_hands(gateway, &after, &[]).await.is_some());
+    assert!(shakes_hands(gateway, &before, &[]).await.is_none());
 }
 
 #[tokio::test]

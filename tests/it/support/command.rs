@@ -81,6 +81,11 @@ impl Process {
         Self(command.spawn().unwrap())
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.0.id().to_string();

@@ -4,6 +4,7 @@ pub(crate) mod app;
 mod beginning;
 pub(crate) mod command;
 pub(crate) mod database;
+pub(crate) mod frames;
 mod ledger;
 pub(crate) mod proxy;
 pub(crate) mod socket;

@@ -168,6 +168,41 @@ async fn one_tenant_takes_no_room_from_another() {
     send(Share::Of(&greedy), super::change(), Effect::Writes).await.unwrap();
 }
 
+/// Together a few can take all there is: whoever comes then is told so, soon, and nothing is sent for it.
+#[tokio::test]
+async fn where_some_tenants_hold_all_the_room_another_waits_a_moment_and_gets_its_share_when_there_is_some() {
+    let house = House::with(|options| options.answer_memory_bytes = 8 * LIMIT).await;
+    let send = async |tenant: &TenantId, path: String| {
+        house
+            .upstream
+            .send(Share::Of(tenant), &house.account, super::get(&path), Effect::Reads, &|| true)
+            .await
+    };
+    let mut held = Vec::new();
+    for number in 0..4 {
+        let tenant = format!("greedy-{number}").parse().unwrap();
+        for _ in 0..2 {
+            let answer = send(&tenant, whole()).await.unwrap();
+            held.push(answer.held.keep(answer.body));
+        }
+    }
+    let modest: TenantId = "modest".parse().unwrap();
+    let seen = house.genesys.seen().len();
+    let begun = Instant::now();
+    let error = send(&modest, whole()).await.unwrap_err();
+    assert!(matches!(error, UpstreamError::NoRoom { sent: false }), "{error:?}");
+    let waited = begun.elapsed();
+    assert!((Duration::from_millis(1_900)..Duration::from_secs(4)).contains(&waited), "{waited:?}");
+    assert_eq!(house.genesys.seen().len(), seen, "nothing is sent without room for an answer");
+    // One tenant's are read at last; another wants them back, and still the modest one has its share.
+    held.truncate(6);
+    let greedy: TenantId = "greedy-0".parse().unwrap();
+    let (more, first) = tokio::join!(send(&greedy, whole()), send(&modest, whole()));
+    assert!(matches!(more, Err(UpstreamError::NoRoom { .. })), "a quarter is one tenant's: {more:?}");
+    let (first, second) = (first.unwrap(), send(&modest, whole()).await.unwrap());
+    assert_eq!((first.body.len(), second.body.len()), (LIMIT, LIMIT));
+}
+
 #[tokio::test]
 async fn of_those_that_hold_answers_already_one_waits_and_the_others_give_up() {
     let house = House::open().await;

@@ -72,6 +72,24 @@ pub(super) const ATTACKS: &[Attack] = &[
         ),
         MALFORMED,
     ),
+    attack(
+        "TE.TE: chunks twice",
+        Framed("Transfer-Encoding: chunked, chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+        TWO_LENGTHS,
+    ),
+    attack(
+        "TE.TE: a coding inside the chunks",
+        Framed("Transfer-Encoding: gzip, chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+        TWO_LENGTHS,
+    ),
+    attack("TE.TE: another coding alone", Framed("Transfer-Encoding: identity\r\n", "{}"), MALFORMED),
+    attack(
+        "chunks in capitals, which they may be",
+        Framed("Transfer-Encoding: CHUNKED\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+        READ,
+    ),
+    attack("no length at all where there is one", Framed("Content-Length: \r\n", "{}"), MALFORMED),
+    attack("a space before the colon of a length", Framed("Content-Length : 2\r\n", "{}"), MALFORMED),
     attack("two lengths that differ", Framed("Content-Length: 2\r\nContent-Length: 3\r\n", "{}"), MALFORMED),
     attack(
         "two lengths that agree, which are one",
@@ -208,6 +226,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         READ,
     ),
     // The path that is checked is the path that is sent.
+    attack("half a preface of HTTP/2", Raw("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"), MALFORMED),
     attack("dot segments", Target("/api/v2/users/../oauth/clients"), PATH),
     attack("encoded dots", Target("/api/v2/users/%2e%2e/oauth/clients"), PATH),
     attack("dots, encoded twice", Target("/api/v2/users/%252e%252e/oauth/clients"), PATH),
@@ -226,8 +245,27 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("a fragment", Target("/api/v2/users#/x"), READ),
     attack("another case", Target("/API/V2/USERS"), UNKNOWN),
     attack("the operators' API", Target("/admin/v1/tenants"), UNKNOWN),
-    attack("a path of 3 KB", Many("a segment of 3,000 characters", String::new), PATH),
+    attack(
+        "a path of 3 KB",
+        Many("a segment of 3,000 characters", || format!("/api/v2/users/{}", "x".repeat(3_000))),
+        PATH,
+    ),
     // Headers that want to be believed.
+    attack(
+        "a target of 70 KB",
+        Many("a target of 70,000 characters", || format!("/{}", "x".repeat(70_000))),
+        (431, "ringfence.head_too_large"),
+    ),
+    attack("a dot segment", Target("/api/v2/./users"), PATH),
+    attack("dots with a path parameter", Target("/api/v2/users/..;/oauth/clients"), PATH),
+    attack("dots of another script", Target("/api/v2/users/%ef%bc%8e%ef%bc%8e/oauth/clients"), UNKNOWN),
+    attack("encoding by code points", Target("/api/v2/users/%u002e%u002e/oauth/clients"), PATH),
+    attack("a question mark, encoded", Target("/api/v2/users%3fpageSize=5"), UNKNOWN),
+    attack(
+        "a query of 20 KB",
+        Many("the same parameter 2,000 times", || format!("/api/v2/users?{}", "id=xxxxxx&".repeat(2_000))),
+        (400, "ringfence.parameter_invalid"),
+    ),
     attack(
         "a method override",
         Lines("X-HTTP-Method-Override: DELETE\r\nX-Method-Override: DELETE\r\n"),
@@ -259,6 +297,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("in another case", Target("/api/v2/routing/queues?DIVISIONID=x"), MISPLACED),
     attack("as a list", Target("/api/v2/routing/queues?divisionId[]=x"), MISPLACED),
     attack("behind an encoded bracket", Target("/api/v2/routing/queues?divisionId%5B0%5D=x"), MISPLACED),
+    attack("under another of its names", Target("/api/v2/routing/queues?divisionIds=x"), MISPLACED),
+    attack("with an underscore", Target("/api/v2/routing/queues?division_id=x"), MISPLACED),
     attack(
         "a foreign one",
         Target("/api/v2/routing/queues?divisionId=x"),
@@ -269,6 +309,25 @@ pub(super) const ATTACKS: &[Attack] = &[
         Target("/api/v2/routing/queues?divisionId="),
         (400, "ringfence.parameter_invalid"),
     ),
+    // Ids of others, in every form of a list.
+    attack("another's id", Target("/api/v2/users/FOREIGN"), (404, "not.found")),
+    attack("another's id in a list", Target("/api/v2/users?id=FOREIGN"), READ),
+    attack(
+        "another's id behind one that is nobody's",
+        Target("/api/v2/users?id=99999999-0000-4000-8000-000000000009,FOREIGN"),
+        READ,
+    ),
+    attack(
+        "another's id in a repeated list",
+        Target("/api/v2/users?id=99999999-0000-4000-8000-000000000009&id=FOREIGN"),
+        READ,
+    ),
+    attack(
+        "a list with brackets",
+        Target("/api/v2/users?id[]=FOREIGN"),
+        (400, "ringfence.parameter_unknown"),
+    ),
+    attack("a list as JSON", Target("/api/v2/users?id=%5B%22FOREIGN%22%5D"), READ),
     // Bodies with two readings, or none.
     attack("a key twice", Body(br#"{"pageSize":1,"pageSize":2}"#), TWO_KEYS),
     attack("a key twice, once escaped", Body(br#"{"pageSize":1,"page\u0053ize":2}"#), TWO_KEYS),
@@ -276,6 +335,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("an unknown field", Body(br#"{"divisionIds":["x"]}"#), (400, "ringfence.body_unknown_field")),
     attack("NaN", Body(br#"{"pageSize":NaN}"#), NO_JSON),
     attack("a huge number", Body(br#"{"pageSize":1e400}"#), (400, "ringfence.body_number_out_of_range")),
+    attack(
+        "a number of 10,000 digits",
+        Many("`{\"pageSize\":1…}` with 10,000 digits", || {
+            format!("{{\"pageSize\":{}}}", "1".repeat(10_000))
+        }),
+        (400, "ringfence.body_number_out_of_range"),
+    ),
     attack("invalid UTF-8", Body(b"{\"sortBy\":\"\xff\"}"), (400, "ringfence.body_not_utf8")),
     attack("a lone surrogate", Body(br#"{"sortBy":"\ud800"}"#), NO_JSON),
     attack("NUL", Body(b"{\"sortBy\":\"\0\"}"), NO_JSON),
@@ -289,6 +355,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack(
         "more than 512 KiB",
         Many("600 KB of spaces", || " ".repeat(600_000)),
+        (413, "request.entity.too.large"),
+    ),
+    attack(
+        "more than 512 KiB, in chunks",
+        Many("600 chunks of 1,000 spaces", || {
+            format!("{}0\r\n\r\n", format!("3e8\r\n{}\r\n", " ".repeat(1_000)).repeat(600))
+        }),
         (413, "request.entity.too.large"),
     ),
     attack(

@@ -2,7 +2,7 @@
 
 mod list;
 
-use ringfence::simulator::ALPHA;
+use ringfence::simulator::{ALPHA, BETA};
 use serde_json::{Value, json};
 
 use self::{
@@ -14,6 +14,9 @@ use crate::support::app::TestApp;
 
 const USERS: &str = "/api/v2/users";
 const SEARCH: &str = "/api/v2/users/search";
+
+/// Stands for the id of another division's user.
+const FOREIGN: &str = "FOREIGN";
 
 /// What is sent.
 enum Sent {
@@ -27,7 +30,7 @@ enum Sent {
     Body(&'static [u8]),
     /// Another first line.
     First(&'static str),
-    /// Everything, but for the credential, which stands for `KEY`.
+    /// Everything, but for the credential, for which `KEY` stands.
     Raw(&'static str),
     /// Much of the same in a place.
     Many(&'static str, fn() -> String),
@@ -44,8 +47,8 @@ const fn attack(name: &'static str, sent: Sent, answer: (u16, &'static str)) -> 
 }
 
 impl Attack {
-    /// Its bytes, with a tenant's key.
-    fn bytes(&self, key: &str) -> Vec<u8> {
+    /// Its bytes, with a tenant's key and the id of a user who is none of its own.
+    fn bytes(&self, key: &str, foreign: &str) -> Vec<u8> {
         let request = |first: &str, lines: &str, body: &[u8]| {
             let json = if first.starts_with("POST") && !lines.contains("Content-Type") {
                 "Content-Type: application/json\r\n"
@@ -59,7 +62,7 @@ impl Attack {
         let post = format!("POST {SEARCH} HTTP/1.1");
         let with_body = |body: &[u8]| request(&post, &format!("Content-Length: {}\r\n", body.len()), body);
         match &self.sent {
-            Target(target) => request(&format!("GET {target} HTTP/1.1"), "", b""),
+            Target(target) => request(&format!("GET {} HTTP/1.1", target.replace(FOREIGN, foreign)), "", b""),
             Lines(lines) => request(&get, lines, b""),
             Framed(lines, body) => request(&post, lines, body.as_bytes()),
             Body(body) => with_body(body),
@@ -67,8 +70,9 @@ impl Attack {
             Raw(raw) => raw.replace("KEY", key).into_bytes(),
             Many(_, make) => match make() {
                 lines if lines.starts_with("X-") => request(&get, &lines, b""),
-                path if path.is_empty() => {
-                    request(&format!("GET {USERS}/{} HTTP/1.1", "x".repeat(3_000)), "", b"")
+                target if target.starts_with('/') => request(&format!("GET {target} HTTP/1.1"), "", b""),
+                chunks if chunks.ends_with("0\r\n\r\n") => {
+                    request(&post, "Transfer-Encoding: chunked\r\n", chunks.as_bytes())
                 }
                 body => with_body(body.as_bytes()),
             },
@@ -102,15 +106,19 @@ pub(crate) fn table() -> String {
 async fn each_attack_has_its_answer_and_its_event() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let facts = app.simulator.organisation().facts();
+    let beta = facts["divisions"].as_array().unwrap().iter().find(|division| division["id"] == BETA).unwrap();
+    let foreign = beta["users"][0].as_str().unwrap();
     let mut wrong = Vec::new();
     for attack in ATTACKS {
         let mut socket = app.socket().await;
-        socket.write(&attack.bytes(&alpha.api_key)).await;
+        socket.write(&attack.bytes(&alpha.api_key, foreign)).await;
         let answer = socket.answer().await;
         let event = event(&app, &answer).await;
         let code = if answer.status == 200 { "ok" } else { answer.body["code"].as_str().unwrap_or("none") };
-        // That of an answer follows it; at the end, each event must have one.
-        let recorded = if answer.status == 200 { json!(["ok", 200]) } else { outcome(&event) };
+        // That of what Genesys was asked for follows the answer; at the end, each event must have one.
+        let follows = matches!(code, "ok" | "not.found");
+        let recorded = if follows { json!([code, answer.status.as_u16()]) } else { outcome(&event) };
         let (status, expected) = attack.answer;
         if (answer.status.as_u16(), code) != attack.answer || recorded != json!([expected, status]) {
             wrong.push(format!("{}: {} {code}, recorded {recorded}", attack.name, answer.status));
@@ -118,6 +126,9 @@ async fn each_attack_has_its_answer_and_its_event() {
         // Whatever was sent beside it: the request was taken for what it is, from where it came.
         assert_eq!(event["source"], "127.0.0.1", "{}", attack.name);
         if answer.status == 200 {
+            // What was asked for stands in the list's own links.
+            let shown = answer.body["entities"].to_string();
+            assert!(!shown.contains(foreign), "{}: a foreign user is shown", attack.name);
             let operation = event["operation"].as_str().unwrap();
             assert!(["getUsers", "postUsersSearch"].contains(&operation), "{}: {operation}", attack.name);
         }

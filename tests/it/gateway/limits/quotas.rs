@@ -1,13 +1,19 @@
 //! Requests a day and a month, which outlive the process.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Datelike, Months, NaiveTime, TimeDelta, Utc};
 use ringfence::simulator::ALPHA;
 use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
 
 use super::{USERS, assert_limited, number, text};
 use crate::{
     gateway::{login::get, organisation::eventually},
-    support::app::{Answer, TenantClient, TestApp, read},
+    support::{
+        app::{Answer, TenantClient, TestApp, read},
+        database::TestDatabase,
+    },
 };
 
 /// Early on the second day of a month: neither ends while a test runs.
@@ -108,5 +114,30 @@ async fn while_the_record_does_not_tell_what_was_used_it_answers_but_is_not_read
     let alpha = app.again(&alpha);
     by_key(&app, &alpha).await.expect(200);
     assert_limited(&by_key(&app, &alpha).await);
+    app.finish().await;
+}
+
+/// What was used is still being read, and does not come: the end does not wait for it.
+#[tokio::test]
+async fn a_drain_does_not_wait_for_what_was_used() {
+    let database = TestDatabase::postgres().await;
+    let mut other = PgConnection::connect(&database.url()).await.unwrap();
+    let app = TestApp::start_on(database, |_| {}).await;
+    let limits = json!({ "limits": { "requests_per_day": 2 } });
+    app.tenant_with("alpha", &[ALPHA], limits).await;
+    let locked = async |_: &TestDatabase| {
+        other.execute("BEGIN; LOCK TABLE event_outcome IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    };
+    let app = Box::pin(app.restart_amid(locked)).await;
+    let probe = async |what: &str| {
+        let url = format!("http://{}{what}", app.addresses.telemetry);
+        tokio::spawn(read(app.client.get(url))).await
+    };
+    assert_eq!(probe("/ready").await.unwrap().body["missing"], json!(["limits"]));
+    let begun = Instant::now();
+    app.drain();
+    eventually("it has gone", async || probe("/health").await.is_err().then_some(())).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    other.execute("ROLLBACK").await.unwrap();
     app.finish().await;
 }

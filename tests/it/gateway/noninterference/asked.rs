@@ -2,10 +2,13 @@
 
 use proptest::prelude::*;
 use reqwest::Method;
-use ringfence::simulator::{ALPHA, BETA, INTERVAL};
+use ringfence::simulator::{ALPHA, BETA};
 use serde_json::{Value, json};
 
-use super::NOBODY;
+use super::{
+    NOBODY,
+    analytics::{any_aggregates, any_conversation, any_details_query},
+};
 
 /// One request of the tenant.
 #[derive(Debug, Clone)]
@@ -21,11 +24,14 @@ pub(super) struct Pool {
     pub(super) users: Vec<String>,
     pub(super) queues: Vec<String>,
     pub(super) conversations: Vec<String>,
+    pub(super) codes: Vec<String>,
+    pub(super) languages: Vec<String>,
+    pub(super) skills: Vec<String>,
     pub(super) own_users: Vec<String>,
     pub(super) own_queues: Vec<String>,
 }
 
-/// Of every kind, what is refused included.
+/// Requests of every kind, what is refused included.
 pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
     prop_oneof![
         3 => any_user_list(pool),
@@ -38,50 +44,12 @@ pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
         4 => any_aggregates(pool),
         2 => any_conversation(pool),
         2 => any_below_a_parent(pool),
+        1 => choose(&pool.codes).prop_map(|id| get(format!("/api/v2/routing/wrapupcodes/{id}"))),
+        1 => choose(&pool.skills).prop_map(|id| get(format!("/api/v2/routing/skills/{id}"))),
+        1 => choose(&pool.languages).prop_map(|id| get(format!("/api/v2/routing/languages/{id}"))),
         2 => any_small_list(),
         2 => any_write(pool),
         1 => any_other(),
-    ]
-    .boxed()
-}
-
-/// Whom a filter names is the tenant's own party: other divisions' parts of shared conversations are held still for
-/// aggregates.
-fn any_aggregates(pool: &Pool) -> BoxedStrategy<Asked> {
-    let filter = prop_oneof![3 => any_filter(pool), 1 => any_segment_filter(pool)];
-    let dimensions =
-        ["userId", "queueId", "divisionId", "mediaType", "purpose", "requestedRouting", "ani", "wrapUpCode"];
-    (
-        prop::option::of(filter),
-        prop::collection::vec(words(&dimensions), 0..3),
-        prop::collection::vec(words(&["nConnected", "tTalk", "tHandle", "tAcd", "nOffered"]), 1..4),
-        prop::option::of(words(&["P1D", "PT12H"])),
-        prop::option::weighted(0.3, any::<bool>()),
-        prop::option::weighted(0.1, list(words(&[ALPHA, BETA]))),
-    )
-        .prop_map(|(filter, by, metrics, granularity, flat, divisions)| {
-            let mut body = json!({"interval": INTERVAL, "groupBy": by, "metrics": metrics});
-            let mut set = |name: &str, value: Option<Value>| {
-                if let Some(value) = value {
-                    body[name] = value;
-                }
-            };
-            set("filter", filter);
-            set("granularity", granularity.map(Value::from));
-            set("flattenMultivaluedDimensions", flat.map(Value::from));
-            set("divisionIds", divisions.map(|ids| json!(ids.split(',').collect::<Vec<_>>())));
-            let path = "/api/v2/analytics/conversations/aggregates/query".to_owned();
-            Asked { method: Method::POST, path, body: Some(body) }
-        })
-        .boxed()
-}
-
-fn any_conversation(pool: &Pool) -> BoxedStrategy<Asked> {
-    let id = || choose(&pool.conversations);
-    prop_oneof![
-        id().prop_map(|id| get(format!("/api/v2/conversations/{id}"))),
-        id().prop_map(|id| get(format!("/api/v2/analytics/conversations/{id}/details"))),
-        list(id()).prop_map(|ids| get(format!("/api/v2/analytics/conversations/details?id={ids}"))),
     ]
     .boxed()
 }
@@ -99,7 +67,8 @@ fn any_below_a_parent(pool: &Pool) -> BoxedStrategy<Asked> {
         (any_id(&pool.own_queues, &pool.queues), page())
             .prop_map(|(id, query)| get(format!("/api/v2/routing/queues/{id}/members?{query}"))),
         (user(), page()).prop_map(|(id, query)| get(format!("/api/v2/users/{id}/queues?{query}"))),
-        user().prop_map(|id| get(format!("/api/v2/users/{id}/presences/purecloud"))),
+        (user(), words(&["purecloud", "PURECLOUD", "microsoftteams", NOBODY]))
+            .prop_map(|(id, of)| get(format!("/api/v2/users/{id}/presences/{of}"))),
     ]
     .boxed()
 }
@@ -107,11 +76,8 @@ fn any_below_a_parent(pool: &Pool) -> BoxedStrategy<Asked> {
 /// Changes that must not be made: of others', with references to others', out of date, in others' divisions. Those that
 /// are made would set the two organisations apart; and that a name is taken is a declared channel.
 fn any_write(pool: &Pool) -> BoxedStrategy<Asked> {
-    let strangers = |all: &[String], own: &[String]| {
-        choose(&all.iter().filter(|id| !own.contains(id)).cloned().collect::<Vec<_>>())
-    };
-    let (users, queues) =
-        (|| strangers(&pool.users, &pool.own_users), || strangers(&pool.queues, &pool.own_queues));
+    let users = || choose(&strangers(&pool.users, &pool.own_users));
+    let queues = || choose(&strangers(&pool.queues, &pool.own_queues));
     let asked = |method: Method, path: String, body: Option<Value>| Asked { method, path, body };
     prop_oneof![
         users().prop_map(move |id| asked(Method::DELETE, format!("/api/v2/users/{id}"), None)),
@@ -154,21 +120,26 @@ fn any_small_list() -> BoxedStrategy<Asked> {
     (paths, query).prop_map(|(path, query)| get(format!("{path}?{query}"))).boxed()
 }
 
-fn get(path: String) -> Asked {
+pub(super) fn get(path: String) -> Asked {
     Asked { method: Method::GET, path, body: None }
 }
 
-fn choose<T: Clone + std::fmt::Debug + 'static>(from: &[T]) -> BoxedStrategy<T> {
+pub(super) fn choose<T: Clone + std::fmt::Debug + 'static>(from: &[T]) -> BoxedStrategy<T> {
     prop::sample::select(from.to_vec()).boxed()
 }
 
+/// Those that are not the tenant's own.
+pub(super) fn strangers(all: &[String], own: &[String]) -> Vec<String> {
+    all.iter().filter(|id| !own.contains(id)).cloned().collect()
+}
+
 /// Own twice as often as anyone's: what is refused at once shows little.
-fn any_id(own: &[String], all: &[String]) -> BoxedStrategy<String> {
+pub(super) fn any_id(own: &[String], all: &[String]) -> BoxedStrategy<String> {
     prop_oneof![2 => choose(own), 1 => choose(all)].boxed()
 }
 
 /// Parameters, each there or not.
-fn query(parameters: Vec<(&'static str, BoxedStrategy<String>)>) -> BoxedStrategy<String> {
+pub(super) fn query(parameters: Vec<(&'static str, BoxedStrategy<String>)>) -> BoxedStrategy<String> {
     let parameters: Vec<_> = parameters
         .into_iter()
         .map(|(name, value)| {
@@ -178,15 +149,15 @@ fn query(parameters: Vec<(&'static str, BoxedStrategy<String>)>) -> BoxedStrateg
     parameters.prop_map(|set| set.into_iter().flatten().collect::<Vec<_>>().join("&")).boxed()
 }
 
-fn number(range: std::ops::Range<u32>) -> BoxedStrategy<String> {
+pub(super) fn number(range: std::ops::Range<u32>) -> BoxedStrategy<String> {
     range.prop_map(|number| number.to_string()).boxed()
 }
 
-fn words(from: &[&str]) -> BoxedStrategy<String> {
+pub(super) fn words(from: &[&str]) -> BoxedStrategy<String> {
     choose(&from.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
-fn list(of: BoxedStrategy<String>) -> BoxedStrategy<String> {
+pub(super) fn list(of: BoxedStrategy<String>) -> BoxedStrategy<String> {
     prop::collection::vec(of, 1..5).prop_map(|items| items.join(",")).boxed()
 }
 
@@ -233,16 +204,19 @@ fn any_division_list() -> BoxedStrategy<Asked> {
 }
 
 fn any_other() -> BoxedStrategy<Asked> {
-    words(&[
+    let paths = words(&[
         "/api/v2/tokens/me",
+        "/gateway/v1/whoami",
+        "/gateway/v1/operations",
+        "/gateway/v1/keys",
         "/api/v2/organizations/me",
         "/api/v2/users/me",
         "/api/v2/oauth/clients",
         "/api/v2/nothing",
         "/api/v2/users/not-an-id",
-    ])
-    .prop_map(get)
-    .boxed()
+    ]);
+    let head = Asked { method: Method::HEAD, path: "/api/v2/tokens/me".to_owned(), body: None };
+    prop_oneof![9 => paths.prop_map(get), 1 => Just(head)].boxed()
 }
 
 fn any_criteria(pool: &Pool) -> BoxedStrategy<Value> {
@@ -307,95 +281,6 @@ fn any_user_search(pool: &Pool) -> BoxedStrategy<Asked> {
             set("sortOrder", order.map(Value::from));
             set("expand", expand.map(|part| json!([part])));
             Asked { method: Method::POST, path: "/api/v2/users/search".to_owned(), body: Some(body) }
-        })
-        .boxed()
-}
-
-fn any_predicate(pool: &Pool) -> BoxedStrategy<Value> {
-    let by = |dimension: &'static str, value: BoxedStrategy<String>| {
-        (value, prop::option::of(words(&["matches", "exists", "notExists"]))).prop_map(
-            move |(value, operator)| match operator.as_deref() {
-                None | Some("matches") => {
-                    json!({"dimension": dimension, "operator": "matches", "value": value})
-                }
-                Some(operator) => json!({"dimension": dimension, "operator": operator}),
-            },
-        )
-    };
-    prop_oneof![
-        by("originatingDirection", words(&["inbound", "outbound"])),
-        by("conversationInitiator", words(&["agent", "customer"])),
-        by("externalTag", words(&["x"])),
-        by("divisionId", words(&[ALPHA, BETA, NOBODY])),
-        by("conversationId", choose(&pool.conversations)),
-    ]
-    .boxed()
-}
-
-fn any_filter(pool: &Pool) -> BoxedStrategy<Value> {
-    let predicates = || prop::collection::vec(any_predicate(pool), 1..4);
-    let logic = || words(&["and", "or"]);
-    let clause = (logic(), predicates())
-        .prop_map(|(r#type, predicates)| json!({"type": r#type, "predicates": predicates}));
-    (logic(), prop::collection::vec(clause, 0..3), predicates())
-        .prop_map(|(r#type, clauses, predicates)| {
-            let mut filter = json!({"type": r#type, "predicates": predicates});
-            if !clauses.is_empty() {
-                filter["clauses"] = json!(clauses);
-            }
-            filter
-        })
-        .boxed()
-}
-
-/// Filters over segments name only what the tenant's own party does: being matched by foreign segments is a declared
-/// channel, with a test of its own above.
-fn any_segment_filter(pool: &Pool) -> BoxedStrategy<Value> {
-    prop_oneof![
-        choose(&pool.own_users).prop_map(|id| json!({"dimension": "userId", "value": id})),
-        choose(&pool.own_queues).prop_map(|id| json!({"dimension": "queueId", "value": id})),
-    ]
-    .prop_map(|predicate| json!({"type": "and", "predicates": [predicate]}))
-    .boxed()
-}
-
-fn any_details_query(pool: &Pool) -> BoxedStrategy<Asked> {
-    (
-        prop::collection::vec(any_filter(pool), 0..3),
-        prop::option::weighted(0.2, any_segment_filter(pool)),
-        prop::option::of((1..30_i64, 1..5_i64)),
-        prop::option::of(words(&["asc", "desc"])),
-        prop::option::of(words(&["conversationStart", "conversationEnd", "segmentStart"])),
-        prop::option::weighted(
-            0.3,
-            words(&["originatingDirection", "mediaType", "purpose", "userId", "divisionId", "tTalk"]),
-        ),
-        prop::option::weighted(0.1, list(words(&[ALPHA, BETA]))),
-    )
-        .prop_map(|(filters, segments, paging, order, order_by, facet, divisions)| {
-            let mut body = json!({"interval": INTERVAL});
-            let mut set = |name: &str, value: Option<Value>| {
-                if let Some(value) = value {
-                    body[name] = value;
-                }
-            };
-            set("conversationFilters", (!filters.is_empty()).then(|| json!(filters)));
-            set("segmentFilters", segments.map(|filter| json!([filter])));
-            set("paging", paging.map(|(size, number)| json!({"pageSize": size, "pageNumber": number})));
-            set("order", order.map(Value::from));
-            set("orderBy", order_by.map(Value::from));
-            set(
-                "aggregations",
-                facet.map(|facet| match facet.as_str() {
-                    "tTalk" => {
-                        json!([{"type": "numericRange", "metric": facet, "ranges": [{"gte": 60_000}]}])
-                    }
-                    _ => json!([{"type": "termFrequency", "dimension": facet, "size": 10}]),
-                }),
-            );
-            set("division_ids", divisions.map(|ids| json!(ids.split(',').collect::<Vec<_>>())));
-            let path = "/api/v2/analytics/conversations/details/query".to_owned();
-            Asked { method: Method::POST, path, body: Some(body) }
         })
         .boxed()
 }

@@ -4,38 +4,58 @@
 //! other users, queues and conversations, other members in its queues, other parties in its shared conversations. The
 //! answers must be the same to the byte, dates and correlation ids apart.
 
+mod analytics;
 mod asked;
+mod exchange;
+mod pair;
+mod rows;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use proptest::{
-    prelude::*,
-    test_runner::{TestCaseError, TestError, TestRunner},
-};
+use proptest::prelude::ProptestConfig;
 use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, HOME, INTERVAL, Match, Rule};
 use serde_json::{Value, json};
+use tokio::{runtime::Handle, task::spawn_blocking};
 
-use crate::support::app::{TenantClient, TestApp};
-use asked::{Asked, Pool, any_request};
+use self::{
+    asked::{Asked, Pool},
+    exchange::answers,
+    pair::Pair,
+};
+use super::organisation::{each, everything};
+use crate::support::app::TestApp;
 
+/// How many ask at once.
+const RUNNERS: u32 = 8;
+/// How many lies are told in a row: what they made the gateway believe of an entity holds for a minute.
+const LIES: u32 = 1_000;
 const NOBODY: &str = "99999999-0000-4000-8000-000000000009";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenants_answers_do_not_depend_on_other_divisions_data() {
-    same_answers(|| None).await;
+/// `PROPTEST_CASES` asks for more of them.
+fn cases() -> u32 {
+    ProptestConfig::default().cases
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenants_answers_do_not_depend_on_other_divisions_data() {
+    same_answers(cases(), RUNNERS, false).await.assert_all_answered(cases());
+}
+
+/// One after the other, and each thousand with a new memory: by what it is told first, a lie is believed or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn not_even_where_genesys_slips_foreign_entities_in() {
-    same_answers(|| Some(Rule::new(Match::default(), Fault::Lie { division: Some(BETA.to_owned()) }, None)))
-        .await;
+    let mut left = cases();
+    while left > 0 {
+        same_answers(left.min(LIES), 1, true).await;
+        left = left.saturating_sub(LIES);
+    }
 }
 
 /// Where the gateway counts by itself, not even that Genesys slipped something in shows: it does so there alone.
 #[tokio::test]
 async fn nor_does_it_show_in_lists_that_the_gateway_counts_that_genesys_slips_foreign_entities_in() {
     let (here, there) = (TestApp::start().await, TestApp::start().await);
-    let pool = pool(&here, &here);
+    let pool = pool(&here, &here).await;
     let (nearer, farther) = (here.tenant("alpha", &[ALPHA]).await, there.tenant("alpha", &[ALPHA]).await);
     let mut paths = vec!["/api/v2/routing/skills".to_owned(), "/api/v2/routing/skills?pageSize=1".to_owned()];
     for queue in &pool.own_queues {
@@ -55,8 +75,9 @@ async fn nor_does_it_show_in_lists_that_the_gateway_counts_that_genesys_slips_fo
         let lie = Rule::new(list, Fault::Lie { division: Some(BETA.to_owned()) }, None);
         there.simulator.organisation().set_faults(vec![lie]);
         let asked = Asked { method: reqwest::Method::GET, path, body: None };
-        let (shown, lied) = tokio::join!(answer(&nearer, &asked), answer(&farther, &asked));
-        assert_eq!(shown, lied, "{asked:?}");
+        let row = [asked];
+        let (shown, lied) = tokio::join!(answers(&nearer, &row), answers(&farther, &row));
+        assert_eq!(shown, lied, "{row:?}");
     }
     let lapses = there.find_events("tenant=alpha").await;
     let lapses = lapses.iter().filter(|event| event["outcome"]["dropped"].is_u64()).count();
@@ -65,40 +86,41 @@ async fn nor_does_it_show_in_lists_that_the_gateway_counts_that_genesys_slips_fo
     there.finish().await;
 }
 
-async fn same_answers(fault: fn() -> Option<Rule>) {
-    let here = TestApp::start().await;
-    let there = TestApp::start().await;
+async fn same_answers(cases: u32, runners: u32, lies: bool) -> Arc<Pair> {
+    let (here, there) = (TestApp::start().await, TestApp::start().await);
     for (division, variation) in [(BETA, 7), (GAMMA, 8), (HOME, 9)] {
         assert!(there.simulator.organisation().reseed(division, variation));
     }
-    let pool = pool(&here, &there);
+    let pool = pool(&here, &there).await;
     assert_ne!(
         ids(&here.simulator.organisation().facts(), BETA, "users"),
         ids(&there.simulator.organisation().facts(), BETA, "users")
     );
     let (nearer, farther) = (here.tenant("alpha", &[ALPHA]).await, there.tenant("alpha", &[ALPHA]).await);
     for app in [&here, &there] {
-        app.simulator.organisation().set_faults(fault().into_iter().collect());
+        let lie = || Rule::new(Match::default(), Fault::Lie { division: Some(BETA.to_owned()) }, None);
+        app.simulator.organisation().set_faults(lies.then(lie).into_iter().collect());
     }
-    let runtime = tokio::runtime::Handle::current();
-    #[expect(clippy::result_large_err, reason = "the error is proptest's own")]
-    let run = move || {
-        // `PROPTEST_CASES` asks for more of them.
-        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-        TestRunner::new(config).run(&any_request(&pool), |asked| {
-            let (first, second) =
-                runtime.block_on(async { tokio::join!(answer(&nearer, &asked), answer(&farther, &asked)) });
-            prop_assert_eq!(first, second);
-            Ok::<(), TestCaseError>(())
+    let pair = Arc::new(Pair::new(nearer, farther));
+    let runners: Vec<_> = (0..runners)
+        .map(|_| {
+            let (pair, pool, runtime) = (Arc::clone(&pair), pool.clone(), Handle::current());
+            spawn_blocking(move || pair.run(cases.div_ceil(runners), &pool, &runtime))
         })
-    };
-    let result = tokio::task::spawn_blocking(run).await.unwrap();
-    if let Err(TestError::Fail(why, asked)) = result {
-        panic!("an answer depends on other divisions' data: {asked:?}\n{why}");
+        .collect();
+    let mut differences = Vec::new();
+    for runner in runners {
+        differences.extend(runner.await.unwrap().err());
     }
-    result.unwrap();
+    assert!(
+        differences.is_empty(),
+        "an answer depends on other divisions' data: {}",
+        differences.join("\n\n")
+    );
+    pair.tell();
     here.finish().await;
     there.finish().await;
+    pair
 }
 
 /// A shared conversation can be *matched* by what another division's party did in it: a declared channel, of this extent.
@@ -132,24 +154,6 @@ async fn a_shared_conversation_is_matched_by_foreign_segments_and_shows_nothing_
     app.finish().await;
 }
 
-/// The answer, without what may differ: dates, correlation ids, and the ids of the two keys.
-async fn answer(tenant: &TenantClient, asked: &Asked) -> String {
-    let mut request = tenant.request(asked.method.clone(), &asked.path);
-    if let Some(body) = &asked.body {
-        request = request.json(body);
-    }
-    let (status, headers, body) = tenant.send_raw(request).await;
-    let id = headers.get("inin-correlation-id").unwrap().to_str().unwrap().to_owned();
-    let mut shown: Vec<_> = headers
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "date" | "inin-correlation-id" | "content-length"))
-        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
-        .collect();
-    shown.sort();
-    let body = body.replace(&id, "CORRELATION").replace(&tenant.client_id, "KEY");
-    format!("{status}\n{}\n{body}", shown.join("\n"))
-}
-
 fn ids(facts: &Value, division: &str, of: &str) -> Vec<String> {
     let divisions = facts["divisions"].as_array().unwrap();
     let division = divisions.iter().find(|one| one["id"] == division).unwrap();
@@ -158,7 +162,7 @@ fn ids(facts: &Value, division: &str, of: &str) -> Vec<String> {
     items.iter().map(id).collect()
 }
 
-fn pool(here: &TestApp, there: &TestApp) -> Pool {
+async fn pool(here: &TestApp, there: &TestApp) -> Pool {
     let organisations = [here.simulator.organisation().facts(), there.simulator.organisation().facts()];
     let all = |of: &str| {
         let divisions = [ALPHA, BETA, GAMMA];
@@ -170,10 +174,23 @@ fn pool(here: &TestApp, there: &TestApp) -> Pool {
     for of in ["users", "queues", "conversations"] {
         assert_eq!(own(of), ids(&organisations[1], ALPHA, of), "the tenant's own {of} must be the same");
     }
+    let listed = async |path: &str| {
+        let mut found = vec![NOBODY.to_owned()];
+        for app in [here, there] {
+            found.extend(each(
+                &everything(app, &format!("{path}?pageSize=100"), None).await["entities"],
+                "id",
+            ));
+        }
+        found
+    };
     Pool {
         users: all("users"),
         queues: all("queues"),
         conversations: all("conversations"),
+        codes: listed("/api/v2/routing/wrapupcodes").await,
+        languages: listed("/api/v2/routing/languages").await,
+        skills: listed("/api/v2/routing/skills").await,
         own_users: own("users"),
         own_queues: own("queues"),
     }
