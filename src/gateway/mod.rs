@@ -289,6 +289,7 @@ impl Gateway {
         let guarded = guard::guard(self.against(), &known, answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
+        edge::together().await;
         // What was withdrawn while upstream worked is not released.
         let (permit, status, body) = guarded.into_parts();
         confirm(&permit)?;
