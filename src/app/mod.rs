@@ -62,7 +62,7 @@ impl App {
         let gateway = Gateway::new(gateway::Parts {
             catalog: Arc::clone(&catalog),
             tenancy: tenancy.clone(),
-            directory: Directory::new(upstream.clone()),
+            directory: Directory::new(upstream.clone(), clock.clone()),
             upstream: upstream.clone(),
             audit: audit.clone(),
             reader: Reader::new(store.clone()),

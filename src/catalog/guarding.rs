@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::name_set::NameSet;
+use super::{name_set::NameSet, narrowing::Entity};
 
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -71,6 +71,17 @@ pub enum Named {
     Queue,
     /// Divisions.
     Division,
+}
+
+impl Named {
+    /// What they name that has to be looked up; a division says itself.
+    pub fn entity(self) -> Option<Entity> {
+        match self {
+            Self::User => Some(Entity::User),
+            Self::Queue => Some(Entity::Queue),
+            Self::Division => None,
+        }
+    }
 }
 
 /// Counts that a caller may ask for beside a list.

@@ -1,6 +1,4 @@
-//! The questions to Genesys: one entity by its id, or many at once.
-
-use std::collections::HashMap;
+//! The questions to Genesys: one entity by its id, or a page of all.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -14,7 +12,7 @@ use crate::{
     upstream::{Effect, Share, Upstream, UpstreamRequest, told_to_wait},
 };
 
-/// As many ids as Genesys takes in one list (facts: users, queues).
+/// As many as Genesys shows on one page (facts: users, queues).
 pub(super) const AT_ONCE: usize = 100;
 
 #[derive(Deserialize)]
@@ -25,6 +23,11 @@ struct Divided {
 }
 
 impl Divided {
+    fn split(self) -> Option<(String, DivisionId)> {
+        let division = self.division()?;
+        Some((self.id, division))
+    }
+
     /// What does not say its division is nobody's, and so is what is in all of them (`*`).
     fn division(&self) -> Option<DivisionId> {
         self.division.as_ref()?.id.parse().ok()
@@ -64,35 +67,45 @@ pub(super) async fn one(
     Ok(found.and_then(|found| found.division()).map(|division| Found { division, body }))
 }
 
-/// The divisions of those that are there.
-pub(super) async fn many(
+/// Some of all entities of a kind in certain divisions.
+pub(super) struct Page {
+    pub(super) found: Vec<(String, DivisionId)>,
+    /// There may be another page.
+    pub(super) is_full: bool,
+}
+
+/// One page of all entities of a kind that are in these divisions, starting at 1.
+pub(super) async fn page(
     upstream: &Upstream,
     asker: Asker<'_>,
     entity: Entity,
-    ids: &[String],
-) -> Result<HashMap<String, DivisionId>, LookupError> {
-    let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| is_id(id)).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
+    divisions: &[DivisionId],
+    number: usize,
+) -> Result<Page, LookupError> {
+    let ids: Vec<&str> = divisions.iter().map(DivisionId::as_str).collect();
     let request = match entity {
         Entity::User => {
             // Without states, Genesys searches active users alone.
             let states = ["active", "inactive", "deleted"];
             let query = json!([
-                {"type": "TERMS", "fields": ["id"], "values": ids, "operator": "AND"},
+                {"type": "TERMS", "fields": ["divisionId"], "values": ids, "operator": "AND"},
                 {"type": "TERMS", "fields": ["state"], "values": states, "operator": "AND"},
             ]);
-            post("/api/v2/users/search", &json!({"pageSize": AT_ONCE, "query": query}))
+            let search = json!({"pageSize": AT_ONCE, "pageNumber": number, "query": query});
+            post("/api/v2/users/search", &search)
         }
-        Entity::Queue => get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}&id={}", ids.join("&id="))),
+        Entity::Queue => {
+            let ids = ids.join("&divisionId=");
+            get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}&pageNumber={number}&divisionId={ids}"))
+        }
     };
     let body = ask(upstream, asker, request).await?.unwrap_or_default();
     let Ok(listing) = serde_json::from_slice::<Listing>(&body) else {
         return Err(LookupError::Refused(StatusCode::BAD_GATEWAY));
     };
+    let is_full = listing.entities.len() >= AT_ONCE;
     let divided = listing.entities.into_iter();
-    Ok(divided.filter_map(|one| one.division().map(|division| (one.id, division))).collect())
+    Ok(Page { found: divided.filter_map(Divided::split).collect(), is_full })
 }
 
 /// The answer's body; none where there is nothing to be seen.
@@ -101,8 +114,8 @@ async fn ask(
     asker: Asker<'_>,
     request: UpstreamRequest,
 ) -> Result<Option<Bytes>, LookupError> {
-    let share = if asker.holds_more { Share::MoreOf(asker.tenant) } else { Share::Of(asker.tenant) };
-    let answer = upstream.send(share, asker.account, request, Effect::Reads, asker.confirm).await?;
+    let answer =
+        upstream.send(Share::Of(asker.tenant), asker.account, request, Effect::Reads, asker.confirm).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
         // Those of the account, its limit and time say nothing about what was looked up.

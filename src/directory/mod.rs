@@ -1,35 +1,35 @@
 //! Which division an entity is in, as Genesys tells it to the tenant's own service account.
 //!
-//! What is looked up is remembered per tenant for a minute. An entity of another division and a missing one are looked
-//! up in the same way and remembered as long, so that neither can be told from the other. What a tenant changes is
-//! forgotten, and a lookup that began before that is not remembered. Writes do not rely on memory: they look anew.
+//! What is looked up is remembered per tenant for a minute, in a room of the tenant's own: no tenant forgets because of
+//! another. An entity of another division and a missing one are looked up in the same way and remembered as long, so that
+//! neither can be told from the other. What names many is held against all that the tenant has: what that takes does not
+//! depend on what is others'. Where a tenant changes something, what was known of its kind is forgotten, and a lookup that
+//! began before that is not remembered. Writes do not rely on memory: they look anew.
 
 mod lookup;
+mod memory;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::StatusCode;
+use tokio::time::timeout;
 
+use self::memory::{Memories, Memory};
 use crate::{
     catalog::Entity,
+    clock::Clock,
     model::{DivisionId, ServiceAccount, TenantId},
     upstream::{Upstream, UpstreamError},
 };
 
-/// How long an answer is remembered, whatever it was.
-const REMEMBERED_FOR: Duration = Duration::from_mins(1);
-/// A lookup that takes longer than this has failed before.
-const LONGEST_LOOKUP: Duration = Duration::from_mins(2);
-/// How many answers are remembered, over all tenants.
-const REMEMBERED: u64 = 100_000;
+/// All that a tenant has of a kind is read within this time.
+const LONGEST_READING: Duration = Duration::from_secs(20);
+/// Pages of it that are asked for beside each other, once the first was full.
+const PAGES_AT_ONCE: usize = 4;
+/// A tenant that has more than so many pages of a kind has too many to hold against.
+const MAX_PAGES: usize = 100;
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum LookupError {
     /// Genesys failed.
     #[error("a lookup was answered {0}")]
     Refused(StatusCode),
+    /// The tenant has more of them than are read.
+    #[error("there are more than {} of them", MAX_PAGES * lookup::AT_ONCE)]
+    TooMany,
 }
 
 /// On whose behalf something is looked up, and whether that still holds.
@@ -50,8 +53,6 @@ pub enum LookupError {
 pub struct Asker<'a> {
     /// The tenant, which nothing is remembered without.
     pub tenant: &'a TenantId,
-    /// Whether the call holds an answer already.
-    pub holds_more: bool,
     /// Its service account.
     pub account: &'a Arc<ServiceAccount>,
     /// Asked right before each exchange.
@@ -67,17 +68,8 @@ pub struct Found {
     pub body: Bytes,
 }
 
-type Key = (TenantId, Entity, String);
-
-/// What a lookup found.
-#[derive(Debug, Clone)]
-struct Known {
-    // When it began, in the order of this process.
-    begun: u64,
-    division: Option<DivisionId>,
-    // Whether it was a search for many, which may miss what is there: by its id alone it can be said to be missing.
-    searched: bool,
-}
+/// The divisions of entities, by their ids.
+pub type Divisions = Arc<HashMap<String, DivisionId>>;
 
 /// The memory and the way to ask. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,27 +78,26 @@ pub struct Directory(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     upstream: Upstream,
-    known: moka::sync::Cache<Key, Known>,
-    // When what is known of an entity stopped to hold; kept longer than anything that is known.
-    changed: moka::sync::Cache<Key, u64>,
-    order: AtomicU64,
+    memories: Memories,
+}
+
+/// Something is being changed: on drop, whatever became of it, what was known of its kind is forgotten.
+#[derive(Debug)]
+pub struct Changing {
+    memory: Arc<Memory>,
+    entity: Entity,
+}
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        self.memory.forget(self.entity);
+    }
 }
 
 impl Directory {
     /// Knows nothing yet.
-    pub fn new(upstream: Upstream) -> Self {
-        let cache = |lives: Duration| {
-            moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(lives).build()
-        };
-        Self(Arc::new(Inner {
-            upstream,
-            known: cache(REMEMBERED_FOR),
-            changed: moka::sync::Cache::builder()
-                .max_capacity(REMEMBERED)
-                .time_to_live(REMEMBERED_FOR + LONGEST_LOOKUP)
-                .build(),
-            order: AtomicU64::new(0),
-        }))
+    pub fn new(upstream: Upstream, clock: Clock) -> Self {
+        Self(Arc::new(Inner { upstream, memories: Memories::new(clock) }))
     }
 
     /// The division of an entity; none where it is not to be seen.
@@ -116,15 +107,14 @@ impl Directory {
         entity: Entity,
         id: &str,
     ) -> Result<Option<DivisionId>, LookupError> {
-        let key = (asker.tenant.clone(), entity, id.to_owned());
-        let known = self.remembered(&key).filter(|known| !known.searched || known.division.is_some());
-        if let Some(known) = known {
-            return Ok(known.division);
+        let memory = self.0.memories.of(asker.tenant);
+        if let Some(known) = memory.division(entity, id) {
+            return Ok(known.0);
         }
-        let begun = self.tick();
+        let begun = memory.begin();
         let found = lookup::one(&self.0.upstream, asker, entity, id).await?;
         let division = found.map(|found| found.division);
-        self.0.known.insert(key, Known { begun, division: division.clone(), searched: false });
+        memory.remember(begun, entity, id, division.clone());
         Ok(division)
     }
 
@@ -138,49 +128,57 @@ impl Directory {
         lookup::one(&self.0.upstream, asker, entity, id).await
     }
 
-    /// The divisions of many entities; those that are not to be seen are not among them.
-    pub async fn divisions(
+    /// All entities of a kind that are in these divisions, with the division of each.
+    pub async fn all(
         &self,
         asker: Asker<'_>,
         entity: Entity,
-        ids: BTreeSet<String>,
+        divisions: &[DivisionId],
+    ) -> Result<Divisions, LookupError> {
+        let memory = self.0.memories.of(asker.tenant);
+        if let Some(known) = memory.all(entity, divisions) {
+            return Ok(known);
+        }
+        let read = async {
+            // Who asks meanwhile waits for what the first one finds.
+            let _turn = memory.turn(entity).lock().await;
+            if let Some(known) = memory.all(entity, divisions) {
+                return Ok(known);
+            }
+            let begun = memory.begin();
+            let all = Arc::new(self.read(asker, entity, divisions).await?);
+            memory.remember_all(begun, entity, divisions, Arc::clone(&all));
+            Ok(all)
+        };
+        timeout(LONGEST_READING, read).await.unwrap_or(Err(UpstreamError::TimedOut.into()))
+    }
+
+    async fn read(
+        &self,
+        asker: Asker<'_>,
+        entity: Entity,
+        divisions: &[DivisionId],
     ) -> Result<HashMap<String, DivisionId>, LookupError> {
-        let mut found = HashMap::with_capacity(ids.len());
-        let mut unknown = Vec::new();
-        for id in ids {
-            let key = (asker.tenant.clone(), entity, id);
-            match self.remembered(&key) {
-                Some(known) => found.extend(known.division.map(|division| (key.2, division))),
-                None => unknown.push(key.2),
+        let page = |number| lookup::page(&self.0.upstream, asker, entity, divisions, number);
+        let first = page(1).await?;
+        let mut all: HashMap<_, _> = first.found.into_iter().collect();
+        if !first.is_full {
+            return Ok(all);
+        }
+        let mut pages = stream::iter(2..=MAX_PAGES).map(page).buffered(PAGES_AT_ONCE);
+        while let Some(next) = pages.next().await {
+            let next = next?;
+            all.extend(next.found);
+            if !next.is_full {
+                return Ok(all);
             }
         }
-        for some in unknown.chunks(lookup::AT_ONCE) {
-            let begun = self.tick();
-            let mut told = lookup::many(&self.0.upstream, asker, entity, some).await?;
-            for id in some {
-                let division = told.remove(id);
-                let key = (asker.tenant.clone(), entity, id.clone());
-                self.0.known.insert(key, Known { begun, division: division.clone(), searched: true });
-                found.extend(division.map(|division| (id.clone(), division)));
-            }
-        }
-        Ok(found)
+        Err(LookupError::TooMany)
     }
 
-    /// What was known of an entity holds no longer.
-    pub fn forget(&self, tenant: &TenantId, entity: Entity, id: &str) {
-        self.0.changed.insert((tenant.clone(), entity, id.to_owned()), self.tick());
-    }
-
-    fn remembered(&self, key: &Key) -> Option<Known> {
-        let known = self.0.known.get(key)?;
-        // Compared by when the lookup began: however late its answer came, it may tell of before the change.
-        let holds = self.0.changed.get(key).is_none_or(|changed| known.begun > changed);
-        holds.then_some(known)
-    }
-
-    fn tick(&self) -> u64 {
-        self.0.order.fetch_add(1, Ordering::SeqCst)
+    /// Something of a kind is about to be changed.
+    pub fn changing(&self, tenant: &TenantId, entity: Entity) -> Changing {
+        Changing { memory: self.0.memories.of(tenant), entity }
     }
 }
 

@@ -263,30 +263,28 @@ impl Gateway {
         }
         let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
         let proven = scope::prove(&parts.directory, &permit, &asked, record, &confirm).await?;
-        let tenant = &permit.caller().key().tenant_id;
-        let changed = scope::changed(&permit, &asked).map(|entity| (tenant.clone(), entity));
+        let tenant = permit.caller().key().tenant_id.clone();
+        let changing =
+            scope::changed(&permit, &asked).map(|entity| parts.directory.changing(&tenant, entity));
         let scoped = scope::scope(permit, asked, proven, record)?;
+        let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
         let answer = forward::forward(&parts.upstream, self.against(), scoped, record, confirm).await;
-        if let Some((tenant, (entity, id))) = changed {
-            parts.directory.forget(&tenant, entity, &id);
-        }
-        let answer = answer?;
-        let released = self.release(answer, record, confirm).await;
+        // Whatever became of the change, also where this is never reached.
+        drop(changing);
+        let released = self.release(answer?, record, confirm);
         released.map_err(|denial| guard::settle(&operation, denial, record).into())
     }
 
     /// Only what is the caller's, and only while it is permitted.
-    async fn release(
+    fn release(
         &self,
         answer: forward::Answer,
         record: &mut Record,
         confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
     ) -> Result<Answered, Denial> {
-        let parts = &self.0.parts;
-        let known = guard::identify(&parts.directory, &answer, record, &confirm).await?;
         let answered = Instant::now();
-        let guarded = guard::guard(self.against(), &known, answer, record)?;
+        let guarded = guard::guard(self.against(), answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
         edge::together().await;

@@ -61,15 +61,6 @@ impl Received {
 }
 
 impl Answer {
-    pub(super) fn permit(&self) -> &Permit {
-        &self.permit
-    }
-
-    /// The one answer, to look for what has to be looked up.
-    pub(super) fn received(&self) -> &Received {
-        &self.received
-    }
-
     pub(super) fn into_parts(self) -> (Permit, Form, Received) {
         (self.permit, self.form, self.received)
     }
@@ -100,7 +91,7 @@ pub(super) async fn forward(
         match &form {
             Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,
             Form::Each(alone) => Box::pin(several::each(&way, request, alone)).await,
-            Form::Upstream | Form::Users(_) | Form::Named(_) => {
+            Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_) => {
                 let sent = upstream.send(Share::Of(tenant), account, request, effect, &holds).await;
                 sent.map(Received::One).map_err(Stopped::Failed)
             }

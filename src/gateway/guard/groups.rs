@@ -1,9 +1,10 @@
 //! Checks the groups of an aggregates query: whom a group names must be the tenant's own.
 //!
 //! A conversation that divisions share counts under all who took part in it, others' users and queues among them. Which
-//! are the tenant's own, the groups do not say: it is looked up before they are checked.
+//! are the tenant's own, the groups do not say: they are held against all that the tenant has, which was read before
+//! anything was asked, so that nothing depends on whom the groups name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
@@ -12,14 +13,12 @@ use super::{
     object::{Object, Writer},
 };
 use crate::{
-    catalog::{Entity, Guarding, Named, Shape},
-    gateway::denial::{Denial, Failure},
-    model::DivisionId,
+    catalog::{Named, Shape},
+    gateway::{
+        denial::{Denial, Failure},
+        scope::Owned,
+    },
 };
-
-/// The divisions of whom the groups name.
-#[derive(Debug, Default)]
-pub(in crate::gateway) struct Known(pub(super) HashMap<Entity, HashMap<String, DivisionId>>);
 
 /// What the guard declares, put together.
 pub(super) struct Rules<'r> {
@@ -30,23 +29,8 @@ pub(super) struct Rules<'r> {
     pub(super) divisions: Divisions<'r>,
 }
 
-/// What the groups name that has to be looked up.
-pub(super) fn named(json: &str, guard: &Guarding) -> HashMap<Entity, BTreeSet<String>> {
-    let Guarding::Groups { collection, named, .. } = guard else { return HashMap::new() };
-    let mut found: HashMap<Entity, BTreeSet<String>> = HashMap::new();
-    let Some((_, list)) = Object::read_list(json, collection) else { return found };
-    for group in list.items.iter().filter_map(|item| group(&Object::read(item.get())?)) {
-        for (dimension, value) in group {
-            if let Some(entity) = named.get(&dimension).and_then(|named| entity(*named)) {
-                found.entry(entity).or_default().insert(value);
-            }
-        }
-    }
-    found
-}
-
 /// The answer, without the groups that name others; and how many those were.
-pub(super) fn check(json: &str, rules: &Rules<'_>, known: &Known) -> Result<(String, u64), Denial> {
+pub(super) fn check(json: &str, rules: &Rules<'_>, owned: &Owned) -> Result<(String, u64), Denial> {
     let refused = || Denial::Failed(Failure::AnswerRefused(format!("no groups in `{}`", rules.collection)));
     let (_, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
     let mut kept = Vec::with_capacity(list.items.len());
@@ -54,7 +38,7 @@ pub(super) fn check(json: &str, rules: &Rules<'_>, known: &Known) -> Result<(Str
     for item in list.items {
         let object = Object::read(item.get()).ok_or_else(refused)?;
         let group = group(&object).ok_or_else(refused)?;
-        let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules, known));
+        let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules, owned));
         // Read to the end: what is not declared must not hide behind what is foreign.
         if is_own.collect::<Option<Vec<_>>>().ok_or_else(refused)?.iter().all(|own| *own) {
             kept.push(keep(&object, rules.shape, rules.divisions));
@@ -76,26 +60,13 @@ fn group(object: &Object<'_>) -> Option<Vec<(String, String)>> {
 }
 
 /// `None` for a dimension that is not declared.
-fn is_own(dimension: &str, value: &str, rules: &Rules<'_>, known: &Known) -> Option<bool> {
+fn is_own(dimension: &str, value: &str, rules: &Rules<'_>, owned: &Owned) -> Option<bool> {
     let granted = |division: &str| rules.divisions.granted.iter().any(|one| one.as_str() == division);
     if rules.plain.iter().any(|name| name == dimension) {
         return Some(true);
     }
-    let named = *rules.named.get(dimension)?;
-    Some(match entity(named) {
+    Some(match rules.named.get(dimension)?.entity() {
         None => granted(value),
-        Some(entity) => {
-            let division = known.0.get(&entity).and_then(|found| found.get(value));
-            division.is_some_and(|division| granted(division.as_str()))
-        }
+        Some(entity) => owned.division(entity, value).is_some_and(|division| granted(division.as_str())),
     })
-}
-
-/// What is looked up for a dimension; a division says itself.
-fn entity(named: Named) -> Option<Entity> {
-    match named {
-        Named::User => Some(Entity::User),
-        Named::Queue => Some(Entity::Queue),
-        Named::Division => None,
-    }
 }

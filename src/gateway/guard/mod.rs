@@ -11,16 +11,11 @@ mod refusal;
 mod scan;
 mod whole;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::StatusCode;
 
-pub(super) use groups::Known;
 pub(super) use refusal::UpstreamRefusal;
 
 use self::{
@@ -32,12 +27,11 @@ use super::{
     denial::{Denial, Failure},
     forward::{Answer, Received},
     listed::{ListedPage, Lists, OwnList},
-    scope::{self, Form},
+    scope::Form,
 };
 use crate::{
     audit::Record,
-    catalog::{Catalog, Entity, Guarding, Narrowing, Operation, Shape},
-    directory::{Asker, Directory},
+    catalog::{Catalog, Guarding, Narrowing, Operation, Shape},
     model::DivisionId,
     upstream::UpstreamAnswer,
 };
@@ -98,51 +92,10 @@ pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer
     Ok(Own { items: checked.into_items().map(|item| Box::from(item.as_ref())).collect(), counts })
 }
 
-/// Looks up whose is what an answer names without saying whose it is.
-pub(super) async fn identify(
-    directory: &Directory,
-    answer: &Answer,
-    record: &mut Record,
-    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
-) -> Result<Known, Denial> {
-    let permit = answer.permit();
-    let (Guarding::Groups { .. }, Received::One(received)) = (&permit.operation().guard, answer.received())
-    else {
-        return Ok(Known::default());
-    };
-    let named = groups::named(&String::from_utf8_lossy(&received.body), &permit.operation().guard);
-    // Boxed: nearly all requests do without, and would carry its size.
-    Box::pin(look_up(directory, permit, named, record, confirm)).await
-}
-
-async fn look_up(
-    directory: &Directory,
-    permit: &Permit,
-    named: HashMap<Entity, BTreeSet<String>>,
-    record: &mut Record,
-    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
-) -> Result<Known, Denial> {
-    let mut known = Known::default();
-    let holds = || confirm(permit).is_ok();
-    // The answer that names them is held meanwhile.
-    let whom = Asker { holds_more: true, ..scope::on_behalf_of(permit, &holds) };
-    for (entity, ids) in named {
-        let found = directory.divisions(whom, entity, ids).await;
-        let found = found.map_err(|error| scope::unanswered(&error, permit, record, confirm))?;
-        known.0.insert(entity, found);
-    }
-    Ok(known)
-}
-
 /// Checks an answer, as its operation declares.
-pub(super) fn guard(
-    against: Against<'_>,
-    known: &Known,
-    answer: Answer,
-    record: &mut Record,
-) -> Result<Guarded, Denial> {
+pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
     let (permit, form, received) = answer.into_parts();
-    match Checking::new(against, &permit).check(known, &form, &received, record) {
+    match Checking::new(against, &permit).check(&form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
@@ -220,13 +173,14 @@ impl<'c> Checking<'c> {
 
     fn check(
         &self,
-        known: &Known,
         form: &Form,
         received: &Received,
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_)) => self.one(answer, known, form, record),
+            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups(_)) => {
+                self.one(answer, form, record)
+            }
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
                 note(self.permit, collected.counts, record);
                 let list: OwnList = collected.items.iter().cloned().collect();
@@ -255,17 +209,20 @@ impl<'c> Checking<'c> {
                 Err(refusal(self.permit.operation(), answer.status, &answer.body))
             }
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
-            | (Received::Collected { .. }, Form::Upstream | Form::Users(_) | Form::Named(_))
-            | (Received::Kept(_), Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_)) => {
-                Err(Denial::Failed(Failure::Internal))
-            }
+            | (
+                Received::Collected { .. },
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_),
+            )
+            | (
+                Received::Kept(_),
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_) | Form::Groups(_),
+            ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
 
     fn one(
         &self,
         answer: &UpstreamAnswer,
-        known: &Known,
         form: &Form,
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
@@ -290,7 +247,7 @@ impl<'c> Checking<'c> {
                 note(permit, checked.counts, record);
                 match form {
                     Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) => {
+                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Groups(_) => {
                         checked.write(json, &rules)?
                     }
                 }
@@ -309,9 +266,10 @@ impl<'c> Checking<'c> {
             Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
                 .ok_or_else(|| refused("the answer is no object"))?,
             Guarding::Groups { collection, shape, plain, named } => {
+                let Form::Groups(owned) = form else { return Err(Denial::Failed(Failure::Internal)) };
                 let shape = self.shape(shape)?;
                 let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (body, dropped) = groups::check(json, &rules, known)?;
+                let (body, dropped) = groups::check(json, &rules, owned)?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);
                 body
             }

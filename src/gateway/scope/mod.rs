@@ -7,6 +7,7 @@ mod aggregates;
 mod conversations;
 mod dimensions;
 pub mod filter;
+mod groups;
 mod owned;
 mod search;
 mod translate;
@@ -29,7 +30,8 @@ use crate::{
     upstream::UpstreamRequest,
 };
 
-pub(super) use owned::{Proven, changed, on_behalf_of, prove, unanswered};
+pub(super) use groups::{Owned, identify};
+pub(super) use owned::{Proven, changed, prove};
 pub(super) use translate::UsersPage;
 
 /// A request that cannot reach outside its permit. Made here alone.
@@ -51,6 +53,8 @@ pub(super) enum Form {
     Listed(ListedPage),
     /// A page of those of the tenant's own that ids name: all of them are asked for at once.
     Named(ListedPage),
+    /// Groups, held against what the tenant has of the kinds that they name.
+    Groups(Owned),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -83,33 +87,29 @@ pub(super) fn scope(
             (get(&operation, &asked)?, form)
         }
         Narrowing::DivisionPredicate => {
+            let mut form = Form::Upstream;
             let body = match asked.body {
                 Body::Conversations(query) => encode(&conversations::narrow(*query, &permit)?)?,
                 Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
-                Body::Aggregates(query) => encode(&aggregates::narrow(*query, &permit)?)?,
+                Body::Aggregates(query) => {
+                    let query = aggregates::narrow(*query, &permit)?;
+                    form = Form::Groups(Owned::named(&query, &operation));
+                    encode(&query)?
+                }
                 Body::None
                 | Body::NewUser(_)
                 | Body::UserChange(_)
                 | Body::NewQueue(_)
                 | Body::QueueChange(_) => return Err(Denial::Failed(Failure::Internal)),
             };
-            (post(&operation.path, body), Form::Upstream)
+            (post(&operation.path, body), form)
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
             let body = writes::change(&mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }
-        Narrowing::Owned { place: Place::Query, name, .. } => {
-            let ids = owned::only_ids(&mut asked.query, name)?;
-            let whole = get(&operation, &asked)?;
-            let mut alone = Vec::with_capacity(ids.len());
-            for id in ids {
-                asked.query.set(name, vec![id]);
-                alone.push(get(&operation, &asked)?);
-            }
-            (whole, Form::Each(alone))
-        }
+        Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
         Narrowing::OwnedDivision => {
             let body = writes::create(&mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
@@ -130,6 +130,22 @@ pub(super) fn scope(
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
     Ok(Scoped { permit, request, form })
+}
+
+/// All ids at once, and each of them alone.
+fn by_ids(
+    operation: &Operation,
+    asked: &mut Asked<'_>,
+    name: &str,
+) -> Result<(UpstreamRequest, Form), Denial> {
+    let ids = owned::only_ids(&mut asked.query, name)?;
+    let whole = get(operation, asked)?;
+    let mut alone = Vec::with_capacity(ids.len());
+    for id in ids {
+        asked.query.set(name, vec![id]);
+        alone.push(get(operation, asked)?);
+    }
+    Ok((whole, Form::Each(alone)))
 }
 
 /// A request without a body.

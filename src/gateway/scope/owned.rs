@@ -9,7 +9,7 @@ use crate::{
     catalog::Entity,
     directory::{Asker, Directory, LookupError, is_id},
     gateway::{
-        asked::Asked,
+        asked::{Asked, Body},
         authorize::Permit,
         denial::{Denial, Invalid, Limited},
         forward, guard,
@@ -83,24 +83,31 @@ async fn look_up(
     Ok(proven)
 }
 
-/// What a write changes: nothing that was known of it before may be relied on after.
-pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<(Entity, String)> {
-    let (name, entity) = permit.operation().narrowing.looked_up()?;
-    let id = permit.operation().is_write().then(|| path_id(asked, name).ok())??;
-    Some((entity, id.to_owned()))
+/// The kind of what a write makes or changes: nothing that was known of it before may be relied on after.
+pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<Entity> {
+    if !permit.operation().is_write() {
+        return None;
+    }
+    match &asked.body {
+        Body::NewUser(_) => Some(Entity::User),
+        Body::NewQueue(_) => Some(Entity::Queue),
+        Body::None
+        | Body::Conversations(_)
+        | Body::Users(_)
+        | Body::Aggregates(_)
+        | Body::UserChange(_)
+        | Body::QueueChange(_) => permit.operation().narrowing.looked_up().map(|(_, entity)| entity),
+    }
 }
 
 /// Whom something is looked up for.
-pub(in crate::gateway) fn on_behalf_of<'a>(
-    permit: &'a Permit,
-    confirm: &'a (dyn Fn() -> bool + Sync),
-) -> Asker<'a> {
+pub(super) fn on_behalf_of<'a>(permit: &'a Permit, confirm: &'a (dyn Fn() -> bool + Sync)) -> Asker<'a> {
     let tenant = permit.caller().tenant();
-    Asker { tenant: &tenant.tenant().id, holds_more: false, account: tenant.account(), confirm }
+    Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm }
 }
 
 /// What a lookup without a verdict means to the caller.
-pub(in crate::gateway) fn unanswered(
+pub(super) fn unanswered(
     error: &LookupError,
     permit: &Permit,
     record: &mut Record,
@@ -114,6 +121,12 @@ pub(in crate::gateway) fn unanswered(
         // Whose it is, is not known: that there is something must not show.
         LookupError::Upstream(error) => guard::hide(operation, forward::denial(error, Effect::Reads), record),
         LookupError::Limited(wait) => Limited::told(*wait).into(),
+        LookupError::TooMany => Invalid::new(
+            "ringfence.aggregation_refused",
+            "Your divisions hold more users or queues than can be told from others': leave `userId` or `queueId` out \
+             of `groupBy`.",
+        )
+        .into(),
         LookupError::Refused(status) => guard::failure(operation, *status),
     }
 }

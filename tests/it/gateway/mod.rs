@@ -7,6 +7,7 @@ pub(crate) mod conformance;
 mod coverage;
 mod crowds;
 mod defects;
+mod directory;
 mod draining;
 mod edge;
 mod filters;

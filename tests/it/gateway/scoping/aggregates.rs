@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use ringfence::simulator::{ALPHA, BETA, GAMMA, INTERVAL};
+use chrono::TimeDelta;
+use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, INTERVAL};
 use serde_json::{Value, json};
 
-use super::super::organisation::{NOBODY, assert_alike, assert_refused, event, everything, owned, sent};
+use super::super::organisation::{
+    NOBODY, QUEUES, SEARCH, USERS, assert_alike, assert_refused, disturb_below, event, everything, owned,
+    sent,
+};
 use crate::support::app::{Answer, TenantClient, TestApp};
 
 const AGGREGATES: &str = "/api/v2/analytics/conversations/aggregates/query";
@@ -84,6 +88,62 @@ async fn what_has_been_looked_up_is_not_asked_for_again() {
     assert_eq!(sent(&app).len(), 2);
     ask(&alpha, json!({"groupBy": ["userId"]})).await.expect(200);
     assert_eq!(sent(&app).len(), 3);
+    app.finish().await;
+}
+
+/// What Genesys is asked for, and how often, is the same whomever the groups would name, and if they name nobody.
+#[tokio::test]
+async fn what_groups_are_held_against_is_read_before_the_query_and_whatever_it_finds() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let nothing = json!({"type": "and", "predicates": [{"dimension": "conversationId", "value": NOBODY}]});
+    let mut asked = Vec::new();
+    for filter in [None, Some(nothing)] {
+        let finds_something = filter.is_none();
+        let mut more = json!({"groupBy": ["userId", "queueId"]});
+        if let Some(filter) = filter {
+            more["filter"] = filter;
+        }
+        let answer = ask(&alpha, more).await.expect(200);
+        assert_eq!(answer["results"].as_array().unwrap().is_empty(), !finds_something);
+        asked.push(sent(&app).into_iter().map(|(call, _)| call).collect::<Vec<_>>());
+        app.simulator.organisation().clear_calls();
+        app.clock.advance(TimeDelta::seconds(61));
+    }
+    let queues = format!("GET {QUEUES}?pageSize=100&pageNumber=1&divisionId={ALPHA}");
+    let expected = [format!("POST {SEARCH}"), queues, format!("POST {AGGREGATES}")];
+    assert_eq!(asked, [expected.clone(), expected]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_a_lookup_meets_is_passed_on_and_the_query_is_not_sent() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    disturb_below(&app, SEARCH, Fault::Status { status: 429, retry_after: Some(7) });
+    let answer = ask(&alpha, json!({"groupBy": ["userId"]})).await;
+    assert_refused(&answer, 429, "too.many.requests.retry.after");
+    assert!(answer.text.contains("[7]"), "{}", answer.text);
+    assert_eq!(sent(&app).len(), 1);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn groups_are_held_against_all_pages_of_what_the_tenant_has() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let by_user = || ask(&alpha, json!({"groupBy": ["userId"]}));
+    let before = by_user().await.expect(200);
+    for number in 0..110 {
+        // Sorted before all others.
+        let user = json!({"name": format!("Aaaa {number}"), "email": format!("a{number}@alpha.example")});
+        alpha.post(USERS, &user).await.expect(200);
+    }
+    app.simulator.organisation().clear_calls();
+    assert_eq!(by_user().await.expect(200), before);
+    let pages = sent(&app).into_iter().filter(|(call, _)| call.ends_with(SEARCH));
+    let pages: BTreeSet<_> = pages.map(|(_, search)| search["pageNumber"].as_u64().unwrap()).collect();
+    assert!(pages.contains(&1) && pages.contains(&2) && pages.len() <= 5, "{pages:?}");
     app.finish().await;
 }
 
