@@ -118,6 +118,7 @@ fn unread(refusal: &Refusal) -> Invalid {
             code: "ringfence.head_timed_out",
             message: "The first line and the headers were not whole in time; send them at once.".to_owned(),
         },
+        Refusal::Broken(what) => Invalid::new("ringfence.http2_broken", what.as_str()),
     }
 }
 
