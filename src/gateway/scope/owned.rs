@@ -49,12 +49,12 @@ impl Proof {
     /// Asks where something is that is the tenant's own; whatever else it is, it is not there.
     pub(in crate::gateway) async fn find(
         directory: &Directory,
-        asker: Asker<'_>,
+        whom: Asker<'_>,
         granted: &[DivisionId],
         (entity, id): (Entity, &str),
     ) -> Result<Option<(Self, Bytes)>, LookupError> {
         let asked = Instant::now();
-        let found = directory.fresh(asker, entity, id).await?;
+        let found = directory.fresh(whom, entity, id).await?;
         Ok(found
             .filter(|found| granted.contains(&found.division))
             .map(|Found { division, body }| (Self { entity, id: id.to_owned(), division, asked }, body)))

@@ -194,12 +194,12 @@ mod tests {
     fn what_a_tenant_can_name_of_a_queue_is_what_its_model_sends() {
         for name in NAMEABLE {
             let value = match name {
-                "name" | "sourceQueueId" | "description" | "scoringMethod" => Value::from("x"),
                 "division" => serde_json::json!({"id": "x"}),
-                "lastAgentRoutingMode" | "skillEvaluationMethod" | "defaultMediaLanguage" => Value::from("x"),
                 "mediaSettings" | "acwSettings" | "agentOwnedRouting" => serde_json::json!({}),
                 "routingRules" => serde_json::json!([]),
-                _ => Value::from(true),
+                flag if flag.starts_with("enable") || flag.starts_with("auto") => Value::from(true),
+                "suppressInQueueCallRecording" => Value::from(false),
+                _ => Value::from("x"),
             };
             let mut body = serde_json::json!({"name": "x"});
             body[name] = value.clone();
