@@ -28,7 +28,10 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 // The same allocator as Ringfence's.
 #[global_allocator]
@@ -59,7 +62,12 @@ async fn serve(listen: SocketAddr, router: Router) -> std::io::Result<()> {
     let listener = TcpListener::bind(listen).await?.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, router).await
+    // An orderly end: what a build that counts has counted is written then.
+    let mut end = signal(SignalKind::terminate())?;
+    tokio::select! {
+        served = axum::serve(listener, router) => served,
+        _ = end.recv() => Ok(()),
+    }
 }
 
 // === the canned upstream ===

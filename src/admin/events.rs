@@ -97,7 +97,7 @@ impl From<RecordedEvent> for EventView {
             tenant: event.actor.tenant_id,
             key_id: event.actor.key_id,
             operator: event.actor.operator_id,
-            operation: event.operation,
+            operation: event.operation.map(|operation| operation.to_string()),
             source: event.source,
             detail: fields(&event.detail),
             outcome: recorded.outcome.map(OutcomeView::from),
@@ -108,7 +108,7 @@ impl From<RecordedEvent> for EventView {
 impl From<Outcome> for OutcomeView {
     fn from(outcome: Outcome) -> Self {
         let Outcome { event_id: _, at, code, status, detail } = outcome;
-        Self { at, code, status, detail: fields(&detail) }
+        Self { at, code: code.to_string(), status, detail: fields(&detail) }
     }
 }
 

@@ -166,29 +166,29 @@ impl Record {
         self.kind = EventKind::Flood;
         let event = self.event_of(encode(flood));
         if let (Some(_place), Some(place)) = (self.intent.take(), self.outcome.take()) {
-            let outcome = self.outcome_of(flood.code, Some(flood.status), "{}".to_owned());
+            let outcome = self.outcome_of(flood.code, Some(flood.status), "{}".into());
             self.audit.send(Entry::new(Some(event), Some(outcome), Some(waiter), place));
         }
         committed.await.unwrap_or(Err(NotRecorded))
     }
 
-    fn outcome_of(&self, code: &str, status: Option<u16>, detail: String) -> Outcome {
+    fn outcome_of(&self, code: &str, status: Option<u16>, detail: Arc<str>) -> Outcome {
         let at = self.audit.inner.clock.now();
-        Outcome { event_id: self.id.clone(), at, code: code.to_owned(), status, detail }
+        Outcome { event_id: self.id.clone(), at, code: code.into(), status, detail }
     }
 
     fn event(&self) -> Event {
         self.event_of(encode(&self.call))
     }
 
-    fn event_of(&self, detail: String) -> Event {
+    fn event_of(&self, detail: Arc<str>) -> Event {
         Event {
             id: self.id.clone(),
             at: self.at,
             stream: self.audit.stream().clone(),
             kind: self.kind,
             actor: self.actor.clone(),
-            operation: self.operation.as_deref().map(str::to_owned),
+            operation: self.operation.clone(),
             source: self.source,
             detail,
         }
@@ -202,7 +202,7 @@ impl Drop for Record {
 }
 
 /// Encoded once, by whoever filled it, so that the one writer does not have to.
-fn encode(detail: &impl Serialize) -> String {
+fn encode(detail: &impl Serialize) -> Arc<str> {
     // Strings, numbers and lists always have a form in JSON; the event counts for more than its detail.
-    serde_json::to_string(detail).unwrap_or_else(|_| "{}".to_owned())
+    serde_json::to_string(detail).map_or_else(|_| "{}".into(), Arc::from)
 }

@@ -274,12 +274,12 @@ impl Gateway {
                 .await;
         // Whatever became of the change, also where this is never reached.
         drop(changing);
-        let released = self.release(answer?, record, confirm);
+        let released = self.release(answer?, record, confirm).await;
         released.map_err(|denial| guard::settle(&operation, denial, record).into())
     }
 
     /// Only what is the caller's, and only while it is permitted.
-    fn release(
+    async fn release(
         &self,
         answer: forward::Answer,
         record: &mut Record,
@@ -289,6 +289,7 @@ impl Gateway {
         let guarded = guard::guard(self.against(), answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
+        edge::together().await;
         // What was withdrawn while upstream worked is not released.
         let (permit, status, body) = guarded.into_parts();
         confirm(&permit)?;

@@ -21,11 +21,11 @@ pub struct Event {
     /// Who did it.
     pub actor: Actor,
     /// Genesys's `operation_id`, `token.issue`, or an operator's action such as `tenant.add`.
-    pub operation: Option<String>,
+    pub operation: Option<Arc<str>>,
     /// Where it came from.
     pub source: Option<IpAddr>,
     /// Everything else, as one JSON object ([`Call`], or `{"before": …, "after": …}` of a change), encoded once.
-    pub detail: String,
+    pub detail: Arc<str>,
 }
 
 /// What kind of thing an event records.
@@ -116,11 +116,11 @@ pub struct Outcome {
     /// When.
     pub at: DateTime<Utc>,
     /// `ok`, `aborted`, `unknown`, or the code of the refusal that the caller was shown.
-    pub code: String,
+    pub code: Arc<str>,
     /// The HTTP status that the caller was sent.
     pub status: Option<u16>,
     /// Everything else, as one JSON object: upstream status and correlation id, items dropped, bytes, durations.
-    pub detail: String,
+    pub detail: Arc<str>,
 }
 
 /// An event with its outcome, as the record is read back.

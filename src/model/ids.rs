@@ -1,9 +1,9 @@
 //! Identifiers, each its own type, parsed once.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// An identifier that does not have the form its kind asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,10 +17,11 @@ pub struct InvalidId {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type, schemars::JsonSchema)]
-        #[serde(try_from = "String", into = "String")]
-        #[sqlx(transparent)]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, sqlx::Type, schemars::JsonSchema)]
+        #[serde(try_from = "String")]
+        #[sqlx(transparent, no_pg_array)]
+        // Shared: each request names its tenant, key and divisions again and again.
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The identifier as text.
@@ -35,7 +36,7 @@ macro_rules! text_id {
             fn from_str(value: &str) -> Result<Self, InvalidId> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(value) {
-                    Ok(Self(value.to_owned()))
+                    Ok(Self(value.into()))
                 } else {
                     let value = value.chars().take(80).collect();
                     Err(InvalidId { kind: $kind, value, expected: $expected })
@@ -51,9 +52,9 @@ macro_rules! text_id {
             }
         }
 
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -106,7 +107,7 @@ macro_rules! uuid_id {
 
         impl From<uuid::Uuid> for $name {
             fn from(id: uuid::Uuid) -> Self {
-                Self(id.hyphenated().to_string())
+                Self(Arc::from(&*id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())))
             }
         }
     };

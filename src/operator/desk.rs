@@ -98,9 +98,9 @@ impl Desk {
                 key_id: subject.key_id.clone(),
                 operator_id: Some(author.operator.id.clone()),
             },
-            operation: Some(action.to_owned()),
+            operation: Some(action.into()),
             source: author.source,
-            detail: detail.to_string(),
+            detail: detail.to_string().into(),
         }
     }
 
@@ -109,9 +109,9 @@ impl Desk {
         Outcome {
             event_id: event.id.clone(),
             at: self.clock.now(),
-            code: code.to_owned(),
+            code: code.into(),
             status: Some(status),
-            detail: "{}".to_owned(),
+            detail: "{}".into(),
         }
     }
 

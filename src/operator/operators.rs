@@ -127,9 +127,9 @@ pub async fn bootstrap(
         kind: EventKind::Change,
         // Their own author: there is no other yet.
         actor: Actor { operator_id: Some(operator.id.clone()), ..Actor::default() },
-        operation: Some(operation.to_owned()),
+        operation: Some(operation.into()),
         source: None,
-        detail: json!({ "before": null, "after": after }).to_string(),
+        detail: json!({ "before": null, "after": after }).to_string().into(),
     };
     store.open_stream(&stream, at).await?;
     store.add_operator(&operator, &event("operator.add", json!(operator))).await?;

@@ -30,9 +30,9 @@ pub(super) async fn record_change(transaction: &mut impl Append, event: &Event) 
     let outcome = Outcome {
         event_id: event.id.clone(),
         at: event.at,
-        code: "ok".to_owned(),
+        code: "ok".into(),
         status: None,
-        detail: "{}".to_owned(),
+        detail: "{}".into(),
     };
     if transaction.append_events(slice::from_ref(event)).await? != 1 {
         return Err(Failure::conflict(format!("event {}", event.id)));
@@ -99,15 +99,16 @@ fn query(text: &Arc<str>) -> SqliteQuery<'static> {
     sqlx::query(AssertSqlSafe(Arc::clone(text)))
 }
 
-fn bind_event<'q>(query: SqliteQuery<'q>, event: &'q Event) -> SqliteQuery<'q> {
-    let Event { id, at, stream, kind, actor, operation, source, detail } = event;
-    let query = query.bind(id).bind(at).bind(stream).bind(name(*kind));
-    let query = query.bind(&actor.tenant_id).bind(&actor.key_id).bind(&actor.operator_id);
+// Text that is bound by value is shared with the statement, by reference it would be copied.
+fn bind_event<'q>(query: SqliteQuery<'q>, event: &Event) -> SqliteQuery<'q> {
+    let Event { id, at, stream, kind, actor, operation, source, detail } = event.clone();
+    let query = query.bind(id).bind(at).bind(stream).bind(name(kind));
+    let query = query.bind(actor.tenant_id).bind(actor.key_id).bind(actor.operator_id);
     query.bind(operation).bind(source.map(|address| address.to_string())).bind(detail)
 }
 
-fn bind_outcome<'q>(query: SqliteQuery<'q>, outcome: &'q Outcome) -> SqliteQuery<'q> {
-    let Outcome { event_id, at, code, status, detail } = outcome;
+fn bind_outcome<'q>(query: SqliteQuery<'q>, outcome: &Outcome) -> SqliteQuery<'q> {
+    let Outcome { event_id, at, code, status, detail } = outcome.clone();
     query.bind(event_id).bind(at).bind(code).bind(status).bind(detail)
 }
 
@@ -190,7 +191,7 @@ impl Append for PgConnection {
             .bind(column(|event| event.actor.operator_id.as_ref().map(OperatorId::as_str)))
             .bind(column(|event| event.operation.as_deref()))
             .bind(events.iter().map(source).collect::<Vec<_>>())
-            .bind(column(|event| Some(event.detail.as_str())))
+            .bind(column(|event| Some(&*event.detail)))
             .execute(self)
             .await?;
         Ok(appended.rows_affected())
@@ -205,9 +206,9 @@ impl Append for PgConnection {
         sqlx::query(APPEND)
             .bind(outcomes.iter().map(|outcome| outcome.event_id.as_str()).collect::<Vec<_>>())
             .bind(outcomes.iter().map(|outcome| outcome.at).collect::<Vec<_>>())
-            .bind(outcomes.iter().map(|outcome| outcome.code.as_str()).collect::<Vec<_>>())
+            .bind(outcomes.iter().map(|outcome| &*outcome.code).collect::<Vec<_>>())
             .bind(outcomes.iter().map(|outcome| outcome.status.map(i32::from)).collect::<Vec<_>>())
-            .bind(outcomes.iter().map(|outcome| outcome.detail.as_str()).collect::<Vec<_>>())
+            .bind(outcomes.iter().map(|outcome| &*outcome.detail).collect::<Vec<_>>())
             .execute(self)
             .await?;
         Ok(())

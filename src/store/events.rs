@@ -1,6 +1,6 @@
 //! The record: appended in batches, searched by auditors, never changed.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
@@ -67,13 +67,13 @@ struct EventRow {
     tenant_id: Option<TenantId>,
     key_id: Option<KeyId>,
     operator_id: Option<OperatorId>,
-    operation: Option<String>,
+    operation: Option<Arc<str>>,
     source: Option<String>,
-    detail: String,
+    detail: Arc<str>,
     outcome_at: Option<DateTime<Utc>>,
-    code: Option<String>,
+    code: Option<Arc<str>>,
     status: Option<i32>,
-    outcome_detail: Option<String>,
+    outcome_detail: Option<Arc<str>>,
 }
 
 impl From<EventRow> for RecordedEvent {

@@ -13,7 +13,7 @@ use self::several::{Collected, Stopped, Way};
 use super::{
     authorize::Permit,
     denial::{Denial, Failure, Limited},
-    digest,
+    digest, edge,
     guard::{self, Against},
     listed::{OwnList, Turn},
     scope::{Form, Scoped},
@@ -90,6 +90,7 @@ pub(super) async fn forward(
     let way = Way { upstream, against, permit: &permit, holds: &holds };
     // Boxed: nearly all requests do with one exchange, and would carry the size of more.
     let sent = async {
+        edge::together().await;
         match &form {
             _ if effect == Effect::Writes => Box::pin(change::change(&way, directory, request, proofs)).await,
             Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,

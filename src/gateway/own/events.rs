@@ -49,7 +49,7 @@ pub(super) async fn denial(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>
     let found = reader.list_events(tenant, filter, None, 1).await;
     let event =
         found.map_err(|_| Denial::Failed(Failure::RecordUnreadable))?.pop().ok_or(Denial::NotFound)?;
-    let refused = event.outcome.as_ref().filter(|outcome| outcome.code != "ok");
+    let refused = event.outcome.as_ref().filter(|outcome| &*outcome.code != "ok");
     let code = refused.map(|outcome| outcome.code.clone()).ok_or(Denial::NotFound)?;
     let (step, remedy) = denials::explain(&code);
     let mut denial = shown(&event);

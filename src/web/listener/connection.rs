@@ -41,6 +41,7 @@ const CONNECTION_WINDOW: u32 = 262_144;
 const MAX_RESET_STREAMS: usize = 20;
 const PING_EVERY: Duration = Duration::from_secs(20);
 const WIND_DOWN: Duration = Duration::from_secs(1);
+const ENHANCE_YOUR_CALM: u32 = 11;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// hyper's two protocols, with our caps.
@@ -185,14 +186,20 @@ async fn http2<S: Surface, T>(shared: &Shared<S>, wire: TokioIo<Wire<T>>, door: 
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let pulse = Arc::clone(&door.pulse);
+    let (pulse, peer) = (Arc::clone(&door.pulse), door.peer);
     let mut connection = shared.protocols.http2.serve_connection(wire, door);
-    match drive(&mut connection, shared, &pulse).await {
+    let end = drive(&mut connection, shared, &pulse).await;
+    drop(connection);
+    match end {
         End::Closed(Err(error)) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
         }
         End::Late(late) => tracing::debug!(?late, "a connection was cut"),
         End::Closed(Ok(())) | End::Cut => {}
+    }
+    if let Some(breach) = pulse.breach() {
+        // The client was told by HTTP/2's own means: this is for the record.
+        drop(shared.surface.refuse(&Refusal::Broken(breach), peer).await);
     }
 }
 
@@ -278,6 +285,7 @@ async fn drive<S: Surface, C: Driven>(connection: &mut C, shared: &Shared<S>, pu
             }
             Some(Event::Flooded) => {
                 tracing::warn!("a client takes back most of what it asks; its connection is closed");
+                pulse.broke(ENHANCE_YOUR_CALM);
                 return End::Cut;
             }
             Some(Event::Cut) | None => return End::Cut,

@@ -6,6 +6,7 @@
 //! | `connection.rs` | which HTTP a connection speaks, and why it ends |
 //! | `door.rs` | how a request reaches its [`Surface`] |
 //! | `pulse.rs` | what a connection has been doing, and for how long |
+//! | `frames.rs` | what HTTP/2 says to a client that breaks it |
 //! | `wire.rs` | the bytes, as hyper reads and writes them |
 //! | `refusal.rs` | the answer to what hyper could not read as a request |
 //! | `tls.rs` | certificates |
@@ -13,6 +14,7 @@
 
 mod connection;
 mod door;
+mod frames;
 mod pulse;
 mod refusal;
 mod routed;

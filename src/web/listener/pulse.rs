@@ -27,6 +27,10 @@ pub(super) struct Pulse {
     taken_back: AtomicU32,
     flooded: Notify,
     had_body: AtomicBool,
+    // Over HTTP/2 alone: the heads that were written, how often the client broke it, and with which error at last.
+    heads: AtomicU32,
+    breaches: AtomicU32,
+    error: AtomicU32,
     head_since: Mark,
     stalled_since: Mark,
     unsent_since: Mark,
@@ -90,6 +94,9 @@ impl Pulse {
             taken_back: AtomicU32::new(0),
             flooded: Notify::new(),
             had_body: AtomicBool::new(false),
+            heads: AtomicU32::new(0),
+            breaches: AtomicU32::new(0),
+            error: AtomicU32::new(0),
             head_since: Mark::default(),
             stalled_since: Mark::default(),
             unsent_since: Mark::default(),
@@ -144,6 +151,35 @@ impl Pulse {
     pub(super) fn sent(&self) {
         self.stalled_since.clear();
         self.unsent_since.clear();
+    }
+
+    /// The head of an answer was written over HTTP/2.
+    pub(super) fn headed(&self) {
+        self.heads.fetch_add(1, Relaxed);
+    }
+
+    /// The client was told, or is to be, that it broke HTTP/2.
+    pub(super) fn broke(&self, error: u32) {
+        self.error.store(error, Relaxed);
+        self.breaches.fetch_add(1, Relaxed);
+    }
+
+    /// What the client did that HTTP/2 does not allow, at the connection's end.
+    pub(super) fn breach(&self) -> Option<String> {
+        let mut told = Vec::new();
+        let breaches = self.breaches.load(Relaxed);
+        if breaches > 0 {
+            let error = self.error.load(Relaxed);
+            told.push(format!(
+                "breaches of HTTP/2: {breaches}, the last with the error {error} of RFC 9113, section 7"
+            ));
+        }
+        // A head that answers no request that was read is hyper's own.
+        let unread = self.heads.load(Relaxed).saturating_sub(self.begun());
+        if unread > 0 {
+            told.push(format!("heads of more than 64 KiB, answered 431: {unread}"));
+        }
+        (!told.is_empty()).then(|| told.join("; "))
     }
 
     /// How long nothing can be late, or what is.

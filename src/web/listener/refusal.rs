@@ -26,6 +26,8 @@ pub enum Refusal {
     TooLarge,
     /// The request line and headers were not whole in time.
     TooSlow,
+    /// HTTP/2 was broken, in which words: the client was told in its frames, and the connection is over.
+    Broken(String),
 }
 
 /// Dates an answer that hyper does not write.

@@ -66,5 +66,6 @@ fn problem(refusal: &Refusal) -> Problem {
             let detail = "the first line and the headers were not whole in time; send them at once";
             Problem::new(StatusCode::REQUEST_TIMEOUT, "head_timeout", detail)
         }
+        Refusal::Broken(what) => Problem::new(StatusCode::BAD_REQUEST, "http2_broken", what.clone()),
     }
 }

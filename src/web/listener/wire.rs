@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::pulse::Pulse;
+use super::{frames::Frames, pulse::Pulse};
 
 pub(super) struct Wire<T> {
     stream: T,
@@ -23,6 +23,7 @@ pub(super) struct Wire<T> {
     version: Version,
     // How many requests had been read when all was written that was owed.
     settled: u32,
+    frames: Frames,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl<T> Wire<T> {
         if version == Version::Http1 && !first.is_empty() {
             pulse.head();
         }
-        Self { stream, first, pulse, version, settled: 0 }
+        Self { stream, first, pulse, version, settled: 0, frames: Frames::default() }
     }
 
     pub(super) fn into_stream(self) -> T {
@@ -51,6 +52,13 @@ impl<T> Wire<T> {
     /// Whether what hyper writes now is an answer of the surface's.
     fn is_owed(&self) -> bool {
         self.version == Version::Http2 || !self.is_settled()
+    }
+
+    /// Looks at so many of the bytes, which were written.
+    fn follow(&mut self, written: usize, bytes: &[u8]) {
+        if self.version == Version::Http2 {
+            self.frames.follow(bytes.get(..written).unwrap_or(bytes), &self.pulse);
+        }
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {
@@ -92,6 +100,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note_write(&written);
+        if let Poll::Ready(Ok(written)) = written {
+            self.follow(written, bytes);
+        }
         written
     }
 
@@ -105,6 +116,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.note_write(&written);
+        if let Poll::Ready(Ok(mut left)) = written {
+            for slice in slices {
+                self.follow(left, slice);
+                left = left.saturating_sub(slice.len());
+            }
+        }
         written
     }
 

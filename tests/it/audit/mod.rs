@@ -36,7 +36,7 @@ async fn find(store: &Store, id: &EventId) -> Option<RecordedEvent> {
 
 /// The code that the event ended with, once it has one.
 async fn ending(store: &Store, id: &EventId) -> String {
-    until(async || find(store, id).await?.outcome.map(|outcome| outcome.code)).await
+    until(async || find(store, id).await?.outcome.map(|outcome| outcome.code.to_string())).await
 }
 
 /// Waits until there is an answer, for at most 20 seconds.

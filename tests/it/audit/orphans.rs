@@ -25,7 +25,7 @@ async fn calls_that_a_killed_process_left_are_closed_as_unknown_at_the_next_star
         }
         let next = Audit::start(store.clone(), clock).await.unwrap();
         let outcome = find(&store, &id).await.unwrap().outcome.unwrap();
-        assert_eq!((outcome.code.as_str(), outcome.status), ("unknown", None));
+        assert_eq!((outcome.code.as_ref(), outcome.status), ("unknown", None));
         next.stop().await;
         drop(record);
     }

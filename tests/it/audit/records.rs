@@ -72,7 +72,7 @@ async fn a_refusal_is_on_record_before_it_is_answered() {
         let id = record.id().clone();
         record.refuse("ringfence.denied", 403).await.unwrap();
         let outcome = find(&store, &id).await.unwrap().outcome.unwrap();
-        assert_eq!((outcome.code.as_str(), outcome.status), ("ringfence.denied", Some(403)));
+        assert_eq!((outcome.code.as_ref(), outcome.status), ("ringfence.denied", Some(403)));
     }
     audit.stop().await;
 }
@@ -122,7 +122,7 @@ async fn two_thousand_calls_at_once_are_all_on_record() {
         audit.stop().await;
         for id in ids {
             let outcome = find(&store, &id).await.unwrap().outcome.unwrap();
-            assert_eq!(outcome.code, "ok");
+            assert_eq!(&*outcome.code, "ok");
         }
     }
 }
@@ -138,7 +138,7 @@ async fn stopping_writes_what_is_pending_and_takes_nothing_more() {
     drop(records);
     audit.stop().await;
     for id in &ids {
-        assert_eq!(find(&store, id).await.unwrap().outcome.unwrap().code, "aborted");
+        assert_eq!(&*find(&store, id).await.unwrap().outcome.unwrap().code, "aborted");
     }
     assert!(audit.open().await.is_err());
     assert_eq!(running.intend().await, Err(NotRecorded));

@@ -39,7 +39,9 @@ fn every_command_line_parses() {
                     assert!(read("Makefile").text.contains(&target), "no target `{}`", words[1]);
                     None
                 }
-                script if script.starts_with("tests/") || script.starts_with("benches/") => {
+                script
+                    if ["tests/", "benches/", "deploy/"].iter().any(|folder| script.starts_with(folder)) =>
+                {
                     assert!(root().join(script).is_file(), "{}: no `{script}`", document.path.display());
                     None
                 }

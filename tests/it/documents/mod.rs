@@ -102,7 +102,7 @@ fn what_a_document_points_at_is_there() {
         }
         let prose: Vec<_> = document.text.split("```").step_by(2).collect();
         for name in prose.iter().flat_map(|text| code(text)) {
-            let ours = ["src/", "tests/", "docs/", "policies/", "migrations/", "benches/"];
+            let ours = ["src/", "tests/", "docs/", "policies/", "migrations/", "benches/", "deploy/"];
             let plain = !name.contains(['*', '<', '{', ' ', '\n']);
             if plain && ours.iter().any(|folder| name.starts_with(folder)) {
                 assert!(root().join(name).exists(), "{}: there is no `{name}`", document.path.display());

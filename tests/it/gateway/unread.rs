@@ -3,9 +3,15 @@
 use ringfence::simulator::ALPHA;
 use serde_json::{Value, json};
 
-use super::refused::{assert_nothing_forwarded, assert_refused, event, recorded_calls};
+use super::{
+    organisation::eventually,
+    refused::{assert_nothing_forwarded, assert_refused, event, recorded_calls},
+};
 use crate::support::{
     app::{TenantClient, TestApp},
+    frames::{
+        CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM, block, frame, opening,
+    },
     socket::Socket,
 };
 
@@ -144,4 +150,67 @@ async fn a_refusal_arrives_although_the_client_is_still_sending() {
     let answer = socket.answer().await;
     assert_eq!(event(&app, &answer).await["kind"], "refusal");
     app.finish().await;
+}
+
+/// HTTP/2 has frames to tell it in: there is no answer, but one event of each connection.
+#[tokio::test]
+async fn who_breaks_http_2_is_on_record_once_a_connection() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let fields = [(":method", "GET"), (":scheme", "http"), (":path", ME), (":authority", "gateway")];
+    let key = ("x-api-key", alpha.api_key.as_str());
+    let filler = block(&[("x", &"y".repeat(14_000))]);
+    let mut oversized = frame(HEADERS, END_STREAM, 1, &block(&fields));
+    for flags in [0, 0, 0, 0, END_HEADERS] {
+        oversized.extend(frame(CONTINUATION, flags, 1, &filler));
+    }
+    let good =
+        |stream| frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&[&fields[..], &[key]].concat()));
+    // A header of HTTP/1.1's connections ends the stream; a frame of data on stream 0 ends the connection.
+    let old = frame(
+        HEADERS,
+        END_STREAM | END_HEADERS,
+        3,
+        &block(&[&fields[..], &[("connection", "close")]].concat()),
+    );
+    let broken = frame(DATA, 0, 0, b"x");
+    for (what, first, told) in [
+        ("a frame on no stream", good(1), "HTTP/2: 1, the last with the error 1 "),
+        ("a header of HTTP/1.1, too", old, "HTTP/2: 2, the last with the error 1 "),
+        ("a large head, too", oversized, "; heads of more than 64 KiB, answered 431: 1"),
+    ] {
+        let before = refusals(&app).await.len();
+        let mut socket = app.socket().await;
+        socket.pour(&[opening(&[]), first].concat()).await;
+        let told_first = |frame: &Frame| matches!(frame.kind, HEADERS | RST_STREAM);
+        while !told_first(&Frame::read(&mut socket).await.expect(what)) {}
+        socket.pour(&broken).await;
+        while Frame::read(&mut socket).await.is_some() {}
+        let seen = eventually(what, async || {
+            let seen = refusals(&app).await;
+            (seen.len() > before).then_some(seen)
+        })
+        .await;
+        assert_eq!(seen.len(), before + 1, "{what}");
+        let event = &seen[0];
+        assert_eq!(event["outcome"]["code"], "ringfence.http2_broken", "{what}: {event}");
+        assert_eq!((&event["source"], &event["tenant"]), (&json!("127.0.0.1"), &Value::Null), "{what}");
+        assert!(event["notes"][0].as_str().unwrap().contains(told), "{what}: {event}");
+    }
+    // Who leaves in order has broken nothing.
+    let before = refusals(&app).await.len();
+    let mut socket = app.socket().await;
+    socket.pour(&[opening(&[]), good(1)].concat()).await;
+    while Frame::read(&mut socket).await.is_none_or(|frame| frame.kind != DATA) {}
+    drop(socket);
+    let app = app.restart().await;
+    assert_eq!(refusals(&app).await.len(), before);
+    app.finish_after_loss().await;
+}
+
+/// What was no request, newest first.
+async fn refusals(app: &TestApp) -> Vec<Value> {
+    let mut events = app.events().await;
+    events.retain(|event| event["kind"] == "refusal");
+    events
 }

@@ -23,7 +23,7 @@ async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
         };
         Event { actor, ..event_at(&stream, at(seconds)) }
     };
-    let login = Event { operation: Some("token.issue".to_owned()), ..call("north", FIRST, 5) };
+    let login = Event { operation: Some("token.issue".into()), ..call("north", FIRST, 5) };
     let flood = Event { kind: EventKind::Flood, ..call("north", FIRST, 5) };
     let change = Event { kind: EventKind::Change, ..call("north", FIRST, 5) };
     let dead = Event { operation: None, ..call("north", FIRST, 5) };

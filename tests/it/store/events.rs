@@ -28,7 +28,7 @@ async fn events_and_outcomes_are_kept_whole() {
                 operator_id: Some(id()),
             },
             source: Some("2001:db8::7".parse().unwrap()),
-            detail: r#"{"path":"/a\"b\\c\u0000","text":"ß — \n"}"#.to_owned(),
+            detail: r#"{"path":"/a\"b\\c\u0000","text":"ß — \n"}"#.into(),
             ..event(&stream)
         };
         let bare = Event { operation: None, kind: EventKind::Refusal, ..event(&stream) };
@@ -56,7 +56,7 @@ async fn an_outcome_may_follow_later_or_never() {
         store.append_events(&[], &[]).await.unwrap();
         let read = store.list_events(&EventFilter::default(), None, 10).await.unwrap();
         let codes =
-            read.iter().map(|recorded| recorded.outcome.as_ref().map(|outcome| outcome.code.as_str()));
+            read.iter().map(|recorded| recorded.outcome.as_ref().map(|outcome| outcome.code.as_ref()));
         assert_eq!(codes.collect::<Vec<_>>(), [None, Some("ok")]);
     }
 }
@@ -68,7 +68,7 @@ async fn a_batch_sent_twice_is_kept_once_as_it_first_was() {
         let first = event(&id());
         let ended = outcome(&first, "ok");
         store.append_events(std::slice::from_ref(&first), std::slice::from_ref(&ended)).await.unwrap();
-        let changed = Event { detail: "{}".to_owned(), ..first.clone() };
+        let changed = Event { detail: "{}".into(), ..first.clone() };
         let second = event(&id());
         let batch = [changed, second.clone(), second.clone()];
         store.append_events(&batch, &[outcome(&first, "aborted")]).await.unwrap();
@@ -130,7 +130,7 @@ async fn each_filter_narrows_and_all_narrow_together() {
                 key_id: Some(key.parse().unwrap()),
                 operator_id: None,
             },
-            operation: Some(operation.to_owned()),
+            operation: Some(operation.into()),
             ..event_at(&stream, at(second))
         };
         let a = by("north", "aaaaaaaaaaaaaaaa", "getUsers", 10);

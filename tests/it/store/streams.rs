@@ -14,7 +14,7 @@ async fn read(store: &Store, event: &Event) -> RecordedEvent {
 }
 
 async fn code(store: &Store, event: &Event) -> Option<String> {
-    read(store, event).await.outcome.map(|outcome| outcome.code)
+    read(store, event).await.outcome.map(|outcome| outcome.code.to_string())
 }
 
 #[tokio::test]
@@ -38,8 +38,8 @@ async fn what_a_dead_process_left_ends_as_unknown() {
         assert_eq!(code(&store, &running).await, None);
         assert_eq!(code(&store, &mine).await, None);
         let closed = read(&store, &lost).await.outcome.unwrap();
-        assert_eq!((closed.code.as_str(), closed.status, closed.at), ("unknown", None, at(101)));
-        assert_eq!(closed.detail, "{}");
+        assert_eq!((closed.code.as_ref(), closed.status, closed.at), ("unknown", None, at(101)));
+        assert_eq!(&*closed.detail, "{}");
 
         assert_eq!(store.close_orphans(&own, at(50), at(102)).await.unwrap(), 0);
     }

@@ -32,9 +32,9 @@ pub(super) fn event(stream: &StreamId) -> Event {
         stream: stream.clone(),
         kind: EventKind::Call,
         actor: Actor::default(),
-        operation: Some("getUsers".to_owned()),
+        operation: Some("getUsers".into()),
         source: None,
-        detail: r#"{"path":"/api/v2/users"}"#.to_owned(),
+        detail: r#"{"path":"/api/v2/users"}"#.into(),
     }
 }
 
@@ -47,9 +47,9 @@ pub(super) fn outcome(event: &Event, code: &str) -> Outcome {
     Outcome {
         event_id: event.id.clone(),
         at: event.at,
-        code: code.to_owned(),
+        code: code.into(),
         status: Some(200),
-        detail: "{}".to_owned(),
+        detail: "{}".into(),
     }
 }
 
