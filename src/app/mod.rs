@@ -37,6 +37,7 @@ pub struct App {
     tenancy: Tenancy,
     audit: Audit,
     gateway: Gateway,
+    directory: Directory,
     desk: Desk,
     clock: Clock,
     tls: Option<Tls>,
@@ -59,10 +60,11 @@ impl App {
         let tenancy =
             Tenancy::start(store.clone(), Arc::clone(&engine)).await.context("the tenants cannot be read")?;
         let upstream = Upstream::new(upstream_options(&config, &clock), keys.master.clone())?;
+        let directory = Directory::new(upstream.clone(), clock.clone());
         let gateway = Gateway::new(gateway::Parts {
             catalog: Arc::clone(&catalog),
             tenancy: tenancy.clone(),
-            directory: Directory::new(upstream.clone(), clock.clone()),
+            directory: directory.clone(),
             upstream: upstream.clone(),
             audit: audit.clone(),
             reader: Reader::new(store.clone()),
@@ -84,7 +86,7 @@ impl App {
             clock: clock.clone(),
             upstream_defaults: config.upstream.clone(),
         });
-        Ok(Self { config, store, tenancy, audit, gateway, desk, clock, tls })
+        Ok(Self { config, store, tenancy, audit, gateway, directory, desk, clock, tls })
     }
 }
 

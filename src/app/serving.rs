@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, descriptors};
 use crate::{
-    admin, telemetry,
+    admin,
+    directory::Directory,
+    telemetry,
     web::{
         health::{self, Part},
         listener::{self, Limits, Routed},
@@ -89,7 +91,7 @@ impl Bound {
 
     /// Answers until `drain` is cancelled, then finishes what is in flight, writes the record and returns, within 20 s.
     pub async fn serve(self, drain: CancellationToken) -> anyhow::Result<()> {
-        let App { config, store, tenancy, audit, gateway, desk, clock, tls } = self.app;
+        let App { config, store, tenancy, audit, gateway, directory, desk, clock, tls } = self.app;
         let probes = {
             let (drain, audit, gateway) = (drain.clone(), audit.clone(), gateway.clone());
             health::router(move || {
@@ -108,7 +110,7 @@ impl Bound {
         let probes = Routed::new(told(probes, drain.clone()), now.clone());
         let probing = Limits { accept_while_draining: Duration::ZERO, ..limits(TELEMETRY_CONNECTIONS) };
         let telemetry = tokio::spawn(listener::serve(probes, self.telemetry, probing, None, drained.clone()));
-        let upkeep = tokio::spawn(drained.clone().run_until_cancelled_owned(upkeep()));
+        let upkeep = tokio::spawn(drained.clone().run_until_cancelled_owned(upkeep(directory)));
         let operator = Routed::new(admin::router(desk), now);
         let operator =
             listener::serve(operator, self.operator, limits(OPERATOR_CONNECTIONS), None, drain.clone());
@@ -175,10 +177,11 @@ fn told(router: Router, drain: CancellationToken) -> Router {
     }))
 }
 
-async fn upkeep() {
+async fn upkeep(directory: Directory) {
     let mut interval = time::interval(UPKEEP);
     loop {
         interval.tick().await;
         telemetry::metrics().run_upkeep();
+        directory.sweep();
     }
 }

@@ -44,6 +44,8 @@ struct Division {
 struct Listing {
     #[serde(default, alias = "results")]
     entities: Vec<Divided>,
+    #[serde(default)]
+    total: Option<usize>,
 }
 
 /// One entity. The id must be one segment of a path as it is.
@@ -72,6 +74,8 @@ pub(super) struct Page {
     pub(super) found: Vec<(String, DivisionId)>,
     /// There may be another page.
     pub(super) is_full: bool,
+    /// How many there are in these divisions, where Genesys says so.
+    pub(super) total: Option<usize>,
 }
 
 /// One page of all entities of a kind that are in these divisions, starting at 1.
@@ -103,9 +107,9 @@ pub(super) async fn page(
     let Ok(listing) = serde_json::from_slice::<Listing>(&body) else {
         return Err(LookupError::Refused(StatusCode::BAD_GATEWAY));
     };
-    let is_full = listing.entities.len() >= AT_ONCE;
+    let (is_full, total) = (listing.entities.len() >= AT_ONCE, listing.total);
     let divided = listing.entities.into_iter();
-    Ok(Page { found: divided.filter_map(Divided::split).collect(), is_full })
+    Ok(Page { found: divided.filter_map(Divided::split).collect(), is_full, total })
 }
 
 /// The answer's body; none where there is nothing to be seen.

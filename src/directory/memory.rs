@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use moka::{policy::EvictionPolicy, sync::Cache};
+use moka::{ops::compute::Op, policy::EvictionPolicy, sync::Cache};
 use tokio::sync::Mutex;
 
-use super::Divisions;
+use super::{Change, Divisions, reading::Reading};
 use crate::{
     catalog::Entity,
     clock::Clock,
@@ -22,10 +22,14 @@ use crate::{
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 /// How many answers are remembered for one tenant.
 const MOST_KNOWN: u64 = 10_000;
-/// How many sets of divisions all entities are remembered for: policies differ by operation.
-const MOST_SETS: u64 = 8;
-// Far longer than anything is remembered or any lookup takes, so that no change is forgotten before what it ended.
-const FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
+/// How many entities are remembered for one tenant, of all sets of divisions together: policies differ by operation.
+const MOST_LISTED: u64 = 200_000;
+/// What a short set counts as: there are at most eight.
+const LEAST_WEIGHT: usize = 25_000;
+/// How long a reading of all can be gone on with, so that what takes longer than one caller waits ends.
+const CONTINUED_FOR: Duration = Duration::from_mins(3);
+/// A tenant that looks nothing up for so long takes no memory.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(2);
 
 /// All tenants' memories.
 #[derive(Debug)]
@@ -38,7 +42,8 @@ pub(super) struct Memories {
 #[derive(Debug)]
 pub(super) struct Memory {
     clock: Clock,
-    known: Cache<(Entity, String), Known<Whereabouts>>,
+    // None: it was changed.
+    known: Cache<(Entity, String), Known<Option<Whereabouts>>>,
     all: Cache<(Entity, Vec<DivisionId>), Known<Divisions>>,
     users: Kind,
     queues: Kind,
@@ -50,8 +55,8 @@ pub(super) struct Memory {
 struct Kind {
     // When what is known stopped to hold.
     changed: AtomicU64,
-    // Taken by who reads all of them.
-    turn: Mutex<()>,
+    // Taken by who reads all of them, with what was read before.
+    turn: Mutex<Option<Reading>>,
 }
 
 /// Where an entity is; nowhere, if it is not to be seen.
@@ -74,18 +79,34 @@ struct Known<T> {
 
 impl Memories {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { tenants: Cache::builder().time_to_idle(FORGOTTEN_AFTER).build(), clock }
+        Self::forgetting_after(FORGOTTEN_AFTER, clock)
+    }
+
+    fn forgetting_after(idle: Duration, clock: Clock) -> Self {
+        Self { tenants: Cache::builder().time_to_idle(idle).build(), clock }
     }
 
     pub(super) fn of(&self, tenant: &TenantId) -> Arc<Memory> {
         self.tenants.get_with_by_ref(tenant, || Arc::new(Memory::new(self.clock.clone())))
+    }
+
+    /// Gives the room back of what is not remembered any longer.
+    pub(super) fn sweep(&self) {
+        self.tenants.run_pending_tasks();
+        for (_, memory) in &self.tenants {
+            memory.known.run_pending_tasks();
+            memory.all.run_pending_tasks();
+        }
     }
 }
 
 impl Memory {
     fn new(clock: Clock) -> Self {
         let known = Cache::builder().max_capacity(MOST_KNOWN).time_to_live(REMEMBERED_FOR);
-        let all = Cache::builder().max_capacity(MOST_SETS).time_to_live(REMEMBERED_FOR);
+        let weigh = |_: &_, list: &Known<Divisions>| {
+            u32::try_from(list.what.len().max(LEAST_WEIGHT)).unwrap_or(u32::MAX)
+        };
+        let all = Cache::builder().max_capacity(MOST_LISTED).weigher(weigh).time_to_live(REMEMBERED_FOR);
         Self {
             clock,
             known: known.eviction_policy(EvictionPolicy::lru()).build(),
@@ -101,13 +122,18 @@ impl Memory {
         Begun { order: self.order.fetch_add(1, Ordering::SeqCst), at: self.clock.elapsed() }
     }
 
+    /// It is gone on with: what changed since it first began counts, its time begins anew.
+    pub(super) fn begin_again(&self, first: Begun) -> Begun {
+        Begun { order: first.order, at: self.clock.elapsed() }
+    }
+
     /// Where an entity is, if that is known.
     pub(super) fn division(&self, entity: Entity, id: &str) -> Option<Whereabouts> {
-        self.held(entity, self.known.get(&(entity, id.to_owned())))
+        self.held(entity, self.known.get(&(entity, id.to_owned())))?
     }
 
     pub(super) fn remember(&self, begun: Begun, entity: Entity, id: &str, division: Option<DivisionId>) {
-        self.known.insert((entity, id.to_owned()), Known { begun, what: Whereabouts(division) });
+        self.note(entity, id, Known { begun, what: Some(Whereabouts(division)) });
     }
 
     /// All entities of a kind in these divisions, if they are known.
@@ -125,23 +151,55 @@ impl Memory {
         self.all.insert((entity, divisions.to_vec()), Known { begun, what });
     }
 
-    /// What was known of a kind holds no longer.
-    pub(super) fn forget(&self, entity: Entity) {
-        let now = self.order.fetch_add(1, Ordering::SeqCst);
-        self.kind(entity).changed.fetch_max(now, Ordering::SeqCst);
+    /// What was known of what is changed holds no longer.
+    pub(super) fn forget(&self, change: &Change) {
+        match change {
+            Change::Number(entity) => {
+                let now = self.order.fetch_add(1, Ordering::SeqCst);
+                self.kind(*entity).changed.fetch_max(now, Ordering::SeqCst);
+            }
+            Change::Of(entity, id) => self.note(*entity, id, Known { begun: self.begin(), what: None }),
+        }
     }
 
     /// Who reads all of a kind does so alone.
-    pub(super) fn turn(&self, entity: Entity) -> &Mutex<()> {
+    pub(super) fn turn(&self, entity: Entity) -> &Mutex<Option<Reading>> {
         &self.kind(entity).turn
+    }
+
+    /// Goes on with what was read of these divisions, if it still holds; otherwise begins.
+    pub(super) fn resume(
+        &self,
+        entity: Entity,
+        divisions: &[DivisionId],
+        before: Option<Reading>,
+    ) -> Reading {
+        let now = self.begin();
+        before
+            .filter(|reading| {
+                let since = now.at.saturating_sub(reading.begun.at);
+                reading.is_of(divisions) && since < CONTINUED_FOR && self.is_unchanged(entity, reading.begun)
+            })
+            .unwrap_or_else(|| Reading::new(now, divisions))
+    }
+
+    // What began later holds, in whichever order they end.
+    fn note(&self, entity: Entity, id: &str, known: Known<Option<Whereabouts>>) {
+        self.known.entry((entity, id.to_owned())).and_compute_with(|before| match before {
+            Some(before) if before.value().begun.order > known.begun.order => Op::Nop,
+            Some(_) | None => Op::Put(known),
+        });
     }
 
     // Compared by when the lookup began: however late its answer came, it may tell of before the change.
     fn held<T>(&self, entity: Entity, known: Option<Known<T>>) -> Option<T> {
         let Known { begun, what } = known?;
         let is_young = self.clock.elapsed().saturating_sub(begun.at) < REMEMBERED_FOR;
-        let holds = begun.order > self.kind(entity).changed.load(Ordering::SeqCst);
-        (is_young && holds).then_some(what)
+        (is_young && self.is_unchanged(entity, begun)).then_some(what)
+    }
+
+    fn is_unchanged(&self, entity: Entity, begun: Begun) -> bool {
+        begun.order > self.kind(entity).changed.load(Ordering::SeqCst)
     }
 
     fn kind(&self, entity: Entity) -> &Kind {
@@ -154,8 +212,6 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use chrono::TimeDelta;
 
     use super::*;
@@ -187,7 +243,7 @@ mod tests {
         clock.advance(TimeDelta::seconds(30));
         memory.remember(begun, Entity::Queue, "own", Some(division()));
         memory.remember(begun, Entity::Queue, "foreign", None);
-        memory.remember_all(begun, Entity::Queue, &[], Arc::new(HashMap::new()));
+        memory.remember_all(begun, Entity::Queue, &[], Divisions::default());
         clock.advance(TimeDelta::seconds(29));
         assert_eq!(memory.division(Entity::Queue, "own"), Some(Whereabouts(Some(division()))));
         assert_eq!(memory.division(Entity::Queue, "foreign"), Some(Whereabouts(None)));
@@ -199,13 +255,64 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_tenant_that_asks_no_more_is_swept_away() {
+        let memories = Memories::forgetting_after(Duration::from_millis(1), Clock::default());
+        let memory = memories.of(&"alpha".parse().unwrap());
+        memory.remember(memory.begin(), Entity::User, "a", Some(division()));
+        while memories.tenants.iter().next().is_some() || memories.tenants.entry_count() > 0 {
+            memories.sweep();
+            std::thread::yield_now();
+        }
+        let anew = memories.of(&"alpha".parse().unwrap());
+        assert_eq!(anew.division(Entity::User, "a"), None);
+    }
+
+    #[test]
+    fn a_change_of_one_ends_what_is_known_of_it_and_of_nothing_else() {
+        let memory = Memories::new(Clock::default()).of(&"alpha".parse().unwrap());
+        let before = memory.begin();
+        for id in ["a", "b"] {
+            memory.remember(before, Entity::User, id, Some(division()));
+        }
+        memory.remember_all(before, Entity::User, &[], Divisions::default());
+        memory.forget(&Change::Of(Entity::User, "a".to_owned()));
+        assert!(memory.division(Entity::User, "a").is_none());
+        assert!(memory.division(Entity::User, "b").is_some() && memory.all(Entity::User, &[]).is_some());
+        memory.remember(before, Entity::User, "a", Some(division()));
+        assert!(memory.division(Entity::User, "a").is_none(), "it was looked up before the change");
+        memory.remember(memory.begin(), Entity::User, "a", Some(division()));
+        assert!(memory.division(Entity::User, "a").is_some());
+    }
+
+    #[test]
+    fn a_reading_goes_on_only_where_it_still_holds() {
+        let clock = Clock::default();
+        let memory = Memories::new(clock.clone()).of(&"alpha".parse().unwrap());
+        let divisions = [division()];
+        let begin = || Some(memory.resume(Entity::User, &divisions, None));
+        let goes_on = |before: Option<Reading>, divisions: &[DivisionId]| {
+            let order = before.as_ref().unwrap().begun.order;
+            memory.resume(Entity::User, divisions, before).begun.order == order
+        };
+        let (before, other, late) = (begin(), begin(), begin());
+        assert!(goes_on(begin(), &divisions) && !goes_on(other, &[]));
+        memory.forget(&Change::Of(Entity::User, "a".to_owned()));
+        assert!(goes_on(begin(), &divisions));
+        memory.forget(&Change::Number(Entity::User));
+        assert!(!goes_on(before, &divisions) && !goes_on(late, &divisions));
+        let old = begin();
+        clock.advance(TimeDelta::from_std(CONTINUED_FOR).unwrap());
+        assert!(!goes_on(old, &divisions));
+    }
+
+    #[test]
     fn a_lookup_that_began_before_a_change_is_not_remembered_however_late_it_ends() {
         let memory = Memories::new(Clock::default()).of(&"alpha".parse().unwrap());
         let before = memory.begin();
-        memory.forget(Entity::User);
+        memory.forget(&Change::Number(Entity::User));
         let after = memory.begin();
         memory.remember(before, Entity::User, "a", Some(division()));
-        memory.remember_all(before, Entity::User, &[], Arc::new(HashMap::new()));
+        memory.remember_all(before, Entity::User, &[], Divisions::default());
         assert!(memory.division(Entity::User, "a").is_none() && memory.all(Entity::User, &[]).is_none());
         memory.remember(before, Entity::Queue, "a", Some(division()));
         assert!(memory.division(Entity::Queue, "a").is_some(), "another kind was not changed");

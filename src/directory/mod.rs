@@ -3,20 +3,20 @@
 //! What is looked up is remembered per tenant for a minute, in a room of the tenant's own: no tenant forgets because of
 //! another. An entity of another division and a missing one are looked up in the same way and remembered as long, so that
 //! neither can be told from the other. What names many is held against all that the tenant has: what that takes does not
-//! depend on what is others'. Where a tenant changes something, what was known of its kind is forgotten, and a lookup that
-//! began before that is not remembered. Writes do not rely on memory: they look anew.
+//! depend on what is others'. Where a tenant makes or deletes something, what was known of its kind is forgotten; where it
+//! changes something, what was known of that. A lookup that began before is not remembered. Writes do not rely on memory: they look anew.
 
 mod lookup;
 mod memory;
+mod reading;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use tokio::time::timeout;
 
-use self::memory::{Memories, Memory};
+use self::{memory::Memories, reading::Reading};
 use crate::{
     catalog::Entity,
     clock::Clock,
@@ -24,12 +24,14 @@ use crate::{
     upstream::{Upstream, UpstreamError},
 };
 
-/// All that a tenant has of a kind is read within this time.
+pub use self::reading::Own;
+
+/// How long one caller reads all that a tenant has of a kind; the next goes on from there.
 const LONGEST_READING: Duration = Duration::from_secs(20);
-/// Pages of it that are asked for beside each other, once the first was full.
-const PAGES_AT_ONCE: usize = 4;
-/// A tenant that has more than so many pages of a kind has too many to hold against.
-const MAX_PAGES: usize = 100;
+/// How long one waits for its turn to.
+const LONGEST_TURN: Duration = Duration::from_secs(40);
+/// A tenant that has more than so many pages of a kind, deleted users among them, has too many to hold against.
+const MAX_PAGES: usize = 500;
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +71,7 @@ pub struct Found {
 }
 
 /// The divisions of entities, by their ids.
-pub type Divisions = Arc<HashMap<String, DivisionId>>;
+pub type Divisions = Arc<Own>;
 
 /// The memory and the way to ask. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -81,16 +83,27 @@ struct Inner {
     memories: Memories,
 }
 
-/// Something is being changed: on drop, whatever became of it, what was known of its kind is forgotten.
+/// What a change ends of what is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// There are more or fewer of a kind: all that is known of it.
+    Number(Entity),
+    /// One is changed and stays where it is: what is known of this one.
+    Of(Entity, String),
+}
+
+/// Something is being changed: on drop, whatever became of it, what was known of it is forgotten.
 #[derive(Debug)]
 pub struct Changing {
-    memory: Arc<Memory>,
-    entity: Entity,
+    directory: Directory,
+    tenant: TenantId,
+    change: Change,
 }
 
 impl Drop for Changing {
     fn drop(&mut self) {
-        self.memory.forget(self.entity);
+        // The memory as it is by now: another may have taken the place of the one that was there when the change began.
+        self.directory.0.memories.of(&self.tenant).forget(&self.change);
     }
 }
 
@@ -139,46 +152,32 @@ impl Directory {
         if let Some(known) = memory.all(entity, divisions) {
             return Ok(known);
         }
-        let read = async {
-            // Who asks meanwhile waits for what the first one finds.
-            let _turn = memory.turn(entity).lock().await;
-            if let Some(known) = memory.all(entity, divisions) {
-                return Ok(known);
-            }
-            let begun = memory.begin();
-            let all = Arc::new(self.read(asker, entity, divisions).await?);
-            memory.remember_all(begun, entity, divisions, Arc::clone(&all));
-            Ok(all)
-        };
-        timeout(LONGEST_READING, read).await.unwrap_or(Err(UpstreamError::TimedOut.into()))
-    }
-
-    async fn read(
-        &self,
-        asker: Asker<'_>,
-        entity: Entity,
-        divisions: &[DivisionId],
-    ) -> Result<HashMap<String, DivisionId>, LookupError> {
+        // Who asks meanwhile waits for what the first one finds.
+        let turn = timeout(LONGEST_TURN, memory.turn(entity).lock()).await;
+        let mut turn = turn.map_err(|_| UpstreamError::TimedOut)?;
+        if let Some(known) = memory.all(entity, divisions) {
+            return Ok(known);
+        }
+        // Stays where the turn is, whatever becomes of this caller: the next one goes on with it.
+        let before = turn.take();
+        let reading = turn.insert(memory.resume(entity, divisions, before));
+        let begun = memory.begin_again(reading.begun);
         let page = |number| lookup::page(&self.0.upstream, asker, entity, divisions, number);
-        let first = page(1).await?;
-        let mut all: HashMap<_, _> = first.found.into_iter().collect();
-        if !first.is_full {
-            return Ok(all);
-        }
-        let mut pages = stream::iter(2..=MAX_PAGES).map(page).buffered(PAGES_AT_ONCE);
-        while let Some(next) = pages.next().await {
-            let next = next?;
-            all.extend(next.found);
-            if !next.is_full {
-                return Ok(all);
-            }
-        }
-        Err(LookupError::TooMany)
+        let read = timeout(LONGEST_READING, reading.go_on(page)).await;
+        read.unwrap_or(Err(UpstreamError::TimedOut.into()))?;
+        let all = Arc::new(turn.take().map(Reading::finish).unwrap_or_default());
+        memory.remember_all(begun, entity, divisions, Arc::clone(&all));
+        Ok(all)
     }
 
-    /// Something of a kind is about to be changed.
-    pub fn changing(&self, tenant: &TenantId, entity: Entity) -> Changing {
-        Changing { memory: self.0.memories.of(tenant), entity }
+    /// Something is about to be changed.
+    pub fn changing(&self, tenant: &TenantId, change: Change) -> Changing {
+        Changing { directory: self.clone(), tenant: tenant.clone(), change }
+    }
+
+    /// Gives the room back of what is not remembered any longer. To be called now and then.
+    pub fn sweep(&self) {
+        self.0.memories.sweep();
     }
 }
 

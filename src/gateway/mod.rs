@@ -265,7 +265,7 @@ impl Gateway {
         let proven = scope::prove(&parts.directory, &permit, &asked, record, &confirm).await?;
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
-            scope::changed(&permit, &asked).map(|entity| parts.directory.changing(&tenant, entity));
+            scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
         let scoped = scope::scope(permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;

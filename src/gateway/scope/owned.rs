@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     audit::Record,
     catalog::Entity,
-    directory::{Asker, Directory, Found, LookupError, is_id},
+    directory::{Asker, Change, Directory, Found, LookupError, is_id},
     gateway::{
         asked::{Asked, Body},
         authorize::Permit,
@@ -120,20 +120,27 @@ async fn look_up(
     Ok(proven)
 }
 
-/// The kind of what a write makes or changes: nothing that was known of it before may be relied on after.
-pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<Entity> {
-    if !permit.operation().is_write() {
+/// What a write makes or changes: what was known of it before may not be relied on after.
+pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<Change> {
+    let operation = permit.operation();
+    if !operation.is_write() {
         return None;
     }
     match &asked.body {
-        Body::NewUser(_) => Some(Entity::User),
-        Body::NewQueue(_) => Some(Entity::Queue),
+        Body::NewUser(_) => Some(Change::Number(Entity::User)),
+        Body::NewQueue(_) => Some(Change::Number(Entity::Queue)),
         Body::None
         | Body::Conversations(_)
         | Body::Users(_)
         | Body::Aggregates(_)
         | Body::UserChange(_)
-        | Body::QueueChange(_) => permit.operation().narrowing.looked_up().map(|(_, entity)| entity),
+        | Body::QueueChange(_) => {
+            let (name, entity) = operation.narrowing.looked_up()?;
+            Some(match path_id(asked, name) {
+                Ok(id) if operation.method != "DELETE" => Change::Of(entity, id.to_owned()),
+                Ok(_) | Err(_) => Change::Number(entity),
+            })
+        }
     }
 }
 
@@ -160,8 +167,8 @@ pub(super) fn unanswered(
         LookupError::Limited(wait) => Limited::told(*wait).into(),
         LookupError::TooMany => Invalid::new(
             "ringfence.aggregation_refused",
-            "Your divisions hold more users or queues than can be told from others': leave `userId` or `queueId` out \
-             of `groupBy`.",
+            "Your divisions hold more than 50,000 users, deleted ones among them, or queues: more than can be told from \
+             others'. Leave `userId` or `queueId` out of `groupBy`, or ask with a key whose policy grants fewer divisions.",
         )
         .into(),
         LookupError::Refused(status) => guard::failure(operation, *status),

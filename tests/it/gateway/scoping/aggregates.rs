@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, INTERVAL};
+use reqwest::Method;
+use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, INTERVAL, Match, Rule};
 use serde_json::{Value, json};
 
 use super::super::organisation::{
-    NOBODY, QUEUES, SEARCH, USERS, assert_alike, assert_refused, disturb_below, event, everything, owned,
-    sent,
+    NOBODY, QUEUES, SEARCH, USERS, assert_alike, assert_refused, disturb_below, event, eventually,
+    everything, owned, sent,
 };
 use crate::support::app::{Answer, TenantClient, TestApp};
 
@@ -128,22 +129,73 @@ async fn a_limit_that_a_lookup_meets_is_passed_on_and_the_query_is_not_sent() {
     app.finish().await;
 }
 
+/// More users than one page shows, sorted before all others.
+async fn make_many(alpha: &TenantClient) {
+    for number in 0..110 {
+        let user = json!({"name": format!("Aaaa {number}"), "email": format!("a{number}@alpha.example")});
+        alpha.post(USERS, &user).await.expect(200);
+    }
+}
+
+/// The pages of users that were asked for, in order of the calls.
+fn pages(app: &TestApp) -> Vec<u64> {
+    let searches = sent(app).into_iter().filter(|(call, _)| call.ends_with(SEARCH));
+    searches.map(|(_, search)| search["pageNumber"].as_u64().unwrap()).collect()
+}
+
 #[tokio::test]
 async fn groups_are_held_against_all_pages_of_what_the_tenant_has() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let by_user = || ask(&alpha, json!({"groupBy": ["userId"]}));
     let before = by_user().await.expect(200);
-    for number in 0..110 {
-        // Sorted before all others.
-        let user = json!({"name": format!("Aaaa {number}"), "email": format!("a{number}@alpha.example")});
-        alpha.post(USERS, &user).await.expect(200);
-    }
+    make_many(&alpha).await;
     app.simulator.organisation().clear_calls();
     assert_eq!(by_user().await.expect(200), before);
-    let pages = sent(&app).into_iter().filter(|(call, _)| call.ends_with(SEARCH));
-    let pages: BTreeSet<_> = pages.map(|(_, search)| search["pageNumber"].as_u64().unwrap()).collect();
+    let pages: BTreeSet<_> = pages(&app).into_iter().collect();
     assert!(pages.contains(&1) && pages.contains(&2) && pages.len() <= 5, "{pages:?}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_caller_read_that_has_left_is_not_read_again() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let expected = ask(&alpha, json!({"groupBy": ["userId"]})).await.expect(200);
+    make_many(&alpha).await;
+    let meant = Match { method: Some("POST".to_owned()), path_prefix: Some(SEARCH.to_owned()) };
+    let late = Rule::new(meant, Fault::Latency { ms: 10_000 }, None).from_nth(2);
+    app.simulator.organisation().set_faults(vec![late]);
+    app.simulator.organisation().clear_calls();
+    let client = alpha.clone();
+    let left = tokio::spawn(async move { ask(&client, json!({"groupBy": ["userId"]})).await });
+    eventually("the second page is under way", async || pages(&app).contains(&2).then_some(())).await;
+    left.abort();
+    app.simulator.organisation().set_faults(Vec::new());
+    app.simulator.organisation().clear_calls();
+    assert_eq!(ask(&alpha, json!({"groupBy": ["userId"]})).await.expect(200), expected);
+    let pages = pages(&app);
+    assert!(pages.contains(&2) && !pages.contains(&1), "{pages:?}");
+    app.finish_after_loss().await;
+}
+
+#[tokio::test]
+async fn a_change_of_a_user_leaves_what_groups_are_held_against_and_a_new_user_does_not() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let by_user = async || {
+        app.simulator.organisation().clear_calls();
+        ask(&alpha, json!({"groupBy": ["userId"]})).await.expect(200);
+        sent(&app).len()
+    };
+    assert_eq!(by_user().await, 2);
+    let path = format!("{USERS}/{}", owned(&app, ALPHA, "users").first().unwrap());
+    let version = alpha.get(&path).await.expect(200)["version"].clone();
+    let change = json!({"version": version, "title": "Lead"});
+    alpha.send(alpha.request(Method::PATCH, &path).json(&change)).await.expect(200);
+    assert_eq!(by_user().await, 1);
+    alpha.post(USERS, &json!({"name": "New", "email": "new@alpha.example"})).await.expect(200);
+    assert_eq!((by_user().await, by_user().await), (2, 1));
     app.finish().await;
 }
 
