@@ -71,12 +71,12 @@ impl Reading {
     where
         F: Future<Output = Result<Page, LookupError>>,
     {
-        if self.next == 1 && !self.take(page(1).await?)? {
+        if self.next == 1 && !self.take(&page(1).await?)? {
             return Ok(());
         }
         let mut pages = stream::iter(self.next..=MAX_PAGES).map(page).buffered(PAGES_AT_ONCE);
         while let Some(next) = pages.next().await {
-            if !self.take(next?)? {
+            if !self.take(&next?)? {
                 return Ok(());
             }
         }
@@ -90,7 +90,7 @@ impl Reading {
     }
 
     /// Whether there may be more.
-    fn take(&mut self, page: Page) -> Result<bool, LookupError> {
+    fn take(&mut self, page: &Page) -> Result<bool, LookupError> {
         // Known from the first page on: the others would be read in vain, again and again.
         if page.total.is_some_and(|total| total > MAX_PAGES * AT_ONCE) {
             return Err(LookupError::TooMany);
