@@ -84,12 +84,12 @@ pub struct UpdateUser<'a> {
 }
 
 impl Contact<'_> {
-    /// Whether it can be told to be the user's own. A telephone number at work may be one of the organisation's, which
+    /// Whether one of this medium and type can be told to be the user's own. A telephone number at work may be one of the organisation's, which
     /// would then ring at the user; that it is taken would tell whose it is.
-    pub fn is_personal(&self) -> bool {
-        match self.media_type.as_deref() {
+    pub fn is_personal(media_type: Option<&str>, r#type: Option<&str>) -> bool {
+        match media_type {
             Some("EMAIL") => true,
-            Some("PHONE" | "SMS") => matches!(self.r#type.as_deref(), Some("HOME" | "MOBILE" | "OTHER")),
+            Some("PHONE" | "SMS") => matches!(r#type, Some("HOME" | "MOBILE" | "OTHER")),
             Some(_) | None => false,
         }
     }

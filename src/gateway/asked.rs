@@ -263,11 +263,13 @@ fn named_divisions(named: Option<&[Text<'_>]>) -> Result<(), Invalid> {
 
 /// Addresses of users are their own, never the organisation's.
 fn personal(addresses: Option<&[Contact<'_>]>) -> Result<(), Invalid> {
-    if addresses.unwrap_or_default().iter().all(Contact::is_personal) {
+    let is_personal =
+        |one: &Contact<'_>| Contact::is_personal(one.media_type.as_deref(), one.r#type.as_deref());
+    if addresses.unwrap_or_default().iter().all(is_personal) {
         return Ok(());
     }
     let message = "Each of `addresses` needs its `mediaType`: `EMAIL`, or `PHONE` or `SMS` with `type` `HOME`, \
-                   `MOBILE` or `OTHER`. Ask your operator for numbers of the organisation.";
+                   `MOBILE` or `OTHER`. Leave other addresses out: those that a user has stay; ask your operator for new ones.";
     Err(Invalid::new("ringfence.body_invalid", message))
 }
 

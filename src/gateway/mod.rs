@@ -269,7 +269,9 @@ impl Gateway {
         let scoped = scope::scope(permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
-        let answer = forward::forward(&parts.upstream, self.against(), scoped, record, confirm).await;
+        let answer =
+            forward::forward(&parts.upstream, &parts.directory, self.against(), scoped, record, confirm)
+                .await;
         // Whatever became of the change, also where this is never reached.
         drop(changing);
         let released = self.release(answer?, record, confirm).await;

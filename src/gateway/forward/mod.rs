@@ -1,5 +1,6 @@
 //! Step four: the scoped request goes to Genesys while its record is committed.
 
+mod change;
 mod several;
 
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     audit::Record,
+    directory::Directory,
     upstream::{Effect, Share, Upstream, UpstreamAnswer, UpstreamError, told_to_wait},
 };
 
@@ -72,12 +74,13 @@ impl Answer {
 /// `confirm` is asked again right before anything is sent, and before it is repeated.
 pub(super) async fn forward(
     upstream: &Upstream,
+    directory: &Directory,
     against: Against<'_>,
     scoped: Scoped,
     record: &mut Record,
     confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
 ) -> Result<Answer, Denial> {
-    let (permit, request, form) = scoped.into_parts();
+    let (permit, request, form, proofs) = scoped.into_parts();
     let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
     record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
@@ -89,6 +92,7 @@ pub(super) async fn forward(
     let sent = async {
         edge::together().await;
         match &form {
+            _ if effect == Effect::Writes => Box::pin(change::change(&way, directory, request, proofs)).await,
             Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,
             Form::Each(alone) => Box::pin(several::each(&way, request, alone)).await,
             Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_) => {

@@ -65,7 +65,7 @@ struct Body {
 
 impl UpstreamRefusal {
     /// Rebuilds the body of a refusal.
-    pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
+    pub(in crate::gateway) fn read(status: StatusCode, body: &[u8]) -> Self {
         let code = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.code);
         let mut fitting = KNOWN.iter().filter(|known| known.status == status);
         let first = fitting.clone().next();

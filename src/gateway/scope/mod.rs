@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub(super) use groups::{Owned, identify};
-pub(super) use owned::{Proven, changed, prove};
+pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use translate::UsersPage;
 
 /// A request that cannot reach outside its permit. Made here alone.
@@ -40,6 +40,7 @@ pub(super) struct Scoped {
     permit: Permit,
     request: UpstreamRequest,
     form: Form,
+    proofs: Vec<Proof>,
 }
 
 /// The form that the answer is to have.
@@ -65,8 +66,8 @@ impl Scoped {
         &self.permit
     }
 
-    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form) {
-        (self.permit, self.request, self.form)
+    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Vec<Proof>) {
+        (self.permit, self.request, self.form, self.proofs)
     }
 }
 
@@ -78,7 +79,7 @@ pub(super) fn scope(
     record: &mut Record,
 ) -> Result<Scoped, Denial> {
     record.call.notes.append(&mut asked.notes);
-    let Proven { object } = proven;
+    let Proven { object, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => {
@@ -129,7 +130,7 @@ pub(super) fn scope(
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
-    Ok(Scoped { permit, request, form })
+    Ok(Scoped { permit, request, form, proofs })
 }
 
 /// All ids at once, and each of them alone.

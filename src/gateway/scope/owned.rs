@@ -1,13 +1,16 @@
 //! What a request names must be the tenant's own: looked up before anything else is sent.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
 use crate::{
     audit::Record,
     catalog::Entity,
-    directory::{Asker, Directory, LookupError, is_id},
+    directory::{Asker, Directory, Found, LookupError, is_id},
     gateway::{
         asked::{Asked, Body},
         authorize::Permit,
@@ -19,6 +22,8 @@ use crate::{
     upstream::{Effect, UpstreamError},
 };
 
+/// How long a write relies on what was looked up for it.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Nothing has it.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -27,6 +32,38 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 pub(in crate::gateway) struct Proven {
     /// What a write changes, as it was just now.
     pub(super) object: Option<Object>,
+    /// All that a write names.
+    pub(super) proofs: Vec<Proof>,
+}
+
+/// Where something that a write names was, and when that was asked.
+#[derive(Debug)]
+pub(in crate::gateway) struct Proof {
+    pub(in crate::gateway) entity: Entity,
+    pub(in crate::gateway) id: String,
+    pub(in crate::gateway) division: DivisionId,
+    asked: Instant,
+}
+
+impl Proof {
+    /// Asks where something is that is the tenant's own; whatever else it is, it is not there.
+    pub(in crate::gateway) async fn find(
+        directory: &Directory,
+        whom: Asker<'_>,
+        granted: &[DivisionId],
+        (entity, id): (Entity, &str),
+    ) -> Result<Option<(Self, Bytes)>, LookupError> {
+        let asked = Instant::now();
+        let found = directory.fresh(whom, entity, id).await?;
+        Ok(found
+            .filter(|found| granted.contains(&found.division))
+            .map(|Found { division, body }| (Self { entity, id: id.to_owned(), division, asked }, body)))
+    }
+
+    /// Whether it can be relied on still: things are moved.
+    pub(in crate::gateway) fn is_fresh(&self) -> bool {
+        self.asked.elapsed() < FRESH_FOR
+    }
 }
 
 /// What a write changes.
@@ -67,18 +104,18 @@ async fn look_up(
     if let Some((name, entity)) = operation.narrowing.looked_up() {
         let id = path_id(asked, name)?;
         if operation.is_write() {
-            let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
-            let found = found.filter(|found| permit.granted().contains(&found.division));
-            let found = found.ok_or(Denial::NotFound)?;
-            proven.object = Some(Object { division: found.division, body: found.body });
+            let found = Proof::find(directory, whom, permit.granted(), (entity, id)).await;
+            let (proof, body) = found.map_err(&mut failed)?.ok_or(Denial::NotFound)?;
+            proven.object = Some(Object { division: proof.division.clone(), body });
+            proven.proofs.push(proof);
         } else {
             let division = directory.division(whom, entity, id).await.map_err(&mut failed)?;
             division.filter(|division| permit.granted().contains(division)).ok_or(Denial::NotFound)?;
         }
     }
     if let Some((entity, id)) = asked.references() {
-        let found = directory.fresh(whom, entity, id).await.map_err(&mut failed)?;
-        found.filter(|found| permit.granted().contains(&found.division)).ok_or(Denial::NotFound)?;
+        let found = Proof::find(directory, whom, permit.granted(), (entity, id)).await;
+        proven.proofs.push(found.map_err(&mut failed)?.ok_or(Denial::NotFound)?.0);
     }
     Ok(proven)
 }

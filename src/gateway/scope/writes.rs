@@ -1,39 +1,74 @@
 //! What is made is put into a permitted division, and what is changed stays in its own.
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{encode, owned::Object};
 use crate::{
-    catalog::{DivisionRef, QueueRequest},
+    catalog::{Contact, DivisionRef, QueueRequest, UpdateUser},
     gateway::{
         asked::Body,
         authorize::Permit,
         denial::{Denial, Failure, Invalid},
     },
-    model::DivisionId,
+    model::{DivisionId, Text},
 };
 
-/// What of a queue no tenant can name: a change leaves it as it was (model `QueueRequest`).
-const KEPT: [&str; 17] = [
-    "memberGroups",
-    "callingPartyName",
-    "callingPartyNumber",
-    "queueFlow",
-    "emailInQueueFlow",
-    "messageInQueueFlow",
-    "whisperPrompt",
-    "onHoldPrompt",
-    "cannedResponseLibraries",
-    "directRouting",
-    "defaultScripts",
-    "outboundMessagingAddresses",
-    "outboundEmailAddress",
-    "peerId",
-    "bullseye",
-    "conditionalGroupRouting",
-    "conditionalGroupActivation",
+/// What of a queue a tenant can name: what a change leaves out of these is no more.
+const NAMEABLE: [&str; 17] = [
+    "name",
+    "division",
+    "sourceQueueId",
+    "description",
+    "mediaSettings",
+    "routingRules",
+    "scoringMethod",
+    "lastAgentRoutingMode",
+    "acwSettings",
+    "skillEvaluationMethod",
+    "autoAnswerOnly",
+    "enableTranscription",
+    "enableAudioMonitoring",
+    "enableManualAssignment",
+    "agentOwnedRouting",
+    "suppressInQueueCallRecording",
+    "defaultMediaLanguage",
 ];
+
+/// What of a queue Genesys alone says (model `QueueRequest`). All else that no tenant can name is left as it was.
+const SAID_BY_GENESYS: [&str; 9] = [
+    "id",
+    "dateCreated",
+    "dateModified",
+    "createdBy",
+    "modifiedBy",
+    "memberCount",
+    "userMemberCount",
+    "joinedMemberCount",
+    "selfUri",
+];
+
+/// An address of a user as it is shown (model `Contact`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownAddress<'a> {
+    #[serde(borrow, default)]
+    media_type: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    r#type: Option<Text<'a>>,
+    #[serde(default)]
+    extension: Option<IgnoredAny>,
+    #[serde(default)]
+    integration: Option<IgnoredAny>,
+}
+
+/// The addresses of a user as it is shown; each by itself, as it stands.
+#[derive(Deserialize)]
+struct ShownUser<'a> {
+    #[serde(borrow, default)]
+    addresses: Option<Vec<&'a RawValue>>,
+}
 
 /// The body that makes something.
 pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Denial> {
@@ -60,7 +95,7 @@ pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Deni
 pub(super) fn change(body: &mut Body<'_>, object: Option<&Object>) -> Result<Option<Bytes>, Denial> {
     match body {
         Body::None => Ok(None),
-        Body::UserChange(user) => encode(user).map(Some),
+        Body::UserChange(user) => change_user(user, object).map(Some),
         Body::QueueChange(queue) => change_queue(queue, object).map(Some),
         Body::Conversations(_)
         | Body::Users(_)
@@ -68,6 +103,30 @@ pub(super) fn change(body: &mut Body<'_>, object: Option<&Object>) -> Result<Opt
         | Body::NewUser(_)
         | Body::NewQueue(_) => Err(Denial::Failed(Failure::Internal)),
     }
+}
+
+/// The addresses of a user are replaced whole: those that the tenant cannot name are taken from the user as it is.
+fn change_user(user: &UpdateUser<'_>, object: Option<&Object>) -> Result<Bytes, Denial> {
+    let internal = || Denial::Failed(Failure::Internal);
+    let Ok(mut body) = serde_json::to_value(user) else { return Err(internal()) };
+    if let Some(named) = body.get_mut("addresses").and_then(Value::as_array_mut) {
+        let current: ShownUser<'_> =
+            serde_json::from_slice(&object.ok_or_else(internal)?.body).map_err(|_| internal())?;
+        named.extend(current.addresses.into_iter().flatten().filter_map(kept_address));
+    }
+    encode(&body)
+}
+
+/// An address that a change leaves as it was; none where it is the tenant's to name.
+fn kept_address(shown: &RawValue) -> Option<Value> {
+    let is_nameable = serde_json::from_str::<ShownAddress<'_>>(shown.get()).is_ok_and(|one| {
+        let is_personal = Contact::is_personal(one.media_type.as_deref(), one.r#type.as_deref());
+        is_personal && one.extension.is_none() && one.integration.is_none()
+    });
+    let mut kept: Map<String, Value> = serde_json::from_str(shown.get()).ok().filter(|_| !is_nameable)?;
+    // Genesys makes it from the others.
+    kept.remove("display");
+    Some(Value::Object(kept))
 }
 
 /// A queue is replaced whole: what the tenant cannot name is taken from the queue as it is.
@@ -86,14 +145,13 @@ fn change_queue(queue: &QueueRequest<'_>, object: Option<&Object>) -> Result<Byt
     let Ok(Value::Object(mut body)) = serde_json::to_value(queue) else { return Err(internal()) };
     body.insert("division".to_owned(), serde_json::json!({"id": own.as_str()}));
     let mut current: Map<String, Value> = serde_json::from_slice(&object.body).map_err(|_| internal())?;
-    for name in KEPT {
-        if let Some(value) = current.remove(name) {
-            body.insert(name.to_owned(), value);
-        }
-    }
     if let Some(kept) = current.remove("mediaSettings") {
         let named = body.remove("mediaSettings").unwrap_or_default();
         body.insert("mediaSettings".to_owned(), laid_over(kept, named));
+    }
+    let is_kept = |name: &str| !NAMEABLE.contains(&name) && !SAID_BY_GENESYS.contains(&name);
+    for (name, value) in current.into_iter().filter(|(name, _)| is_kept(name)) {
+        body.entry(name).or_insert(value);
     }
     encode(&body)
 }
@@ -126,4 +184,59 @@ fn the_division(permit: &Permit) -> Result<&DivisionId, Denial> {
 
 fn reference<'a>(division: &DivisionId) -> DivisionRef<'a> {
     DivisionRef { id: division.to_string().into(), name: None, self_uri: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tenant_can_name_of_a_queue_is_what_its_model_sends() {
+        for name in NAMEABLE {
+            let value = match name {
+                "division" => serde_json::json!({"id": "x"}),
+                "mediaSettings" | "acwSettings" | "agentOwnedRouting" => serde_json::json!({}),
+                "routingRules" => serde_json::json!([]),
+                flag if flag.starts_with("enable") || flag.starts_with("auto") => Value::from(true),
+                "suppressInQueueCallRecording" => Value::from(false),
+                _ => Value::from("x"),
+            };
+            let mut body = serde_json::json!({"name": "x"});
+            body[name] = value.clone();
+            let text = body.to_string();
+            let read: QueueRequest<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_value(&read).unwrap()[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_queue_that_nobody_knows_yet_stays_as_it_was() {
+        let queue = serde_json::from_str(r#"{"name":"new","callingPartyName":"mine"}"#).unwrap();
+        let body = Bytes::from_static(
+            br#"{"id":"1","name":"old","description":"gone","memberCount":7,"callingPartyName":"kept","newField":{"a":[1]}}"#,
+        );
+        let division: DivisionId = "a0000000-0000-4000-8000-000000000000".parse().unwrap();
+        let object = Object { division: division.clone(), body };
+        let sent: Value = serde_json::from_slice(&change_queue(&queue, Some(&object)).unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "name": "new", "division": {"id": division.as_str()}, "callingPartyName": "kept", "newField": {"a": [1]},
+        });
+        assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn addresses_that_a_tenant_cannot_name_stay_as_they_are() {
+        let kept = |json: &str| kept_address(&RawValue::from_string(json.to_owned()).unwrap());
+        assert_eq!(kept(r#"{"address":"a@a.example","mediaType":"EMAIL","display":"a"}"#), None);
+        assert_eq!(kept(r#"{"address":"+1","mediaType":"PHONE","type":"HOME","countryCode":"US"}"#), None);
+        for shown in [
+            r#"{"address":"+1","mediaType":"PHONE","type":"WORK","display":"1"}"#,
+            r#"{"mediaType":"PHONE","type":"HOME","extension":"4711"}"#,
+            r#"{"mediaType":"PHONE","type":"OTHER","integration":"x"}"#,
+            r#"{"new":true}"#,
+        ] {
+            let sent = shown.replace(r#","display":"1""#, "");
+            assert_eq!(kept(shown), Some(serde_json::from_str(&sent).unwrap()), "{shown}");
+        }
+    }
 }

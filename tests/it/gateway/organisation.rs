@@ -53,14 +53,7 @@ pub(super) fn set(list: &Value, field: &str) -> BTreeSet<String> {
 
 /// What the all-seeing client is answered without a gateway. Forgets the calls so far.
 pub(super) async fn everything(app: &TestApp, path: &str, body: Option<&Value>) -> Value {
-    let url = app.simulator.url();
-    let login = app
-        .client
-        .post(format!("{url}/oauth/token"))
-        .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("grant_type=client_credentials");
-    let token = text(&read(login).await.expect(200)["access_token"]);
+    let (url, token) = (app.simulator.url(), token(app).await);
     let method = if body.is_some() { Method::POST } else { Method::GET };
     let request = app.client.request(method, format!("{url}{path}")).bearer_auth(token);
     let answer = read(match body {
@@ -71,6 +64,17 @@ pub(super) async fn everything(app: &TestApp, path: &str, body: Option<&Value>) 
     .expect(200);
     app.simulator.organisation().clear_calls();
     answer
+}
+
+/// A token of the all-seeing client, past the gateway.
+pub(super) async fn token(app: &TestApp) -> String {
+    let login = app
+        .client
+        .post(format!("{}/oauth/token", app.simulator.url()))
+        .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=client_credentials");
+    text(&read(login).await.expect(200)["access_token"])
 }
 
 /// What reached upstream: `METHOD path?query` and the body.

@@ -228,7 +228,10 @@ async fn telephone_numbers_of_the_organisation_are_not_given_to_users() {
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let id = first(&app, ALPHA, "users");
     let path = format!("{USERS}/{id}");
-    let version = alpha.get(&path).await.expect(200)["version"].clone();
+    let before = alpha.get(&path).await.expect(200);
+    let version = before["version"].clone();
+    let given = before["addresses"].as_array().unwrap();
+    assert_eq!(given[0]["type"], "WORK", "one that only the operator gives");
     app.simulator.organisation().clear_calls();
     let number = "+15550001111";
     for address in [
@@ -257,7 +260,12 @@ async fn telephone_numbers_of_the_organisation_are_not_given_to_users() {
     ]);
     let change = json!({"version": version, "addresses": addresses});
     let changed = call(&alpha, Method::PATCH, &path, Some(&change)).await.expect(200);
-    assert_eq!(changed["addresses"], addresses);
+    // The list is replaced whole: what the tenant cannot name is not lost with it.
+    let whole: Vec<_> = addresses.as_array().unwrap().iter().chain(given).cloned().collect();
+    assert_eq!(changed["addresses"], json!(whole));
+    let none = json!({"version": changed["version"], "addresses": []});
+    let changed = call(&alpha, Method::PATCH, &path, Some(&none)).await.expect(200);
+    assert_eq!(changed["addresses"], json!(given));
     app.finish().await;
 }
 

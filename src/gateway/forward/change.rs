@@ -1,0 +1,71 @@
+//! A change is sent only while it was known a moment ago that what it changes is the tenant's own.
+
+use http::StatusCode;
+
+use super::{
+    Received, denial,
+    several::{Stopped, Way},
+};
+use crate::{
+    directory::{Asker, Directory, LookupError},
+    gateway::{
+        denial::{Denial, Failure, Limited},
+        guard::{self, UpstreamRefusal},
+        scope::Proof,
+    },
+    upstream::{Effect, Share, UpstreamError, UpstreamRequest},
+};
+
+/// How often what had to wait is looked up again.
+const ATTEMPTS: u32 = 3;
+
+/// Sends a change, once. Where it had to wait for so long that what it names may have been moved meanwhile, that is
+/// looked up again.
+pub(super) async fn change(
+    way: &Way<'_>,
+    directory: &Directory,
+    request: UpstreamRequest,
+    mut proofs: Vec<Proof>,
+) -> Result<Received, Stopped> {
+    let tenant = way.permit.caller().tenant();
+    let share = Share::Of(&tenant.tenant().id);
+    for _ in 0..ATTEMPTS {
+        let holds = || (way.holds)() && proofs.iter().all(Proof::is_fresh);
+        let sent = way.upstream.send(share, tenant.account(), request.clone(), Effect::Writes, &holds).await;
+        let is_stale = matches!(sent, Err(UpstreamError::Withdrawn)) && !proofs.iter().all(Proof::is_fresh);
+        if !is_stale || !(way.holds)() {
+            return Ok(Received::One(sent?));
+        }
+        for proof in &mut proofs {
+            *proof = renew(way, directory, proof).await?;
+        }
+    }
+    Err(Denial::from(Failure::UpstreamTimedOut).into())
+}
+
+async fn renew(way: &Way<'_>, directory: &Directory, proof: &Proof) -> Result<Proof, Stopped> {
+    let tenant = way.permit.caller().tenant();
+    let asker = Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm: way.holds };
+    let found = Proof::find(directory, asker, way.permit.granted(), (proof.entity, &proof.id)).await;
+    let (again, _) = found.map_err(|error| unanswered(error, way))?.ok_or(Denial::NotFound)?;
+    if again.division == proof.division {
+        return Ok(again);
+    }
+    // Own still, but the change was made for where it was.
+    Err(Denial::UpstreamRefused(UpstreamRefusal::read(StatusCode::CONFLICT, b"")).into())
+}
+
+/// A lookup without a verdict. The change itself was not sent.
+fn unanswered(error: LookupError, way: &Way<'_>) -> Stopped {
+    match error {
+        LookupError::Upstream(UpstreamError::Withdrawn) => Stopped::Failed(UpstreamError::Withdrawn),
+        LookupError::Upstream(error) => {
+            let denial = denial(&error, Effect::Reads);
+            let is_there = guard::withheld(&denial).is_some();
+            Stopped::Denied(if is_there { Denial::NotFound } else { denial })
+        }
+        LookupError::Limited(wait) => Stopped::Denied(Limited::told(wait).into()),
+        LookupError::TooMany => Stopped::Denied(Failure::Internal.into()),
+        LookupError::Refused(status) => Stopped::Denied(guard::failure(way.permit.operation(), status)),
+    }
+}
