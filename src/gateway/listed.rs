@@ -127,7 +127,8 @@ pub(super) struct ListedPage {
     path: String,
     /// All parameters but the page and the ids.
     query: Query,
-    /// Which of the list are asked for; none for all. Upstream is not told: what it says of others must not matter.
+    /// Which of the list are asked for; none for all. [`Self::upstream`] leaves them out: a list that is read whole is
+    /// kept for any of them.
     ids: Vec<String>,
     /// Path and parameters: what the list is known by.
     path_and_query: String,

@@ -155,7 +155,7 @@ impl Gateway {
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
         let routed = routed.unwrap_or_else(|_| {
-            let failure = if record.changes { Failure::EffectUnknown } else { Failure::Internal };
+            let failure = if record.change_sent { Failure::EffectUnknown } else { Failure::Internal };
             Err(Refused::failed(failure, &record.call.path))
         });
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
@@ -289,7 +289,7 @@ impl Gateway {
         let guarded = guard::guard(self.against(), answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
-        edge::together().await;
+        forward::let_others_come().await;
         // What was withdrawn while upstream worked is not released.
         let (permit, status, body) = guarded.into_parts();
         confirm(&permit)?;

@@ -16,9 +16,9 @@ use crate::{
         authorize::Permit,
         denial::{Denial, Failure},
         guard::{self, Against, Counts},
-        listed::{Found, ListedPage, MAX_PAGES},
+        listed::{Found, ListedPage, MAX_PAGES, Turn},
     },
-    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, refuses_any},
 };
 
 /// What is the tenant's own of one list.
@@ -130,10 +130,7 @@ pub(super) async fn listed(
     let read = async {
         match lists.find(way.permit, page).await {
             Found::Kept(list) => Ok(Received::Kept(list)),
-            Found::Turn(turn) => pages(way, request, page).await.map(|read| match read {
-                Ok(collected) => Received::Collected { collected, _turn: Some(turn) },
-                Err(refused) => Received::One(refused),
-            }),
+            Found::Turn(turn) => pages(way, request, page, turn).await,
         }
     };
     timeout_at(lists.deadline(), read).await.unwrap_or(Err(UpstreamError::TimedOut.into()))
@@ -144,18 +141,19 @@ async fn pages(
     way: &Way<'_>,
     request: UpstreamRequest,
     page: &ListedPage,
-) -> Result<Result<Collected, UpstreamAnswer>, Stopped> {
+    turn: Turn,
+) -> Result<Received, Stopped> {
     let mut collected = Collected::default();
     for number in 1..=MAX_PAGES {
         let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
         let answer = way.read(request, number == 1).await?;
         if answer.status != StatusCode::OK {
-            return Ok(Err(answer));
+            return Ok(Received::One(answer));
         }
         let turning = serde_json::from_slice::<Turning>(&answer.body);
         collected.take(way, answer)?;
         if !turning.is_ok_and(|page| page.next_uri.is_some()) {
-            return Ok(Ok(collected));
+            return Ok(Received::Collected { collected, _turn: Some(turn) });
         }
     }
     Err(Denial::from(Failure::AnswerTooLarge).into())
@@ -169,12 +167,12 @@ pub(super) async fn each(
     alone: &[UpstreamRequest],
 ) -> Result<Received, Stopped> {
     let mut collected = Collected::default();
-    let is_of_one = match take(way, &mut collected, way.read(whole, true).await)? {
+    let one_is_missing = match take(way, &mut collected, way.read(whole, true).await)? {
         Taken::Own => false,
         Taken::Missing => alone.len() > 1,
         Taken::Refused(answer) => return Ok(Received::One(answer)),
     };
-    if is_of_one {
+    if one_is_missing {
         let asked = stream::iter(alone.iter().cloned()).map(|request| way.read(request, false));
         let mut answers = asked.buffered(AT_ONCE);
         let deadline = Instant::now() + LONGEST_EACH;
@@ -208,17 +206,17 @@ fn take(
 ) -> Result<Taken, Stopped> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) if guard::withheld(&denial(&error, Effect::Reads)).is_some() => {
-            collected.withheld = guard::withheld(&denial(&error, Effect::Reads));
-            return Ok(Taken::Missing);
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => match guard::withheld(&denial(&error, Effect::Reads)) {
+            Some(why) => {
+                collected.withheld = Some(why);
+                return Ok(Taken::Missing);
+            }
+            None => return Err(error.into()),
+        },
     };
     if answer.status != StatusCode::OK {
         collected.note(&answer);
-        // What is refused for the account, its limit or the time is not refused for an id.
-        let of_all = [StatusCode::UNAUTHORIZED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-        let is_of_one = answer.status.is_client_error() && !of_all.contains(&answer.status);
+        let is_of_one = answer.status.is_client_error() && !refuses_any(answer.status);
         return Ok(if is_of_one { Taken::Missing } else { Taken::Refused(answer) });
     }
     match collected.take(way, answer) {
