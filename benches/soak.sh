@@ -3,11 +3,17 @@
 #
 #   benches/soak.sh BINARY [--requests N] [--seconds N] [--connections N]
 #
-# BINARY and the peers beside it are built as for compare.sh, which also installs what is missing.
+# BINARY and the peers beside it are built as for compare.sh, which installs wrk. A million requests take about a gigabyte of disk.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 1 ] || { echo "usage: $0 BINARY [--requests N] [--seconds N] [--connections N]" >&2; exit 2; }
 binary=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
-exec python3 "$here/soak.py" "$binary" "$(dirname "$binary")/examples/peers" "$@"
+peers=$(dirname "$binary")/examples/peers
+[ -x "$peers" ] || {
+    echo "$peers: missing; build it as $binary was built: cargo build --profile dist --example peers" >&2
+    exit 1
+}
+command -v wrk >/dev/null || { echo "wrk is not installed: run compare.sh once" >&2; exit 1; }
+exec python3 "$here/soak.py" "$binary" "$peers" "$@"

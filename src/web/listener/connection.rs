@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Shared, Surface,
+    Shared, Surface, Tls,
     door::Door,
     frames::ENHANCE_YOUR_CALM,
     pulse::{Late, Pulse, Watch},
@@ -87,9 +87,21 @@ enum End {
     Cut,
 }
 
-/// Serves a connection until it ends.
-pub(super) async fn open<S: Surface>(shared: Arc<Shared<S>>, stream: TcpStream, peer: SocketAddr) {
-    let Some(tls) = &shared.tls else { return run(shared, stream, peer).await };
+/// Serves a connection until it ends; as long it keeps its place.
+pub(super) async fn open<S: Surface, P>(
+    shared: Arc<Shared<S>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    _place: P,
+) {
+    // Boxed, here and where the version is known: most connections are idle, and take the memory of what they speak.
+    match shared.tls.clone() {
+        None => run(shared, stream, peer).await,
+        Some(tls) => Box::pin(secure(shared, tls, stream, peer)).await,
+    }
+}
+
+async fn secure<S: Surface>(shared: Arc<Shared<S>>, tls: Tls, stream: TcpStream, peer: SocketAddr) {
     let shaken = tokio::select! {
         shaken = time::timeout(shared.limits.header_timeout, tls.accept(stream)) => shaken,
         () = shared.closing.cancelled() => return,
@@ -121,8 +133,8 @@ where
             let wire = TokioIo::new(Wire::new(stream, first, version, Arc::clone(&pulse)));
             let door = Door { shared: Arc::clone(&shared), peer, pulse };
             match version {
-                Version::Http1 => http1(&shared, wire, door).await,
-                Version::Http2 => http2(&shared, wire, door).await,
+                Version::Http1 => Box::pin(http1(&shared, wire, door)).await,
+                Version::Http2 => Box::pin(http2(&shared, wire, door)).await,
             }
         }
         // Who says nothing is told nothing.

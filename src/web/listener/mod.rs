@@ -204,11 +204,7 @@ async fn accept<S: Surface>(shared: &Arc<Shared<S>>, listener: TcpListener, task
                 was_crowded = is_crowded;
                 // A small answer must not wait for the next.
                 let _ = stream.set_nodelay(true);
-                let connection = connection::open(Arc::clone(shared), stream, peer);
-                tasks.spawn(async move {
-                    connection.await;
-                    drop((place, share));
-                });
+                tasks.spawn(connection::open(Arc::clone(shared), stream, peer, (place, share)));
             }
             Some((_, Err(error))) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a connection was not accepted");

@@ -18,8 +18,8 @@ use super::organisation::{QUEUES, eventually};
 use crate::support::{
     app::TestApp,
     frames::{
-        CANCEL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, RST_STREAM, block, frame,
-        opening,
+        CANCEL, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, PING, RST_STREAM,
+        SETTINGS, block, frame, opening,
     },
     socket::Socket,
 };
@@ -104,6 +104,22 @@ async fn who_makes_no_room_for_an_answer_does_not_keep_it_waiting() {
     assert_eq!(ended(&mut socket).await, (RST_STREAM, CANCEL));
     // And a connection on which nothing is asked any more is closed, after it was told.
     assert_eq!(ended(&mut socket).await, (GOAWAY, 0));
+    drain.cancel();
+}
+
+#[tokio::test]
+async fn who_floods_with_what_has_to_be_acknowledged_and_takes_nothing_is_cut() {
+    let drain = CancellationToken::new();
+    let address = listen(Large(1), &drain).await;
+    for one in [frame(PING, 0, 0, &[0; 8]), frame(SETTINGS, 0, 0, &[])] {
+        let mut socket = Socket::to(address).await;
+        // Far more than what the kernels hold on the way.
+        let taken = socket.pour(&[opening(&[]), one.repeat(4_000_000)].concat()).await;
+        assert!(!taken, "acknowledgements pile up");
+        let mut other = Socket::to(address).await;
+        other.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        assert!(other.end().await.ends_with("\r\n\r\nx"), "others are answered");
+    }
     drain.cancel();
 }
 

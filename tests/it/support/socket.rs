@@ -75,9 +75,12 @@ impl Socket {
         Some(self.take(length))
     }
 
-    /// Writes what may be too much for the server to read to its end.
-    pub(crate) async fn pour(&mut self, bytes: &[u8]) {
-        drop(self.stream.write_all(bytes).await);
+    /// Writes what may be too much for the server to read to its end; whether it was taken.
+    pub(crate) async fn pour(&mut self, bytes: &[u8]) -> bool {
+        timeout(PATIENCE, self.stream.write_all(bytes))
+            .await
+            .expect("it is taken, or the connection cut")
+            .is_ok()
     }
 
     /// Waits until the server ends the connection; what it said before.

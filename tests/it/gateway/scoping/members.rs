@@ -54,6 +54,32 @@ async fn members_of_an_own_queue_are_the_tenants_own_alone_and_pages_are_whole()
     app.finish().await;
 }
 
+/// Both use one account: what the gateway remembers of one tenant's entities and lists is no answer to the other.
+#[tokio::test]
+async fn what_was_read_for_one_tenant_is_not_there_for_another() {
+    let app = TestApp::start().await;
+    let (alpha, beta) = (app.tenant("alpha", &[ALPHA]).await, app.tenant("beta", &[BETA]).await);
+    for (tenant, division, other) in [(&alpha, ALPHA, &beta), (&beta, BETA, &alpha)] {
+        let user = owned(&app, division, "users").into_iter().next().unwrap();
+        let queue = owned(&app, division, "queues").into_iter().next().unwrap();
+        let (users, queues) = (format!("{USERS}/{user}"), format!("{QUEUES}/{queue}"));
+        let paths = [
+            users.clone(),
+            format!("{users}/queues"),
+            format!("{users}/presences/purecloud"),
+            queues.clone(),
+            format!("{queues}/members?pageSize=1"),
+            format!("{queues}/members?pageSize=1&pageNumber=2"),
+        ];
+        for path in &paths {
+            tenant.get(path).await.expect(200);
+            assert_refused(&other.get(path).await, 404, "not.found");
+            tenant.get(path).await.expect(200);
+        }
+    }
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn the_pages_that_follow_ask_genesys_for_nothing() {
     let app = TestApp::start().await;
