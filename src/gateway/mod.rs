@@ -255,6 +255,8 @@ impl Gateway {
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         if let Narrowing::Own { answer } = operation.narrowing {
             let body = own::answer(self, answer, permit.caller(), &asked).await?;
+            // It may have waited for its turn at the record.
+            permit.confirm(&*self.views()?, &parts.clock)?;
             return Ok(answer::json(StatusCode::OK, record.id(), body));
         }
 

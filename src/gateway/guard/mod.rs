@@ -80,7 +80,7 @@ impl Counts {
 /// What of one answer is the tenant's own.
 #[derive(Debug)]
 pub(super) struct Own {
-    pub(super) items: Vec<Box<str>>,
+    pub(super) items: Vec<Arc<str>>,
     pub(super) counts: Counts,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer
     let checking = Checking::new(against, permit);
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
-    Ok(Own { items: checked.into_items().map(|item| Box::from(item.as_ref())).collect(), counts })
+    Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
 }
 
 /// Checks an answer, as its operation declares.
