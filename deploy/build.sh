@@ -40,7 +40,7 @@ build() {
 
 echo "=== 1 of 4: a build that counts"
 rm -rf "$out/counts"
-CARGO_PROFILE_DIST_LTO=off build "-Cprofile-generate=$out/counts" "$out/counting"
+build "-Cprofile-generate=$out/counts" "$out/counting"
 
 echo "=== 2 of 4: a load"
 LLVM_PROFILE_FILE=$out/counts/%p-%m.profraw \

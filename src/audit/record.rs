@@ -27,7 +27,7 @@ pub struct Record {
     /// What the outcome says beside code and status.
     pub ended: Ended,
     /// Whether a change was sent to Genesys: what comes after must not be told as if nothing had been done.
-    pub changes: bool,
+    pub change_sent: bool,
     audit: Audit,
     id: EventId,
     at: DateTime<Utc>,
@@ -94,7 +94,7 @@ impl Record {
             source: None,
             call: Call::default(),
             ended: Ended::default(),
-            changes: false,
+            change_sent: false,
             audit,
             id: EventId::at(at),
             at,

@@ -9,7 +9,7 @@ use super::{Asker, Found, LookupError, is_id};
 use crate::{
     catalog::Entity,
     model::DivisionId,
-    upstream::{Effect, Share, Upstream, UpstreamRequest, told_to_wait},
+    upstream::{Effect, Share, Upstream, UpstreamRequest, refuses_any, told_to_wait},
 };
 
 /// As many as Genesys shows on one page (facts: users, queues).
@@ -122,9 +122,8 @@ async fn ask(
         upstream.send(Share::Of(asker.tenant), asker.account, request, Effect::Reads, asker.confirm).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
-        // Those of the account, its limit and time say nothing about what was looked up.
         StatusCode::TOO_MANY_REQUESTS => Err(LookupError::Limited(told_to_wait(&answer.headers))),
-        status @ StatusCode::REQUEST_TIMEOUT => Err(LookupError::Refused(status)),
+        refused if refuses_any(refused) => Err(LookupError::Refused(refused)),
         // 403: Genesys says that it exists. It must not look other than what does not.
         refused if refused.is_client_error() => Ok(None),
         other => Err(LookupError::Refused(other)),

@@ -72,7 +72,7 @@ impl Gateway {
             Err(denial) => (refused.replace(denial), None),
         };
         let code = refused.code();
-        meters::count_unread(code);
+        meters::count_at_door(code);
         let id = EventId::at(parts.clock.now());
         let answer = refused.answer(&id);
         if place.is_none() {
@@ -184,12 +184,6 @@ pub(super) fn source(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
 
 fn address(hop: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(hop).ok()?.trim().parse().ok()
-}
-
-/// Lets the other requests that are ready come as far as this one, so that what goes out goes out together: a peer that
-/// falls asleep between two messages has to be woken for each, which costs more than the message.
-pub(super) async fn together() {
-    tokio::task::yield_now().await;
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) const MAX_PAGES: i64 = 100;
 const DEFAULT_PAGE_SIZE: i64 = 25;
 
 /// A tenant's own list, checked.
-pub(super) type OwnList = Arc<[Box<str>]>;
+pub(super) type OwnList = Arc<[Arc<str>]>;
 
 /// The turn to read a list, until it is kept.
 pub(super) type Turn = OwnedMutexGuard<()>;
@@ -127,7 +127,8 @@ pub(super) struct ListedPage {
     path: String,
     /// All parameters but the page and the ids.
     query: Query,
-    /// Which of the list are asked for; none for all. Upstream is not told: what it says of others must not matter.
+    /// Which of the list are asked for; none for all. [`Self::upstream`] leaves them out: a list that is read whole is
+    /// kept for any of them.
     ids: Vec<String>,
     /// Path and parameters: what the list is known by.
     path_and_query: String,
@@ -209,7 +210,7 @@ mod tests {
     fn what_one_tenant_reads_takes_nothing_from_what_is_kept_for_another() {
         let lists = Lists::new(Duration::from_secs(1));
         let (greedy, other) = ("greedy".parse().unwrap(), "other".parse().unwrap());
-        let list = || -> OwnList { Arc::from([Box::from("x".repeat(1 << 20))]) };
+        let list = || -> OwnList { Arc::from([Arc::from("x".repeat(1 << 20))]) };
         lists.of(&other).kept.insert("a".to_owned(), list());
         for number in 0..100 {
             lists.of(&greedy).kept.insert(number.to_string(), list());
@@ -224,8 +225,8 @@ mod tests {
     fn a_list_that_is_longer_than_what_may_be_kept_is_not_kept() {
         let lists = Lists::new(Duration::from_secs(1));
         let own = lists.of(&"alpha".parse().unwrap());
-        own.kept.insert("small".to_owned(), Arc::from([Box::from("x")]));
-        own.kept.insert("large".to_owned(), Arc::from([Box::from("x".repeat(5 << 20))]));
+        own.kept.insert("small".to_owned(), Arc::from([Arc::from("x")]));
+        own.kept.insert("large".to_owned(), Arc::from([Arc::from("x".repeat(5 << 20))]));
         own.kept.run_pending_tasks();
         assert!(own.kept.contains_key("small") && !own.kept.contains_key("large"));
     }

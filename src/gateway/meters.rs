@@ -30,8 +30,8 @@ impl Meters {
     }
 }
 
-/// Counts what could not be read as a request, and so took no time.
-pub(super) fn count_unread(code: &'static str) {
+/// Counts what came no further than the door, and so took no time.
+pub(super) fn count_at_door(code: &'static str) {
     requests(Arc::from("none"), code).increment(1);
 }
 

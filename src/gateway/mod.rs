@@ -155,7 +155,7 @@ impl Gateway {
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
         let routed = routed.unwrap_or_else(|_| {
-            let failure = if record.changes { Failure::EffectUnknown } else { Failure::Internal };
+            let failure = if record.change_sent { Failure::EffectUnknown } else { Failure::Internal };
             Err(Refused::failed(failure, &record.call.path))
         });
         // A panic may have come between the intent and its commit; in all else the path has waited for the commit.
@@ -255,6 +255,8 @@ impl Gateway {
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         if let Narrowing::Own { answer } = operation.narrowing {
             let body = own::answer(self, answer, permit.caller(), &asked).await?;
+            // It may have waited for its turn at the record.
+            permit.confirm(&*self.views()?, &parts.clock)?;
             return Ok(answer::json(StatusCode::OK, record.id(), body));
         }
 
@@ -289,7 +291,7 @@ impl Gateway {
         let guarded = guard::guard(self.against(), answer, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
-        edge::together().await;
+        forward::let_others_come().await;
         // What was withdrawn while upstream worked is not released.
         let (permit, status, body) = guarded.into_parts();
         confirm(&permit)?;

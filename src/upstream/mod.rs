@@ -41,7 +41,7 @@ use crate::{
 };
 
 pub use memory::{Held, Share};
-pub use pause::told_to_wait;
+pub use pause::{refuses_any, told_to_wait};
 pub use regions::region_urls;
 
 /// How long a call waits for a token and for its next attempt, together.

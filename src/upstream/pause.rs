@@ -8,13 +8,18 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, header::RETRY_AFTER};
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use tokio::time::Instant;
 
 // Genesys counts by the minute; some of its limits say hours, and may speak of one operation alone.
 const LONGEST: Duration = Duration::from_mins(5);
 // What a 429 that names no time is taken to mean.
 const UNTOLD: Duration = Duration::from_secs(5);
+
+/// Whether a refusal is of the account's limit or of the time: it says nothing about what was asked for.
+pub fn refuses_any(status: StatusCode) -> bool {
+    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}
 
 /// How long a 429 asks to wait: `Retry-After`, else Genesys's `inin-ratelimit-reset`, in seconds, 1 to 300.
 pub fn told_to_wait(headers: &HeaderMap) -> Duration {

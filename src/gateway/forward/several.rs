@@ -3,12 +3,12 @@
 //! Each answer is judged as it comes, and only what is the tenant's own is kept of it: what is held does not grow with
 //! what is others'.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
 use super::{Received, denial};
 use crate::{
@@ -16,9 +16,9 @@ use crate::{
         authorize::Permit,
         denial::{Denial, Failure},
         guard::{self, Against, Counts},
-        listed::{Found, ListedPage, MAX_PAGES},
+        listed::{Found, ListedPage, MAX_PAGES, Turn},
     },
-    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, refuses_any},
 };
 
 /// What is the tenant's own of one list.
@@ -52,7 +52,7 @@ impl From<Denial> for Stopped {
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Collected {
     /// Its entities, in the order of the answers.
-    pub(in crate::gateway) items: Vec<Box<str>>,
+    pub(in crate::gateway) items: Vec<Arc<str>>,
     /// What was not among them.
     pub(in crate::gateway) counts: Counts,
     /// Why an answer was taken for one that found nothing.
@@ -70,17 +70,24 @@ impl Collected {
     fn take(&mut self, way: &Way<'_>, answer: UpstreamAnswer) -> Result<(), Denial> {
         self.note(&answer);
         let own = guard::own(way.against, way.permit, &answer)?;
-        let bytes: usize = own.items.iter().map(|item| item.len()).sum();
-        self.items.extend(own.items);
         self.counts.add(own.counts);
+        let bytes: usize = own.items.iter().map(|item| item.len()).sum();
         self.bytes += bytes;
+        if self.is_too_large() {
+            return Err(Failure::AnswerTooLarge.into());
+        }
+        self.items.extend(own.items);
         let mut held = answer.held;
         held.shrink_to(bytes);
         self.held = Some(match self.held.take() {
             Some(before) => before.join(held),
             None => held,
         });
-        if self.bytes > MAX_LIST_BYTES { Err(Failure::AnswerTooLarge.into()) } else { Ok(()) }
+        Ok(())
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.bytes > MAX_LIST_BYTES
     }
 
     fn note(&mut self, answer: &UpstreamAnswer) {
@@ -130,10 +137,7 @@ pub(super) async fn listed(
     let read = async {
         match lists.find(way.permit, page).await {
             Found::Kept(list) => Ok(Received::Kept(list)),
-            Found::Turn(turn) => pages(way, request, page).await.map(|read| match read {
-                Ok(collected) => Received::Collected { collected, _turn: Some(turn) },
-                Err(refused) => Received::One(refused),
-            }),
+            Found::Turn(turn) => pages(way, request, page, turn).await,
         }
     };
     timeout_at(lists.deadline(), read).await.unwrap_or(Err(UpstreamError::TimedOut.into()))
@@ -144,18 +148,19 @@ async fn pages(
     way: &Way<'_>,
     request: UpstreamRequest,
     page: &ListedPage,
-) -> Result<Result<Collected, UpstreamAnswer>, Stopped> {
+    turn: Turn,
+) -> Result<Received, Stopped> {
     let mut collected = Collected::default();
     for number in 1..=MAX_PAGES {
         let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
         let answer = way.read(request, number == 1).await?;
         if answer.status != StatusCode::OK {
-            return Ok(Err(answer));
+            return Ok(Received::One(answer));
         }
         let turning = serde_json::from_slice::<Turning>(&answer.body);
         collected.take(way, answer)?;
         if !turning.is_ok_and(|page| page.next_uri.is_some()) {
-            return Ok(Ok(collected));
+            return Ok(Received::Collected { collected, _turn: Some(turn) });
         }
     }
     Err(Denial::from(Failure::AnswerTooLarge).into())
@@ -169,26 +174,58 @@ pub(super) async fn each(
     alone: &[UpstreamRequest],
 ) -> Result<Received, Stopped> {
     let mut collected = Collected::default();
-    let is_of_one = match take(way, &mut collected, way.read(whole, true).await)? {
-        Taken::Own => false,
-        Taken::Missing => alone.len() > 1,
-        Taken::Refused(answer) => return Ok(Received::One(answer)),
+    let ask_alone = match way.read(whole, true).await {
+        // Each takes less room than all of them.
+        Err(UpstreamError::NoRoom { .. }) => true,
+        answer => match take(way, &mut collected, answer)? {
+            Taken::Own => false,
+            Taken::Missing => alone.len() > 1,
+            Taken::Refused(answer) => return Ok(Received::One(answer)),
+        },
     };
-    if is_of_one {
-        let asked = stream::iter(alone.iter().cloned()).map(|request| way.read(request, false));
-        let mut answers = asked.buffered(AT_ONCE);
-        let deadline = Instant::now() + LONGEST_EACH;
-        while let Some(answer) =
-            timeout_at(deadline, answers.next()).await.map_err(|_| UpstreamError::TimedOut)?
-        {
-            if let Taken::Refused(answer) = take(way, &mut collected, answer)? {
-                return Ok(Received::One(answer));
-            }
+    if ask_alone {
+        let asked = each_alone(way, &mut collected, alone);
+        if let Some(refused) = timeout(LONGEST_EACH, asked).await.map_err(|_| UpstreamError::TimedOut)?? {
+            return Ok(Received::One(refused));
         }
     }
     // One order, whoever said what: it must not tell how it was asked.
     collected.items = collected.items.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     Ok(Received::Collected { collected, _turn: None })
+}
+
+/// Asks for one id after the other, some beside each other; or what is refused for all of them.
+///
+/// Those that find no room for their answers are asked for again, with nothing beside them: what is left out is what
+/// cannot be seen, never what there was no room for.
+async fn each_alone(
+    way: &Way<'_>,
+    collected: &mut Collected,
+    alone: &[UpstreamRequest],
+) -> Result<Option<UpstreamAnswer>, Stopped> {
+    let asked = stream::iter(alone.to_vec()).map(|request| async move {
+        let answer = way.read(request.clone(), false).await;
+        (request, answer)
+    });
+    let mut answers = pin!(asked.buffered(AT_ONCE));
+    let mut crowded_out = Vec::new();
+    while let Some((request, answer)) = answers.next().await {
+        if matches!(answer, Err(UpstreamError::NoRoom { .. })) {
+            crowded_out.push(request);
+        } else if let Taken::Refused(answer) = take(way, collected, answer)? {
+            return Ok(Some(answer));
+        }
+    }
+    for request in crowded_out {
+        let answer = way.read(request, false).await;
+        if matches!(answer, Err(UpstreamError::NoRoom { .. })) {
+            return Err(UpstreamError::NoRoom { sent: false }.into());
+        }
+        if let Taken::Refused(answer) = take(way, collected, answer)? {
+            return Ok(Some(answer));
+        }
+    }
+    Ok(None)
 }
 
 /// What became of an answer about ids.
@@ -208,21 +245,23 @@ fn take(
 ) -> Result<Taken, Stopped> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) if guard::withheld(&denial(&error, Effect::Reads)).is_some() => {
-            collected.withheld = guard::withheld(&denial(&error, Effect::Reads));
-            return Ok(Taken::Missing);
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => match guard::withheld(&denial(&error, Effect::Reads)) {
+            Some(why) => {
+                collected.withheld = Some(why);
+                return Ok(Taken::Missing);
+            }
+            None => return Err(error.into()),
+        },
     };
     if answer.status != StatusCode::OK {
         collected.note(&answer);
-        // What is refused for the account, its limit or the time is not refused for an id.
-        let of_all = [StatusCode::UNAUTHORIZED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-        let is_of_one = answer.status.is_client_error() && !of_all.contains(&answer.status);
+        let is_of_one = answer.status.is_client_error() && !refuses_any(answer.status);
         return Ok(if is_of_one { Taken::Missing } else { Taken::Refused(answer) });
     }
     match collected.take(way, answer) {
         Ok(()) => Ok(Taken::Own),
+        // All of them together: leaving out the rest would be as good as saying that they are not there.
+        Err(denied) if collected.is_too_large() => Err(denied.into()),
         Err(denied) => match guard::withheld(&denied) {
             Some(why) => {
                 collected.withheld = Some(why);

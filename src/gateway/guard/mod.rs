@@ -33,7 +33,7 @@ use crate::{
     audit::Record,
     catalog::{Catalog, Guarding, Narrowing, Operation, Shape},
     model::DivisionId,
-    upstream::UpstreamAnswer,
+    upstream::{UpstreamAnswer, refuses_any},
 };
 
 /// An answer of which everything is the caller's. Made here alone.
@@ -80,7 +80,7 @@ impl Counts {
 /// What of one answer is the tenant's own.
 #[derive(Debug)]
 pub(super) struct Own {
-    pub(super) items: Vec<Box<str>>,
+    pub(super) items: Vec<Arc<str>>,
     pub(super) counts: Counts,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer
     let checking = Checking::new(against, permit);
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
-    Ok(Own { items: checked.into_items().map(|item| Box::from(item.as_ref())).collect(), counts })
+    Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
 }
 
 /// Checks an answer, as its operation declares.
@@ -354,8 +354,8 @@ fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
     match status {
         // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
         StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
-        // Any other refusal but those of the account and of time could tell as much.
-        StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT => failure(operation, status),
+        // Any other refusal of what was asked for could tell as much.
+        refused if refuses_any(refused) => failure(operation, refused),
         refused if by_id && refused.is_client_error() => Denial::NotFound,
         StatusCode::BAD_REQUEST => Denial::UpstreamRefused(UpstreamRefusal::read(status, body)),
         // Nothing was changed, and the caller must know that. Of a read it could tell what is another's.

@@ -8,10 +8,12 @@
 //!
 //! **After**, each tenant has a share of those under way, and each key and each tenant has its [`allowance`]: requests a
 //! minute (with a burst), at once, a day and a month. No limit of these unless an operator sets one; then nothing is
-//! looked up at all. Each answer to a limited caller says how it stands ([`standing`]).
+//! looked up at all. Each answer to a limited caller says how it stands ([`standing`]). A login counts for nothing of that;
+//! a limited key has so many a minute ([`logins`]).
 //!
-//! The limiter's refusals have no event each: they are counted per source or key and minute ([`floods`]), so that a flood
-//! cannot fill the record.
+//! What comes no further than the door has its event, as many of a source as its failures and [`AT_DOOR`] at once. The
+//! limiter's own refusals have none: they are counted per source or key and minute ([`floods`]), so that a flood cannot
+//! fill the record.
 
 mod allowance;
 mod failures;

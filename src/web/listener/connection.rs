@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     Shared, Surface, Tls,
     door::Door,
+    frames::ENHANCE_YOUR_CALM,
     pulse::{Late, Pulse, Watch},
     refusal::{self, Refusal},
     wire::{Version, Wire},
@@ -41,7 +42,6 @@ const CONNECTION_WINDOW: u32 = 262_144;
 const MAX_RESET_STREAMS: usize = 20;
 const PING_EVERY: Duration = Duration::from_secs(20);
 const WIND_DOWN: Duration = Duration::from_secs(1);
-const ENHANCE_YOUR_CALM: u32 = 11;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// hyper's two protocols, with our caps.

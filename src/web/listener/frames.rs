@@ -7,7 +7,12 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
 /// Errors that are not the client's: none, one of ours, a stream that is refused or not wanted any more.
-const NOT_ITS_OWN: [u32; 4] = [0, 2, 7, 8];
+const NOT_ITS_OWN: [u32; 4] = [NO_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL];
+const NO_ERROR: u32 = 0;
+const INTERNAL_ERROR: u32 = 2;
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+pub(super) const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// Follows the frames that are written, however they are cut.
 #[derive(Debug, Default)]
@@ -85,7 +90,7 @@ mod tests {
             written.chunks(cut).for_each(|some| frames.follow(some, &pulse));
             assert_eq!(
                 pulse.breach().unwrap(),
-                "breaches of HTTP/2: 2, the last with the error 9 of RFC 9113, section 7; heads of more than 64 KiB, \
+                "breaches of HTTP/2: 2, the last with the error 9 of RFC 9113, section 7; heads that were too large, \
                  answered 431: 2",
                 "{cut}"
             );

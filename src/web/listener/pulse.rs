@@ -177,7 +177,7 @@ impl Pulse {
         // A head that answers no request that was read is hyper's own.
         let unread = self.heads.load(Relaxed).saturating_sub(self.begun());
         if unread > 0 {
-            told.push(format!("heads of more than 64 KiB, answered 431: {unread}"));
+            told.push(format!("heads that were too large, answered 431: {unread}"));
         }
         (!told.is_empty()).then(|| told.join("; "))
     }

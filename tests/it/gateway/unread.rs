@@ -177,7 +177,7 @@ async fn who_breaks_http_2_is_on_record_once_a_connection() {
     for (what, first, told) in [
         ("a frame on no stream", good(1), "HTTP/2: 1, the last with the error 1 "),
         ("a header of HTTP/1.1, too", old, "HTTP/2: 2, the last with the error 1 "),
-        ("a large head, too", oversized, "; heads of more than 64 KiB, answered 431: 1"),
+        ("a large head, too", oversized, "; heads that were too large, answered 431: 1"),
     ] {
         let before = refusals(&app).await.len();
         let mut socket = app.socket().await;

@@ -89,7 +89,7 @@ fn any_filter(pool: &Pool) -> BoxedStrategy<Value> {
 }
 
 /// Filters over segments name only what the tenant's own party does: being matched by foreign segments is a declared
-/// channel, with a test of its own above.
+/// channel, with a test of its own in `mod.rs`.
 fn any_segment_filter(pool: &Pool) -> BoxedStrategy<Value> {
     prop_oneof![
         choose(&pool.own_users).prop_map(|id| json!({"dimension": "userId", "value": id})),

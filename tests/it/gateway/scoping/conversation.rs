@@ -164,6 +164,28 @@ async fn own_conversations_are_shown_whatever_becomes_of_the_ids_beside_them() {
     app.finish().await;
 }
 
+/// Asked for beside each other, they take room from each other; what finds none in time is not what cannot be seen.
+#[tokio::test]
+async fn own_conversations_are_shown_also_where_there_is_room_for_one_answer_at_a_time() {
+    let app = TestApp::start_with(|config| {
+        config.gateway.max_answer_bytes = 60_000;
+        config.gateway.answer_memory_bytes = 4 * 90_000;
+    })
+    .await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let path = format!("{ANALYTICS}/details");
+    let own: Vec<_> = conversations(&app, ALPHA).into_iter().map(|(id, _)| id).take(6).collect();
+    let asked = format!("{path}?id={}", own.join(","));
+    let shown = alpha.get(&asked).await;
+    assert_eq!(each(&shown.body["conversations"], "conversationId").len(), own.len());
+    let below = Match { method: None, path_prefix: Some(path) };
+    let refused = Rule::new(below.clone(), Fault::Status { status: 403, retry_after: None }, Some(1));
+    let slow = Rule::new(below, Fault::Latency { ms: 800 }, None);
+    app.simulator.organisation().set_faults(vec![refused, slow]);
+    assert_alike(&alpha.get(&asked).await, &shown);
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn a_call_that_is_withdrawn_while_ids_are_asked_for_one_by_one_goes_no_further() {
     let app = TestApp::start().await;
