@@ -12,7 +12,7 @@ binary=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
 peers=$(dirname "$binary")/examples/peers
 [ -x "$peers" ] || {
-    echo "$peers: missing; build it as $binary was built: cargo build --profile dist --example peers" >&2
+    echo "$peers: missing; deploy/build.sh builds both alike" >&2
     exit 1
 }
 command -v wrk >/dev/null || { echo "wrk is not installed: run compare.sh once" >&2; exit 1; }
