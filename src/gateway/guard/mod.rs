@@ -317,35 +317,29 @@ fn refused(why: &str) -> Denial {
 /// Foreign entities are for auditors and alarms, never for the tenant.
 fn note(permit: &Permit, counts: Counts, record: &mut Record) {
     let Counts { dropped, violations, unjudged } = counts;
-    if dropped > 0 {
-        record.ended.dropped = Some(dropped);
-    }
-    if violations > 0 {
-        record.ended.violations = Some(violations);
+    let counted = |count: u64| (count > 0).then_some(count);
+    record.ended.dropped = counted(dropped).or(record.ended.dropped);
+    record.ended.violations = counted(violations).or(record.ended.violations);
+    record.ended.unjudged = counted(unjudged).or(record.ended.unjudged);
+    let alarm = |name: &'static str, count: u64, what: &str| {
+        if count == 0 {
+            return;
+        }
         let operation = permit.operation().id.to_string();
-        metrics::counter!("ringfence_isolation_violations_total", "operation" => operation.clone())
-            .increment(violations);
-        tracing::error!(
-            event.id = %record.id(),
-            tenant.id = %permit.caller().tenant().tenant().id,
-            operation.name = operation,
-            violations,
-            "Genesys sent entities of other divisions although it was told to leave them out; they were dropped"
-        );
-    }
-    if unjudged > 0 {
-        record.ended.unjudged = Some(unjudged);
-        let operation = permit.operation().id.to_string();
-        metrics::counter!("ringfence_unjudged_entities_total", "operation" => operation.clone())
-            .increment(unjudged);
-        tracing::error!(
-            event.id = %record.id(),
-            tenant.id = %permit.caller().tenant().tenant().id,
-            operation.name = operation,
-            unjudged,
-            "Genesys sent entities that do not say their division; they were dropped"
-        );
-    }
+        metrics::counter!(name, "operation" => operation.clone()).increment(count);
+        let tenant = &permit.caller().tenant().tenant().id;
+        tracing::error!(event.id = %record.id(), tenant.id = %tenant, operation.name = operation, count, "{what}");
+    };
+    alarm(
+        "ringfence_isolation_violations_total",
+        violations,
+        "Genesys sent entities of other divisions although it was told to leave them out; they were dropped",
+    );
+    alarm(
+        "ringfence_unjudged_entities_total",
+        unjudged,
+        "Genesys sent entities that do not say their division; they were dropped",
+    );
 }
 
 /// What a status other than 200 means to the caller.
