@@ -7,6 +7,7 @@
 mod aggregates;
 mod api;
 mod body;
+mod drift;
 mod guarding;
 mod loader;
 mod name_set;
@@ -21,6 +22,10 @@ pub use api::{Api, ApiOperation, ApiParameter, Field, FieldType, Model, ModelId}
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
+};
+pub use drift::{
+    Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
+    OperationDrift,
 };
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
