@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod body;
+mod entities;
 mod guarding;
 mod loader;
 mod name_set;
@@ -20,10 +21,11 @@ pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
+pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
-pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};
+pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
@@ -35,6 +37,7 @@ pub struct Catalog {
     operations: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
+    entities: Arc<Entities>,
     routes: matchit::Router<HashMap<String, Entry>>,
 }
 
@@ -85,6 +88,11 @@ impl Catalog {
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)
+    }
+
+    /// How each kind of entity is looked up.
+    pub fn entities(&self) -> &Arc<Entities> {
+        &self.entities
     }
 
     /// The enabled operations, in the order of the files.
