@@ -89,6 +89,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     }
     for operation in &mut operations {
         operation.expand = expand(&operation.guard, &shapes);
+        operation.names = names(&operation.guard, &shapes);
         check(operation, &shapes, &entities).map_err(|why| refused(&operation.id, why))?;
     }
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
@@ -143,6 +144,23 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
     }
 }
 
+/// What an answer can name without its division, as its shape says.
+fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<Entity> {
+    let mut names = Vec::new();
+    match guard {
+        Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Fields { shape } => {
+            if let Some(shape) = shapes.get(shape) {
+                shape.names(&mut names);
+            }
+        }
+        // As it is grouped.
+        Guarding::Groups { .. } | Guarding::Empty | Guarding::Own => {}
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// An entry whose halves do not fit together could let an answer through unchecked.
 fn check(
     operation: &Operation,
@@ -158,6 +176,11 @@ fn check(
     }
     check_effect(operation)?;
     check_halves(operation)?;
+    if let Some(entity) =
+        operation.names.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none()))
+    {
+        return Err(format!("nothing says how all of {entity:?} are found, which its answer names"));
+    }
     for (name, entity) in operation.narrowing.looked_up() {
         if !operation.path.contains(&format!("{{{name}}}")) {
             return Err(format!("its path has no parameter `{name}`"));

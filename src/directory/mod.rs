@@ -134,12 +134,7 @@ impl Drop for Changing {
 
 impl Directory {
     /// Knows nothing yet. `neutral` are the operator's divisions that are nobody's secret.
-    pub fn new(
-        upstream: Upstream,
-        entities: Arc<Entities>,
-        neutral: Vec<DivisionId>,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(upstream: Upstream, entities: Arc<Entities>, neutral: Vec<DivisionId>, clock: Clock) -> Self {
         let memories = Memories::new(entities.keys().copied(), clock);
         Self(Arc::new(Inner { upstream, entities, neutral, memories }))
     }

@@ -138,7 +138,9 @@ pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<
             let (name, entity) = operation.narrowing.looked_up().next()?;
             Some(match path_id(asked, name) {
                 // What is below it may be deleted; it stays itself.
-                Ok(id) if operation.method != "DELETE" || !operation.path.ends_with(&format!("/{{{name}}}")) => {
+                Ok(id)
+                    if operation.method != "DELETE" || !operation.path.ends_with(&format!("/{{{name}}}")) =>
+                {
                     Change::Of(entity, id.to_owned())
                 }
                 Ok(_) | Err(_) => Change::Number(entity),
