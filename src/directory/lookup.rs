@@ -39,18 +39,19 @@ struct Division {
 fn within(answer: &Value, place: &str) -> Option<Within> {
     let mut at = vec![answer];
     for field in place.split('.') {
-        let parts = at.into_iter().flat_map(|value| match value {
-            Value::Array(items) => items.iter().collect(),
-            other => vec![other],
-        });
-        at = parts.map(|part| part.get(field)).collect::<Option<_>>()?;
+        at = at.into_iter().flat_map(each).map(|part| part.get(field)).collect::<Option<_>>()?;
     }
-    let ids = at.into_iter().flat_map(|value| match value {
-        Value::Array(items) => items.iter().collect(),
-        other => vec![other],
-    });
-    let divisions = ids.map(|id| id.as_str()?.parse().ok()).collect::<Option<Vec<DivisionId>>>()?;
+    let divisions = at
+        .into_iter()
+        .flat_map(each)
+        .map(|id| id.as_str()?.parse().ok())
+        .collect::<Option<Vec<DivisionId>>>()?;
     (!divisions.is_empty()).then(|| Within(divisions.into()))
+}
+
+/// The items of a list, or the one thing that is none.
+fn each(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// Users are found by search, queues by list (models `UsersSearchResponse`, `QueueEntityListing`).
