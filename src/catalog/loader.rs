@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::{
-    Catalog, Entity, Entry, Foreign, Guarding, Narrowing, Place,
+    Api, Catalog, Entity, Entry, Foreign, Guarding, Narrowing, Place,
     entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
     operation::{BodyModel, Denied, Operation, ParameterKind},
@@ -94,7 +94,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     }
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
-    Ok(Catalog { operations, denied, shapes, entities: Arc::new(entities), routes })
+    Ok(Catalog { api: Api::embedded()?, operations, denied, shapes, entities: Arc::new(entities), routes })
 }
 
 fn refused(operation: &str, why: String) -> CatalogError {

@@ -5,6 +5,7 @@
 //! does one whose two halves do not fit together: the process does not start with a catalog that it cannot vouch for.
 
 mod aggregates;
+mod api;
 mod body;
 mod entities;
 mod guarding;
@@ -17,6 +18,7 @@ mod writes;
 use std::{collections::HashMap, sync::Arc};
 
 pub use aggregates::{AggregationView, ConversationAggregationQuery};
+pub use api::{Api, ApiOperation, ApiParameter, Field, FieldType, Model, ModelId};
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
@@ -34,6 +36,7 @@ use crate::policy::PolicyAction;
 /// All operations, found by method and path.
 #[derive(Debug)]
 pub struct Catalog {
+    api: Arc<Api>,
     operations: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
@@ -83,6 +86,11 @@ impl Catalog {
         let enabled = self.operations.iter().find(|operation| *operation.id == *id);
         let denied = || self.denied.iter().find(|denied| *denied.id == *id);
         enabled.cloned().map(Entry::Enabled).or_else(|| denied().cloned().map(Entry::Denied))
+    }
+
+    /// What the Genesys API is.
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
     }
 
     /// A shape by its name; every name that a guard uses is there.
