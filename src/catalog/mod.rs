@@ -8,6 +8,7 @@ mod aggregates;
 mod api;
 mod body;
 mod drift;
+mod entities;
 mod guarding;
 mod loader;
 mod name_set;
@@ -27,10 +28,11 @@ pub use drift::{
     Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
     OperationDrift,
 };
+pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
-pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};
+pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
@@ -43,6 +45,7 @@ pub struct Catalog {
     operations: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
+    entities: Arc<Entities>,
     routes: matchit::Router<HashMap<String, Entry>>,
 }
 
@@ -98,6 +101,11 @@ impl Catalog {
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)
+    }
+
+    /// How each kind of entity is looked up.
+    pub fn entities(&self) -> &Arc<Entities> {
+        &self.entities
     }
 
     /// The enabled operations, in the order of the files.

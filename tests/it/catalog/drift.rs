@@ -105,7 +105,7 @@ fn models_are_compared_field_by_field() {
         model["properties"]["department"] = json!({ "type": "array", "items": { "type": "string" } });
         model["properties"]["state"]["enum"] = json!(["active", "inactive", "dormant"]);
         model["properties"]["password"]["readOnly"] = json!(true);
-        model["required"] = json!(["email"]);
+        model["required"] = json!(["email", "divisionId"]);
     });
     assert_eq!(found.models.len(), 1);
     let model = &found.models[0];
