@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::Signed;
 use crate::{
-    catalog::Coverage,
-    operator::{Desk, catalog},
+    operator::{
+        Desk,
+        catalog::{self, Coverage},
+    },
     web::{PathId, Problem},
 };
 

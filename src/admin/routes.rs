@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::{Document, catalog, events, keys, operators, policies, service_accounts, tenants};
 use crate::{
-    catalog::Coverage,
     model::{Operator, PolicyVersion, ServiceAccount, Tenant},
     operator::{
         Desk,
+        catalog::Coverage,
         keys::{KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{name_set::NameSet, narrowing::Entity};
+use super::{entities::Entity, name_set::NameSet};
 
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -121,6 +121,14 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The kinds of what it names without their division.
+    pub(super) fn names(&self, found: &mut Vec<Entity>) {
+        for nested in &self.nested {
+            found.extend(nested.entity);
+            nested.shape.names(found);
+        }
+    }
+
     /// Whether a field stays as it stands.
     pub fn keeps(&self, field: &str) -> bool {
         self.keep.contains(field)
@@ -134,6 +142,9 @@ pub struct Nested {
     pub at: String,
     /// How they stand there.
     pub holds: Holds,
+    /// What their `id` names, where they do not say their division: they are held against all that the tenant has of
+    /// that.
+    pub entity: Option<Entity>,
     /// Their shape.
     #[serde(skip)]
     pub shape: Arc<Shape>,
@@ -172,6 +183,8 @@ struct NestedSource {
     at: String,
     holds: Holds,
     shape: String,
+    #[serde(default)]
+    entity: Option<Entity>,
 }
 
 // Shapes refer to one another; a circle would never end.
@@ -201,7 +214,10 @@ pub(super) fn resolve(
         .iter()
         .map(|nested| {
             let shape = resolve(&nested.shape, sources, depth + 1)?;
-            Ok(Nested { at: nested.at.clone(), holds: nested.holds, shape })
+            if nested.entity.is_some() && shape.division.is_some() {
+                return Err(format!("shape `{name}` says twice how `{}` is judged", nested.at));
+            }
+            Ok(Nested { at: nested.at.clone(), holds: nested.holds, entity: nested.entity, shape })
         })
         .collect::<Result<_, String>>()?;
     Ok(Arc::new(Shape {

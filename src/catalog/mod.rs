@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod coverage;
 mod denied;
+mod entities;
 mod guarding;
 mod loader;
 mod name_set;
@@ -27,10 +28,11 @@ pub use body::{
 };
 pub use coverage::{Coverage, FamilyCoverage};
 pub use denied::{Denied, DeniedCode};
+pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
-pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};
+pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Dimensions, Operation, Parameter, ParameterKind};
 use serde_json::{Value, json};
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
@@ -49,6 +51,7 @@ pub struct Catalog {
     operations: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
+    entities: Arc<Entities>,
     routes: routes::Routes,
 }
 
@@ -122,6 +125,11 @@ impl Catalog {
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)
+    }
+
+    /// How each kind of entity is looked up.
+    pub fn entities(&self) -> &Arc<Entities> {
+        &self.entities
     }
 
     /// The enabled operations, in the order of the files.

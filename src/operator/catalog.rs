@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Author, Desk, Refusal};
-use crate::catalog::Coverage;
+pub use crate::catalog::Coverage;
 
 /// All operations, each with how it is narrowed and guarded, or why it is denied.
 pub async fn list(desk: &Desk, author: &Author) -> Result<Vec<Value>, Refusal> {

@@ -27,7 +27,7 @@ use super::{
     denial::{Denial, Failure},
     forward::{Answer, Received},
     listed::{ListedPage, Lists, OwnList},
-    scope::Form,
+    scope::{Form, Owned},
 };
 use crate::{
     audit::Record,
@@ -85,8 +85,13 @@ pub(super) struct Own {
 }
 
 /// Judges one of several answers that are one list, as it comes.
-pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer) -> Result<Own, Denial> {
-    let checking = Checking::new(against, permit);
+pub(super) fn own(
+    against: Against<'_>,
+    permit: &Permit,
+    owned: &Owned,
+    answer: &UpstreamAnswer,
+) -> Result<Own, Denial> {
+    let checking = Checking::new(against, permit, owned);
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
     Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
@@ -94,8 +99,8 @@ pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer
 
 /// Checks an answer, as its operation declares.
 pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
-    let (permit, form, received) = answer.into_parts();
-    match Checking::new(against, &permit).check(&form, &received, record) {
+    let (permit, form, owned, received) = answer.into_parts();
+    match Checking::new(against, &permit, &owned).check(&form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
@@ -165,9 +170,13 @@ struct Checking<'c> {
 }
 
 impl<'c> Checking<'c> {
-    fn new(against: Against<'c>, permit: &'c Permit) -> Self {
-        let divisions =
-            Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral: against.neutral };
+    fn new(against: Against<'c>, permit: &'c Permit, owned: &'c Owned) -> Self {
+        let divisions = Divisions {
+            narrowed: permit.divisions(),
+            granted: permit.granted(),
+            neutral: against.neutral,
+            owned,
+        };
         Self { against, permit, divisions }
     }
 
@@ -178,7 +187,7 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups(_)) => {
+            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups) => {
                 self.one(answer, form, record)
             }
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
@@ -198,7 +207,7 @@ impl<'c> Checking<'c> {
             }
             (Received::Kept(list), Form::Listed(page)) => self.page(list, page),
             (Received::One(answer), Form::Named(page)) if answer.status == StatusCode::OK => {
-                let own = own(self.against, self.permit, answer)?;
+                let own = own(self.against, self.permit, self.divisions.owned, answer)?;
                 note(self.permit, own.counts, record);
                 self.page(&own.items.into(), page)
             }
@@ -209,13 +218,10 @@ impl<'c> Checking<'c> {
                 Err(refusal(self.permit.operation(), answer.status, &answer.body))
             }
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
-            | (
-                Received::Collected { .. },
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_),
-            )
+            | (Received::Collected { .. }, Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups)
             | (
                 Received::Kept(_),
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_) | Form::Groups(_),
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_) | Form::Groups,
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -247,7 +253,7 @@ impl<'c> Checking<'c> {
                 note(permit, checked.counts, record);
                 match form {
                     Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Groups(_) => {
+                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Groups => {
                         checked.write(json, &rules)?
                     }
                 }
@@ -266,10 +272,10 @@ impl<'c> Checking<'c> {
             Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
                 .ok_or_else(|| refused("the answer is no object"))?,
             Guarding::Groups { collection, shape, plain, named } => {
-                let Form::Groups(owned) = form else { return Err(Denial::Failed(Failure::Internal)) };
+                let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
                 let shape = self.shape(shape)?;
                 let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (body, dropped) = groups::check(json, &rules, owned)?;
+                let (body, dropped) = groups::check(json, &rules)?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);
                 body
             }

@@ -40,6 +40,7 @@ pub(super) struct Scoped {
     permit: Permit,
     request: UpstreamRequest,
     form: Form,
+    owned: Owned,
     proofs: Vec<Proof>,
 }
 
@@ -55,7 +56,7 @@ pub(super) enum Form {
     /// A page of those of the tenant's own that ids name: all of them are asked for at once.
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
-    Groups(Owned),
+    Groups,
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -66,8 +67,8 @@ impl Scoped {
         &self.permit
     }
 
-    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Vec<Proof>) {
-        (self.permit, self.request, self.form, self.proofs)
+    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Owned, Vec<Proof>) {
+        (self.permit, self.request, self.form, self.owned, self.proofs)
     }
 }
 
@@ -81,6 +82,7 @@ pub(super) fn scope(
     record.call.notes.append(&mut asked.notes);
     let Proven { object, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
+    let mut owned = Owned::shown(&operation);
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => {
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
@@ -94,7 +96,8 @@ pub(super) fn scope(
                 Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
                 Body::Aggregates(query) => {
                     let query = aggregates::narrow(*query, &permit)?;
-                    form = Form::Groups(Owned::named(&query, &operation));
+                    form = Form::Groups;
+                    owned = Owned::named(&query, &operation);
                     encode(&query)?
                 }
                 Body::None
@@ -130,7 +133,7 @@ pub(super) fn scope(
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
-    Ok(Scoped { permit, request, form, proofs })
+    Ok(Scoped { permit, request, form, owned, proofs })
 }
 
 /// All ids at once, and each of them alone.

@@ -115,6 +115,19 @@ fn every_operation_is_found_by_its_method_and_path_with_the_names_of_its_paramet
 }
 
 #[test]
+fn every_kind_of_reason_is_explained() {
+    let coverage = Catalog::embedded().unwrap().coverage();
+    let used: BTreeSet<_> = coverage.families.iter().flat_map(|family| family.denied.keys()).collect();
+    let used: BTreeSet<_> = used.into_iter().map(|code| format!("| `{}` |", code.as_str())).collect();
+    let operators =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operators.md")).unwrap();
+    let (_, section) = operators.split_once("\n| denied as |").unwrap();
+    let rows = section.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let explained: BTreeSet<_> = rows.map(|row| row[..row[1..].find('|').unwrap() + 2].to_owned()).collect();
+    assert_eq!(explained, used);
+}
+
+#[test]
 fn the_command_line_counts_what_is_classified() {
     let json = run(&["catalog", "coverage", "--json"]);
     let coverage: Value = serde_json::from_str(&stdout(&json)).unwrap();
@@ -143,7 +156,7 @@ fn the_command_line_shows_an_operation() {
         "narrowed  division_query (",
         "parameter: divisionId",
         "guarded   list (",
-        "query     pageSize (is: integer, max: 100, min: 1)",
+        "query     pageSize (is: integer, min: 1, max: 100)",
         "why       the user must be the tenant's own",
     ] {
         assert!(shown.contains(told), "{told}: {shown}");

@@ -1,3 +1,4 @@
-//! The catalog as data: what the API is, and what is said of each of its operations.
+//! The catalog as data: what the API is, what is said of each of its operations, and what differs from a newer description.
 
 mod classified;
+mod facts;

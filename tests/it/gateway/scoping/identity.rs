@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use ringfence::{
-    catalog::Catalog,
-    simulator::{ALPHA, BETA, GAMMA},
-};
+use ringfence::simulator::{ALPHA, BETA, GAMMA};
 use serde_json::json;
 
 use super::super::organisation::{DIVISIONS, NOBODY, assert_refused, each, event, only_call, sent};
