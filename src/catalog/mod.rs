@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod coverage;
 mod denied;
+mod drift;
 mod entities;
 mod guarding;
 mod loader;
@@ -28,6 +29,10 @@ pub use body::{
 };
 pub use coverage::{Coverage, FamilyCoverage};
 pub use denied::{Denied, DeniedCode};
+pub use drift::{
+    Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
+    OperationDrift,
+};
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
