@@ -7,6 +7,7 @@
 mod aggregates;
 mod api;
 mod body;
+mod declared;
 mod entities;
 mod guarding;
 mod loader;
@@ -23,6 +24,7 @@ pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
+pub use declared::{Allowed, DeclaredBody, Reference};
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
