@@ -8,6 +8,7 @@ mod aggregates;
 mod api;
 mod body;
 mod declared;
+mod drift;
 mod entities;
 mod guarding;
 mod loader;
@@ -25,6 +26,10 @@ pub use body::{
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
 pub use declared::{Allowed, DeclaredBody, Reference};
+pub use drift::{
+    Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
+    OperationDrift,
+};
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
