@@ -96,6 +96,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         operation.expand = expand(&operation.guard, &shapes);
         operation.names = names(&operation.guard, &shapes);
         locate(operation, &api)
+            .and_then(|()| read_as(operation, &api))
             .and_then(|()| check(operation, &shapes, &entities))
             .map_err(|why| refused(&operation.id, why))?;
     }
@@ -141,6 +142,20 @@ fn locate(operation: &mut Operation, api: &Api) -> Result<(), String> {
         {
             Err(format!("its method `{}` is none of Genesys's", operation.method))
         }
+        None => Ok(()),
+    }
+}
+
+/// The model that a declared body is read as.
+fn read_as(operation: &mut Operation, api: &Api) -> Result<(), String> {
+    let Some(BodyModel::Declared(body)) = &mut operation.body else { return Ok(()) };
+    let told = api.operation(&operation.id).and_then(|told| told.body);
+    let told = told.ok_or("its body is declared, and the API's facts tell of none")?;
+    let model = api.field_type(told);
+    body.model =
+        Some(model.ok_or_else(|| format!("`policies/api` does not hold its body's model `{told}`"))?);
+    match body.misplaced(api) {
+        Some(place) => Err(format!("its body's model `{told}` has no `{place}`")),
         None => Ok(()),
     }
 }
@@ -237,6 +252,7 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
             BodyModel::ConversationQuery
                 | BodyModel::UserSearchRequest
                 | BodyModel::ConversationAggregationQuery
+                | BodyModel::Declared(_)
         )
     );
     match operation.method.as_str() {
@@ -275,11 +291,13 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
         }
         (Narrowing::DivisionPredicate, Guarding::List { .. } | Guarding::Groups { .. })
-        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => {
-            if operation.body.is_none() {
-                return Err("what is narrowed in the body needs the body's model".to_owned());
+        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => match &operation.body {
+            None => return Err("what is narrowed in the body needs the body's model".to_owned()),
+            Some(BodyModel::Declared(body)) if body.division.is_none() => {
+                return Err("its body does not say where the division stands".to_owned());
             }
-        }
+            Some(_) => {}
+        },
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
         | (Narrowing::Own { .. }, Guarding::Own)

@@ -8,6 +8,7 @@ mod aggregates;
 mod api;
 mod body;
 mod coverage;
+mod declared;
 mod denied;
 mod drift;
 mod entities;
@@ -28,6 +29,7 @@ pub use body::{
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
 pub use coverage::{Coverage, FamilyCoverage};
+pub use declared::{Allowed, DeclaredBody, Reference};
 pub use denied::{Denied, DeniedCode};
 pub use drift::{
     Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
