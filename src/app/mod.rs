@@ -46,13 +46,19 @@ pub struct App {
 impl App {
     /// Opens and migrates the store, opens the keys, and starts the record and the tenants' views.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let catalog = open_catalog(&config)?;
+        Self::build_of(config, clock, catalog).await
+    }
+
+    /// As [`App::build`], of a catalog of the caller's.
+    pub async fn build_of(config: Config, clock: Clock, catalog: Catalog) -> anyhow::Result<Self> {
         check_region(&config)?;
         let tls = config.gateway.tls.as_ref().map(open_tls).transpose()?;
         // Before the first counter, which would otherwise be lost.
         let _ = crate::telemetry::metrics();
         let store = open_store(&config).await?;
         let keys = Keys::load(&config.secrets, &store, &clock).await?;
-        let catalog = Arc::new(open_catalog(&config)?);
+        let catalog = Arc::new(catalog);
         let engine = Engine::new(&catalog.actions()).context("the base policies do not load")?;
         let engine = Arc::new(engine);
         let audit =

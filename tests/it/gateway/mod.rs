@@ -11,6 +11,7 @@ mod directory;
 mod draining;
 mod edge;
 mod filters;
+mod generated;
 mod guarding;
 mod http2;
 mod limits;

@@ -29,7 +29,7 @@ pub(super) fn conversations(app: &TestApp, division: &str) -> Vec<(String, Optio
     all.map(|one| (text(&one["id"]), one["shared_with"].as_str().map(str::to_owned))).collect()
 }
 
-fn facts(app: &TestApp, division: &str) -> Value {
+pub(super) fn facts(app: &TestApp, division: &str) -> Value {
     let facts = app.simulator.organisation().facts();
     facts["divisions"].as_array().unwrap().iter().find(|one| one["id"] == division).unwrap().clone()
 }

@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use ringfence::{
     app::{Addresses, App},
+    catalog::Catalog,
     clock::Clock,
     config::Config,
     secret::MasterKey,
@@ -78,6 +79,19 @@ impl TestApp {
 
     /// As [`TestApp::start_with`], on a database of the test's choice.
     pub(crate) async fn start_on(database: TestDatabase, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::begin(database, configure, None).await
+    }
+
+    /// Starts everything with the defaults, but for the catalog.
+    pub(crate) async fn start_of(catalog: Catalog) -> Self {
+        Self::begin(TestDatabase::chosen().await, |_| {}, Some(catalog)).await
+    }
+
+    async fn begin(
+        database: TestDatabase,
+        configure: impl FnOnce(&mut Config),
+        catalog: Option<Catalog>,
+    ) -> Self {
         let simulator = Simulator::start(Options::default()).await.unwrap();
         let files = std::env::temp_dir().join(format!("ringfence-app-{}", uuid::Uuid::now_v7().simple()));
         fs::create_dir(&files).unwrap();
@@ -87,7 +101,7 @@ impl TestApp {
         configure(&mut config);
         let clock = Clock::default();
         let admin_token = first_admin(&config, &clock).await;
-        let (addresses, drain, serving) = serve(&config, &clock, async {}).await;
+        let (addresses, drain, serving) = serve(&config, &clock, catalog, async {}).await;
         let serving = Some(serving);
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -122,7 +136,8 @@ impl TestApp {
     pub(crate) async fn restart_amid(mut self, meanwhile: impl AsyncFnOnce(&TestDatabase)) -> Self {
         self.drain.cancel();
         self.serving.take().unwrap().await.unwrap().unwrap();
-        let (addresses, drain, serving) = serve(&self.config, &self.clock, meanwhile(&self.database)).await;
+        let (addresses, drain, serving) =
+            serve(&self.config, &self.clock, None, meanwhile(&self.database)).await;
         (self.addresses, self.drain, self.serving) = (addresses, drain, Some(serving));
         self
     }
@@ -298,9 +313,14 @@ impl TestApp {
 async fn serve(
     config: &Config,
     clock: &Clock,
+    catalog: Option<Catalog>,
     meanwhile: impl Future<Output = ()>,
 ) -> (Addresses, CancellationToken, JoinHandle<anyhow::Result<()>>) {
-    let bound = App::build(config.clone(), clock.clone()).await.unwrap().bind().await.unwrap();
+    let app = match catalog {
+        Some(catalog) => App::build_of(config.clone(), clock.clone(), catalog).await,
+        None => App::build(config.clone(), clock.clone()).await,
+    };
+    let bound = app.unwrap().bind().await.unwrap();
     let addresses = bound.addresses();
     meanwhile.await;
     let drain = CancellationToken::new();

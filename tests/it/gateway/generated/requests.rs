@@ -1,0 +1,270 @@
+//! Requests made from what the catalog and the API's facts say of an operation.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use ringfence::{
+    catalog::{
+        ApiOperation, BodyModel, Catalog, FieldType, Narrowing, Operation, Parameter, ParameterKind,
+        Place as Stands,
+    },
+    simulator::{INTERVAL, Organisation},
+};
+use serde_json::{Map, Value, json};
+
+/// Which of a division's things are named.
+pub(super) type Nth = usize;
+
+/// A request to the gateway.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+}
+
+/// Where an id stands in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    Path(String),
+    Query(String),
+    Body(String),
+}
+
+/// Makes the requests of one operation.
+pub(super) struct Maker<'m> {
+    pub(super) catalog: &'m Catalog,
+    pub(super) organisation: &'m Organisation,
+    pub(super) operation: &'m Operation,
+}
+
+impl<'m> Maker<'m> {
+    fn told(&self) -> Option<&'m ApiOperation> {
+        self.catalog.api().operation(&self.operation.id)
+    }
+
+    /// A division's things at a path, or those of nobody where there are no others.
+    fn things(&self, path: &str, division: &str) -> Vec<String> {
+        let things = self.organisation.things(path);
+        let of = |whose: Option<&str>| -> Vec<String> {
+            things.iter().filter(|(_, of)| *of == whose).map(|(id, _)| id.clone()).collect()
+        };
+        let own = of(Some(division));
+        if own.is_empty() { of(None) } else { own }
+    }
+
+    /// The collection of what a parameter is looked up as.
+    fn collection(&self, entity: &str) -> Option<String> {
+        let found = self.catalog.entities().iter().find(|(known, _)| json!(known) == entity);
+        found.map(|(_, kind)| kind.get.trim_end_matches("/{id}").to_owned())
+    }
+
+    /// The path's parameters, by name, as a division's own.
+    fn parameters(&self, division: &str, nth: Nth) -> Option<BTreeMap<String, String>> {
+        let kinds: BTreeMap<_, _> = self.operation.narrowing.looked_up().collect();
+        let (mut path, mut values) = (String::new(), BTreeMap::new());
+        for part in self.operation.path.split('/').skip(1) {
+            let mut part = part.to_owned();
+            if let Some(name) = part.strip_prefix('{').map(|name| name.trim_end_matches('}').to_owned()) {
+                let known = kinds.get(name.as_str()).and_then(|kind| self.collection(json!(kind).as_str()?));
+                let things = self.things(known.as_ref().unwrap_or(&path), division);
+                part.clone_from(things.get(nth).or_else(|| things.last())?);
+                values.insert(name, part.clone());
+            }
+            path = format!("{path}/{part}");
+        }
+        Some(values)
+    }
+
+    /// What a list of ids is of.
+    fn listed(&self, name: &str, division: &str) -> Option<String> {
+        let word = name.trim_end_matches("Ids").trim_end_matches("Id");
+        let named = self.collection(word).map(|path| self.things(&path, division));
+        let mut path = self.operation.path.clone();
+        for (name, value) in self.parameters(division, 0)? {
+            path = path.replace(&format!("{{{name}}}"), &value);
+        }
+        for ending in ["/divisionviews", "/details"] {
+            path = path.trim_end_matches(ending).to_owned();
+        }
+        named.unwrap_or_else(|| self.things(&path, division)).first().cloned()
+    }
+
+    /// All places of the request in which an id can stand.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let parts = self.operation.path.split('/').filter_map(|part| part.strip_prefix('{'));
+        let path = parts.map(|name| Place::Path(name.trim_end_matches('}').to_owned()));
+        let is_list = |one: &&Parameter| {
+            matches!(one.is, ParameterKind::List { .. }) && one.name.to_lowercase().contains("id")
+        };
+        let query = self.operation.query.iter().filter(is_list).map(|one| Place::Query(one.name.clone()));
+        let body: Vec<_> = match &self.operation.body {
+            Some(BodyModel::Declared(body)) => body.references.iter().map(|one| one.at.clone()).collect(),
+            Some(_) | None => Vec::new(),
+        };
+        path.chain(query).chain(body.into_iter().map(Place::Body)).collect()
+    }
+
+    /// What could stand there, of a division; none where it is the same in all of them.
+    pub(super) fn id(&self, place: &Place, division: &str) -> Option<String> {
+        match place {
+            Place::Path(name) => self.parameters(division, 0)?.remove(name),
+            Place::Query(name) => self.listed(name, division),
+            Place::Body(at) => {
+                let Some(BodyModel::Declared(body)) = &self.operation.body else { return None };
+                let reference = body.references.iter().find(|one| one.at == *at)?;
+                let path = self.collection(json!(reference.entity).as_str()?)?;
+                self.things(&path, division).first().cloned()
+            }
+        }
+    }
+
+    /// The request with a division's own ids; some of them replaced.
+    pub(super) fn ask(&self, division: &str, nth: Nth, replaced: &[(Place, String)]) -> Option<Asked> {
+        let mut path = self.operation.path.clone();
+        for (name, own) in self.parameters(division, nth)? {
+            let other = replaced.iter().find(|(place, _)| *place == Place::Path(name.clone()));
+            path = path.replace(&format!("{{{name}}}"), other.map_or(&own, |(_, id)| id));
+        }
+        let query = self.query(division, replaced);
+        if !query.is_empty() {
+            path = format!("{path}?{query}");
+        }
+        let body = self.body(division, nth, replaced)?;
+        Some(Asked { method: self.operation.method.parse().unwrap(), path, body })
+    }
+
+    fn query(&self, division: &str, replaced: &[(Place, String)]) -> String {
+        let required = |name: &str| {
+            self.told().is_some_and(|told| told.query.iter().any(|one| one.name == name && one.required))
+                || matches!(&self.operation.narrowing, Narrowing::Owned { place: Stands::Query, name: own, .. } if own == name)
+        };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for Parameter { name, is } in &self.operation.query {
+            let other = replaced.iter().find(|(place, _)| *place == Place::Query(name.clone()));
+            let value = match is {
+                ParameterKind::List { .. } if other.is_some() || required(name) => {
+                    let own = self.listed(name, division);
+                    own.into_iter().chain(other.map(|(_, id)| id.clone())).collect::<Vec<_>>().join(",")
+                }
+                ParameterKind::Integer { max, .. } if name == "pageSize" => (*max).min(100).to_string(),
+                ParameterKind::Expand => self.operation.expand.join(","),
+                _ if !required(name) => continue,
+                ParameterKind::Integer { min, .. } => min.to_string(),
+                ParameterKind::Boolean => "true".to_owned(),
+                ParameterKind::OneOf { values } => values[0].clone(),
+                ParameterKind::Text { .. } if name.ends_with("Id") => {
+                    self.listed(name, division).unwrap_or_default()
+                }
+                ParameterKind::Text { .. } if name.contains("nterval") => INTERVAL.to_owned(),
+                ParameterKind::Text { .. } => "text".to_owned(),
+                ParameterKind::List { .. } => continue,
+            };
+            if !value.is_empty() {
+                query.append_pair(name, &value);
+            }
+        }
+        query.finish()
+    }
+
+    /// None where it cannot be made; the inner none where there is none to send.
+    #[expect(clippy::option_option, reason = "no body and no way to make one are not the same")]
+    fn body(&self, division: &str, nth: Nth, replaced: &[(Place, String)]) -> Option<Option<Value>> {
+        let name = format!("{} {nth} {}", self.operation.id, replaced.len());
+        let body = match &self.operation.body {
+            None => return Some(None),
+            Some(BodyModel::ConversationQuery) => {
+                json!({"interval": INTERVAL, "paging": {"pageSize": 100, "pageNumber": 1}})
+            }
+            Some(BodyModel::UserSearchRequest) => json!({"pageSize": 100, "query": []}),
+            Some(BodyModel::ConversationAggregationQuery) => {
+                json!({"interval": INTERVAL, "metrics": ["nConnected"], "groupBy": ["queueId"]})
+            }
+            Some(BodyModel::CreateUser) => {
+                json!({"name": name, "email": format!("{}@generated.example", name.replace(' ', "."))})
+            }
+            Some(BodyModel::UpdateUser) => json!({"version": 0, "title": "Generated"}),
+            Some(BodyModel::CreateQueueRequest | BodyModel::QueueRequest) => json!({"name": name}),
+            Some(BodyModel::Declared(body)) => {
+                let model = body.model.as_ref()?;
+                let mut value = self.sample(model, "", &name, 0);
+                for reference in &body.references {
+                    let place = Place::Body(reference.at.clone());
+                    let other = replaced.iter().find(|(known, _)| *known == place).map(|(_, id)| id.clone());
+                    let id = other.or_else(|| self.id(&place, division))?;
+                    self.put(model, &mut value, &reference.at, &id);
+                }
+                value
+            }
+        };
+        Some(Some(body))
+    }
+
+    /// A value of a type: what Genesys requires of it.
+    fn sample(&self, kind: &FieldType, field: &str, name: &str, depth: usize) -> Value {
+        match kind {
+            FieldType::Text if field.contains("nterval") => json!(INTERVAL),
+            FieldType::Text => json!(name),
+            FieldType::Date => json!("2026-06-02"),
+            FieldType::DateTime => json!("2026-06-02T10:00:00.000Z"),
+            FieldType::Integer | FieldType::Number => json!(1),
+            FieldType::Boolean => json!(true),
+            FieldType::Enum(words) => json!(words[0]),
+            FieldType::Any => json!({}),
+            FieldType::List(item) if depth < 4 => json!([self.sample(item, field, name, depth + 1)]),
+            FieldType::Map(_) | FieldType::List(_) => Value::Null,
+            FieldType::Model(id) => {
+                let model = self.catalog.api().model(*id).unwrap();
+                let required =
+                    model.fields().iter().filter(|one| one.required && !one.read_only && depth < 4);
+                let value = |one: &ringfence::catalog::Field| {
+                    (one.name.to_owned(), self.sample(&one.r#type, one.name, name, depth + 1))
+                };
+                Value::Object(required.map(value).collect::<Map<_, _>>())
+            }
+        }
+    }
+
+    /// Puts an id at a dotted place.
+    fn put(&self, kind: &FieldType, value: &mut Value, place: &str, id: &str) {
+        let (name, rest) = place.split_once('.').map_or((place, None), |(name, rest)| (name, Some(rest)));
+        match kind {
+            FieldType::List(item) => {
+                if !value.is_array() {
+                    *value = json!([Value::Null]);
+                }
+                for one in value.as_array_mut().unwrap() {
+                    self.put(item, one, place, id);
+                }
+            }
+            FieldType::Map(item) => {
+                if !value.is_object() {
+                    *value = json!({"key": Value::Null});
+                }
+                for one in value.as_object_mut().unwrap().values_mut() {
+                    self.put(item, one, place, id);
+                }
+            }
+            FieldType::Model(model) => {
+                if !value.is_object() {
+                    *value = self.sample(kind, "", "generated", 0);
+                }
+                let field = self.catalog.api().model(*model).unwrap().field(name).unwrap();
+                let at = &mut value[name];
+                match (rest, &field.r#type) {
+                    (Some(rest), kind) => self.put(kind, at, rest, id),
+                    (None, FieldType::List(_)) => *at = json!([id]),
+                    (None, _) => *at = json!(id),
+                }
+            }
+            FieldType::Text
+            | FieldType::Date
+            | FieldType::DateTime
+            | FieldType::Integer
+            | FieldType::Number
+            | FieldType::Boolean
+            | FieldType::Enum(_)
+            | FieldType::Any => *value = json!(id),
+        }
+    }
+}
