@@ -87,14 +87,16 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let shape = guarding::resolve(name, &sources, 0).map_err(|why| refused(name, why))?;
         shapes.insert(name.clone(), shape);
     }
+    let api = Api::embedded()?;
     for operation in &mut operations {
+        read_as(operation, &api).map_err(|why| refused(&operation.id, why))?;
         operation.expand = expand(&operation.guard, &shapes);
         operation.names = names(&operation.guard, &shapes);
         check(operation, &shapes, &entities).map_err(|why| refused(&operation.id, why))?;
     }
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
-    Ok(Catalog { api: Api::embedded()?, operations, denied, shapes, entities: Arc::new(entities), routes })
+    Ok(Catalog { api, operations, denied, shapes, entities: Arc::new(entities), routes })
 }
 
 fn refused(operation: &str, why: String) -> CatalogError {
@@ -132,6 +134,20 @@ fn routes(
         routes.insert(path, methods).map_err(|error| refused(path, error.to_string()))?;
     }
     Ok(routes)
+}
+
+/// The model that a declared body is read as.
+fn read_as(operation: &mut Operation, api: &Api) -> Result<(), String> {
+    let Some(BodyModel::Declared(body)) = &mut operation.body else { return Ok(()) };
+    let told = api.operation(&operation.id).and_then(|told| told.body);
+    let told = told.ok_or("its body is declared, and the API's facts tell of none")?;
+    let model = api.field_type(told);
+    body.model =
+        Some(model.ok_or_else(|| format!("`policies/api` does not hold its body's model `{told}`"))?);
+    match body.misplaced(api) {
+        Some(place) => Err(format!("its body's model `{told}` has no `{place}`")),
+        None => Ok(()),
+    }
 }
 
 /// What may be added to an answer, as its shape says.
@@ -226,6 +242,7 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
             BodyModel::ConversationQuery
                 | BodyModel::UserSearchRequest
                 | BodyModel::ConversationAggregationQuery
+                | BodyModel::Declared(_)
         )
     );
     match operation.method.as_str() {
@@ -264,11 +281,13 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
         }
         (Narrowing::DivisionPredicate, Guarding::List { .. } | Guarding::Groups { .. })
-        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => {
-            if operation.body.is_none() {
-                return Err("what is narrowed in the body needs the body's model".to_owned());
+        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => match &operation.body {
+            None => return Err("what is narrowed in the body needs the body's model".to_owned()),
+            Some(BodyModel::Declared(body)) if body.division.is_none() => {
+                return Err("its body does not say where the division stands".to_owned());
             }
-        }
+            Some(_) => {}
+        },
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
         | (Narrowing::Own { .. }, Guarding::Own)

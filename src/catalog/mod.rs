@@ -7,6 +7,8 @@
 mod aggregates;
 mod api;
 mod body;
+mod declared;
+mod drift;
 mod entities;
 mod guarding;
 mod loader;
@@ -22,6 +24,11 @@ pub use api::{Api, ApiOperation, ApiParameter, Field, FieldType, Model, ModelId}
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
+};
+pub use declared::{Allowed, DeclaredBody, Reference};
+pub use drift::{
+    Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
+    OperationDrift,
 };
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};

@@ -1,17 +1,22 @@
 //! What a request asks for: its one typed parse, from which policies are asked and the upstream request is built.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::HeaderMap;
 
-use super::{body, denial::Invalid, query::Query};
+use super::{
+    body,
+    denial::Invalid,
+    document::{self, Value},
+    query::Query,
+};
 use crate::{
     catalog::{
-        BodyModel, Contact, ConversationAggregationQuery, ConversationQuery, CreateUser, Entity, Filter,
-        Narrowing, Operation, Paging, Predicate, QueueRequest, UpdateUser, UserSearchCriteria,
-        UserSearchRequest,
+        Api, BodyModel, Contact, ConversationAggregationQuery, ConversationQuery, CreateUser, DeclaredBody,
+        Entity, Filter, Narrowing, Operation, Paging, Predicate, QueueRequest, UpdateUser,
+        UserSearchCriteria, UserSearchRequest,
     },
     model::Text,
     policy::Attributes,
@@ -52,11 +57,14 @@ pub(super) enum Body<'a> {
     NewQueue(Box<QueueRequest<'a>>),
     /// What a queue is to be.
     QueueChange(Box<QueueRequest<'a>>),
+    /// As the API's facts and the catalog declare it.
+    Document(Value<'a>),
 }
 
 impl<'a> Asked<'a> {
     /// Parses a request against its operation.
     pub(super) fn read(
+        api: &Api,
         operation: &Operation,
         parameters: Vec<(String, String)>,
         query: &str,
@@ -65,7 +73,7 @@ impl<'a> Asked<'a> {
     ) -> Result<Self, Invalid> {
         let mut query = Query::read(query, operation)?;
         let mut notes = Vec::new();
-        let body = match operation.body {
+        let body = match &operation.body {
             Some(BodyModel::ConversationQuery) => {
                 let mut asked = conversations(headers, bytes)?;
                 notes = translate(&mut asked)?;
@@ -89,6 +97,10 @@ impl<'a> Asked<'a> {
             }
             Some(BodyModel::CreateQueueRequest) => Body::NewQueue(new_queue(headers, bytes)?),
             Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
+            Some(BodyModel::Declared(declared)) => {
+                body::check_type(headers, bytes)?;
+                Body::Document(document::read(api, declared, bytes)?)
+            }
             None if bytes.is_empty() => Body::None,
             None => {
                 return Err(Invalid::new("ringfence.body_unexpected", "This operation takes no body."));
@@ -120,26 +132,42 @@ impl<'a> Asked<'a> {
             (_, Body::NewQueue(queue) | Body::QueueChange(queue)) => {
                 queue.division.as_ref().map(|one| vec![&*one.id])
             }
-            (_, Body::None | Body::Users(_) | Body::UserChange(_)) => None,
+            (Narrowing::OwnedDivision, Body::Document(document)) => {
+                let named = document.texts_at(declared(operation)?.division.as_deref()?);
+                (!named.is_empty()).then_some(named)
+            }
+            (_, Body::None | Body::Users(_) | Body::UserChange(_) | Body::Document(_)) => None,
         }
     }
 
-    /// What a body refers to, which must be the tenant's own.
-    pub(super) fn references(&self) -> Option<(Entity, &str)> {
+    /// What a body refers to, which must be the tenant's own; each once.
+    pub(super) fn references(&self, operation: &Operation) -> Vec<(Entity, &str)> {
         match &self.body {
-            Body::UserChange(user) => user.manager.as_deref().map(|id| (Entity::User, id)),
-            Body::NewQueue(queue) => queue.source_queue_id.as_deref().map(|id| (Entity::Queue, id)),
+            Body::UserChange(user) => user.manager.iter().map(|id| (Entity::User, &**id)).collect(),
+            Body::NewQueue(queue) => queue.source_queue_id.iter().map(|id| (Entity::Queue, &**id)).collect(),
+            Body::Document(document) => {
+                let declared = declared(operation).map_or(&[][..], |body| &body.references);
+                let named = declared.iter().flat_map(|reference| {
+                    document.texts_at(&reference.at).into_iter().map(|id| (reference.entity, id))
+                });
+                named.collect::<BTreeSet<_>>().into_iter().collect()
+            }
             Body::None
             | Body::Conversations(_)
             | Body::Users(_)
             | Body::Aggregates(_)
             | Body::NewUser(_)
-            | Body::QueueChange(_) => None,
+            | Body::QueueChange(_) => Vec::new(),
         }
     }
 
     /// What policies may speak of.
-    pub(super) fn attributes(&self, source: Option<IpAddr>, time: DateTime<Utc>) -> Attributes {
+    pub(super) fn attributes(
+        &self,
+        operation: &Operation,
+        source: Option<IpAddr>,
+        time: DateTime<Utc>,
+    ) -> Attributes {
         let mut attributes = Attributes {
             source,
             time,
@@ -154,7 +182,18 @@ impl<'a> Asked<'a> {
         match &self.body {
             Body::None | Body::NewUser(_) | Body::QueueChange(_) => {}
             Body::UserChange(_) | Body::NewQueue(_) => {
-                attributes.ids.extend(self.references().map(|(_, id)| id.to_owned()));
+                attributes.ids.extend(self.references(operation).into_iter().map(|(_, id)| id.to_owned()));
+            }
+            Body::Document(document) => {
+                let texts = |name| document.texts_at(name).into_iter().map(str::to_owned);
+                attributes.ids.extend(self.references(operation).into_iter().map(|(_, id)| id.to_owned()));
+                attributes.page_size =
+                    document.get("pageSize").and_then(Value::integer).or(attributes.page_size);
+                let interval = document.get("interval").and_then(Value::text);
+                attributes.interval_seconds = interval.and_then(interval_seconds);
+                attributes.metrics = texts("metrics").collect();
+                attributes.group_by = texts("groupBy").collect();
+                attributes.expand.extend(texts("expand"));
             }
             Body::Aggregates(query) => aggregated(query, &mut attributes),
             Body::Conversations(query) => {
@@ -183,6 +222,14 @@ impl<'a> Asked<'a> {
             }
         }
         attributes
+    }
+}
+
+/// How the body is declared, where it is read as the API's facts tell.
+pub(super) fn declared(operation: &Operation) -> Option<&DeclaredBody> {
+    match &operation.body {
+        Some(BodyModel::Declared(body)) => Some(body),
+        Some(_) | None => None,
     }
 }
 
@@ -239,7 +286,7 @@ pub(super) fn interval_seconds(interval: &str) -> Option<i64> {
 }
 
 /// Genesys reads a time without a zone as UTC.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     zoned.ok().or_else(|| Some(text.parse::<NaiveDateTime>().ok()?.and_utc()))
 }

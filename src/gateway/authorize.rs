@@ -71,7 +71,8 @@ pub(super) fn authorize(
     record: &mut Record,
 ) -> Result<Permit, Denial> {
     let tenant = caller.tenant();
-    let attributes = tenant.reads_attributes().then(|| asked.attributes(record.source, clock.now()));
+    let attributes =
+        tenant.reads_attributes().then(|| asked.attributes(&operation, record.source, clock.now()));
     let verdict = tenant.decide(caller.key(), &operation.id, attributes.as_ref());
     record.call.policies = Arc::clone(&verdict.policies);
     record.call.shadow.clone_from(&verdict.shadow);

@@ -51,8 +51,8 @@ pub(super) async fn read(
     }
 }
 
-/// Parses a JSON body as a model. What does not fit is looked at again, to say what is wrong and where.
-pub(super) fn parse<'a, T: Deserialize<'a>>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<T, Invalid> {
+/// A body that says that it is JSON, and is there.
+pub(super) fn check_type(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Invalid> {
     let json_type = headers.get(header::CONTENT_TYPE).is_none_or(|value| {
         let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
         value.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
@@ -67,6 +67,12 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(headers: &HeaderMap, bytes: &'a [u8]
     if bytes.is_empty() {
         return Err(Invalid::new("ringfence.body_missing", "This operation needs a JSON body."));
     }
+    Ok(())
+}
+
+/// Parses a JSON body as a model. What does not fit is looked at again, to say what is wrong and where.
+pub(super) fn parse<'a, T: Deserialize<'a>>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<T, Invalid> {
+    check_type(headers, bytes)?;
     // A model would also parse from a bare list of its fields' values, which is not its documented form.
     let is_object = bytes.trim_ascii_start().starts_with(b"{");
     // Checked to be UTF-8 once and whole: from bytes, serde checks string by string.

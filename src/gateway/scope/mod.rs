@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     audit::Record,
-    catalog::{Narrowing, Operation, Place, Translation},
+    catalog::{Api, Narrowing, Operation, Place, Translation},
     upstream::UpstreamRequest,
 };
 
@@ -74,6 +74,7 @@ impl Scoped {
 
 /// Narrows a request to its permit.
 pub(super) fn scope(
+    api: &Api,
     permit: Permit,
     mut asked: Asked<'_>,
     proven: Proven,
@@ -104,18 +105,19 @@ pub(super) fn scope(
                 | Body::NewUser(_)
                 | Body::UserChange(_)
                 | Body::NewQueue(_)
-                | Body::QueueChange(_) => return Err(Denial::Failed(Failure::Internal)),
+                | Body::QueueChange(_)
+                | Body::Document(_) => return Err(Denial::Failed(Failure::Internal)),
             };
             (post(&operation.path, body), form)
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
-            let body = writes::change(&mut asked.body, object.as_ref())?;
+            let body = writes::change(api, &operation, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
         Narrowing::OwnedDivision => {
-            let body = writes::create(&mut asked.body, &permit)?;
+            let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Listed { .. } => {
