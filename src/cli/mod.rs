@@ -1,5 +1,6 @@
 //! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 64 wrong configuration.
 
+mod catalog;
 mod config;
 mod demo;
 mod doctor;
@@ -49,6 +50,7 @@ enum Command {
     Config(config::Arguments),
     Doctor(doctor::Arguments),
     Policy(policy::Arguments),
+    Catalog(catalog::Arguments),
     Simulate(simulate::Arguments),
 }
 
@@ -80,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
             Command::Doctor(arguments) => doctor::run(arguments).await,
+            Command::Catalog(arguments) => catalog::run(&arguments),
             Command::Policy(arguments) => policy::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }

@@ -13,6 +13,7 @@ const READS: &[&str] = &[
     "policy.explain",
     "event.list",
     "operation.list",
+    "operation.coverage",
     "api.describe",
 ];
 const TENANCY: &[&str] = &[
