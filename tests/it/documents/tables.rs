@@ -77,13 +77,12 @@ fn every_enabled_operation_is_explained_by_itself_or_by_its_area() {
     let mut explained = BTreeSet::new();
     for row in read("docs/tenants.md").section("## Operations").rows() {
         for name in code(&row[0]) {
-            match catalog.operations().iter().find(|operation| *operation.id == *name) {
-                Some(operation) => assert_eq!(code(&row[1]), [&operation.path], "{name}"),
-                None => {
-                    let is_area = |group: &String| *group == name;
-                    let in_use = catalog.operations().iter().any(|one| one.groups.iter().any(is_area));
-                    assert!(in_use, "nothing is called `{name}`");
-                }
+            if let Some(one) = catalog.operations().iter().find(|one| *one.id == *name) {
+                assert_eq!(code(&row[1]), [&one.path], "{name}");
+            } else {
+                let is_area = |group: &String| *group == name;
+                let in_use = catalog.operations().iter().any(|one| one.groups.iter().any(is_area));
+                assert!(in_use, "nothing is called `{name}`");
             }
             explained.insert(name.to_owned());
         }
