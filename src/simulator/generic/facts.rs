@@ -78,6 +78,9 @@ pub(super) struct Facts {
 const LISTS: &[&str] = &["entities", "results", "conversations", "userDetails", "members", "items"];
 /// Where an object can say its division.
 pub(super) const DIVISIONS: &[&str] = &["division", "divisionId", "divisionIds", "divisions"];
+/// Models of references to whatever there is.
+const REFERENCES: &[&str] =
+    &["AddressableEntityRef", "DomainEntityRef", "Entity", "NamedEntity", "UriReference"];
 /// Words for users in fields that do not say so.
 const PEOPLE: &[&str] = &["agent", "manager", "evaluator", "owner", "assignee", "member"];
 
@@ -176,6 +179,15 @@ impl Facts {
     /// Where the things of a collection say their division, where that is known without their model.
     pub(super) fn division_place(&self, collection: &str) -> Option<&str> {
         self.divisions.get(collection).map(String::as_str)
+    }
+
+    /// Whether a model that has an id may describe a thing of another division: it says one, or refers to something that has
+    /// one, or to whatever. All else is a part of what it stands in.
+    pub(super) fn is_elsewhere(&self, field: &str, model: &str) -> bool {
+        let is_kind = |collection: &str| self.division_place(collection).is_some();
+        REFERENCES.contains(&model)
+            || self.is_divided(model)
+            || self.refers_to(field, model).is_some_and(is_kind)
     }
 
     /// The collection that a field of a model refers to: by the model, or by what the field is called.

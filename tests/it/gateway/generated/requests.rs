@@ -92,8 +92,10 @@ impl<'m> Maker<'m> {
 
     /// All places of the request in which an id can stand.
     pub(super) fn places(&self) -> Vec<Place> {
-        let parts = self.operation.path.split('/').filter_map(|part| part.strip_prefix('{'));
-        let path = parts.map(|name| Place::Path(name.trim_end_matches('}').to_owned()));
+        let parts =
+            self.operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        // What is no id is a language, a medium, a date: it is the same for everyone.
+        let path = parts.filter(|name| name.ends_with("Id")).map(|name| Place::Path(name.to_owned()));
         let is_list = |one: &&Parameter| {
             matches!(one.is, ParameterKind::List { .. }) && one.name.to_lowercase().contains("id")
         };
