@@ -1,6 +1,11 @@
 //! `/admin/v1/operations` and `/admin/v1/catalog`.
 
-use axum::{Json, extract::State};
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -9,10 +14,13 @@ use super::Signed;
 use crate::{
     operator::{
         Desk,
-        catalog::{self, Coverage},
+        catalog::{self, Coverage, Drift, LONGEST_DOCUMENT_BYTES},
     },
-    web::{PathId, Problem},
+    web::{self, PathId, Problem},
 };
+
+// A document of that length, at 1 MB/s.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(64);
 
 /// The catalog.
 #[derive(Serialize, JsonSchema)]
@@ -43,4 +51,15 @@ pub(super) async fn coverage(
     Signed(author): Signed,
 ) -> Result<Json<Coverage>, Problem> {
     Ok(Json(catalog::coverage(&desk, &author).await?))
+}
+
+/// Says what a newer Swagger document of the Genesys API says otherwise.
+pub(super) async fn drift(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    request: Request,
+) -> Result<Json<Drift>, Problem> {
+    let comparing = catalog::comparing(&desk, &author).await?;
+    let document = web::read_body(request, LONGEST_DOCUMENT_BYTES, DOCUMENT_TIMEOUT).await?;
+    Ok(Json(catalog::drift(&desk, comparing, document).await?))
 }

@@ -13,7 +13,7 @@ use crate::{
     model::{Operator, PolicyVersion, ServiceAccount, Tenant},
     operator::{
         Desk,
-        catalog::Coverage,
+        catalog::{Coverage, Drift},
         keys::{KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
@@ -178,9 +178,14 @@ impl Routes {
             "operation.coverage",
             "Counts what of the Genesys API is enabled, denied and unclassified, by family.",
         );
+        let drift = answers::<Drift>(
+            "operation.drift",
+            "Compares a newer Swagger 2.0 document of the Genesys API with the catalog.",
+        );
         self.add(GET, "/operations", catalog::list, list)
             .add(GET, "/catalog/coverage", catalog::coverage, coverage)
             .add(GET, "/catalog/operations/{id}", catalog::get, get)
+            .add(POST, "/catalog/drift", catalog::drift, drift.takes::<Value>())
     }
 
     fn record(self) -> Self {

@@ -28,6 +28,9 @@ pub struct Denied {
 pub enum DeniedCode {
     /// It sets up what all tenants share, and is the operator's.
     Administration,
+    /// Genesys changed it, and nobody has looked at that yet; no file says so.
+    #[serde(skip_deserializing)]
+    Changed,
     /// It shows or changes what people or programs sign in with.
     Credentials,
     /// It acts on many things at once, or for good.
@@ -72,6 +75,7 @@ impl DeniedCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Administration => "administration",
+            Self::Changed => "changed",
             Self::Credentials => "credentials",
             Self::Destructive => "destructive",
             Self::Exports => "exports",

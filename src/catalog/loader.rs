@@ -102,15 +102,16 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     }
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
-    Ok(Catalog { api, operations, denied, shapes, entities: Arc::new(entities), routes })
+    let set_aside = Vec::new();
+    Ok(Catalog { api, operations, set_aside, denied, shapes, entities: Arc::new(entities), routes })
 }
 
-fn refused(operation: &str, why: String) -> CatalogError {
+pub(super) fn refused(operation: &str, why: String) -> CatalogError {
     CatalogError::Refused { operation: operation.to_owned(), why }
 }
 
 /// The table of methods and paths; nothing may stand in it twice.
-fn routes(operations: &[Arc<Operation>], denied: &[Arc<Denied>]) -> Result<Routes, CatalogError> {
+pub(super) fn routes(operations: &[Arc<Operation>], denied: &[Arc<Denied>]) -> Result<Routes, CatalogError> {
     let enabled = operations.iter().map(|operation| Entry::Enabled(Arc::clone(operation)));
     let denied = denied.iter().map(|entry| Entry::Denied(Arc::clone(entry)));
     let entries: Vec<_> = enabled.chain(denied).collect();

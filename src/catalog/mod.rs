@@ -56,6 +56,8 @@ const LONGEST_SHOWN: usize = 100;
 pub struct Catalog {
     api: Arc<Api>,
     operations: Vec<Arc<Operation>>,
+    // Enabled as the files say, but denied as Genesys changed them: policies may still name them.
+    set_aside: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
     entities: Arc<Entities>,
@@ -132,6 +134,11 @@ impl Catalog {
         &self.api
     }
 
+    /// Those that the files enable, even if they are denied now.
+    fn declared(&self) -> impl Iterator<Item = &Arc<Operation>> {
+        self.operations.iter().chain(&self.set_aside)
+    }
+
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)
@@ -147,10 +154,9 @@ impl Catalog {
         &self.operations
     }
 
-    /// The operations as policies see them.
+    /// The operations as policies see them, those among them that are denied as Genesys changed them.
     pub fn actions(&self) -> Vec<PolicyAction> {
-        self.operations
-            .iter()
+        self.declared()
             .map(|operation| PolicyAction {
                 name: operation.id.to_string(),
                 groups: operation.groups.clone(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use serde_json::{Map, Value};
 
-use super::output;
+use super::{drift, output};
 use crate::catalog::{Catalog, Coverage, FamilyCoverage};
 
 /// Say what of the Genesys API tenants can be given, how it is narrowed and guarded, and why the rest is denied.
@@ -21,6 +21,7 @@ pub(super) struct Arguments {
 enum Command {
     Coverage(CoverageArguments),
     Show(Show),
+    Drift(drift::Arguments),
 }
 
 /// Count, per family, what is enabled by which way of narrowing, denied for which kind of reason, and unclassified.
@@ -68,6 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let shown = catalog.description(&entry);
             if *json { output::print_json(&shown)? } else { output::print(&lines(&shown))? }
         }
+        Command::Drift(arguments) => return drift::run(arguments, &catalog),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,10 @@
-//! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 64 wrong configuration.
+//! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 3 something differs, 64 wrong configuration.
 
 mod catalog;
 mod config;
 mod demo;
 mod doctor;
+mod drift;
 mod init;
 mod migrate;
 mod output;
@@ -39,7 +40,7 @@ Examples:
   ringfence init --dir /etc/ringfence              write a configuration, print the first admin's token
   ringfence serve --config /etc/ringfence/ringfence.toml
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 64 wrong configuration. RUST_LOG sets what is logged.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something differs (`catalog drift`), 64 wrong configuration. RUST_LOG sets what is logged.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -35,6 +35,7 @@ const OPERATIONS: &[&str] = &[
     "GET /operations",
     "GET /catalog/coverage",
     "GET /catalog/operations/{id}",
+    "POST /catalog/drift",
     "GET /openapi.json",
     "GET /nothing-here",
     "DELETE /tenants",
@@ -127,6 +128,7 @@ fn body(operation: &str, who: &str) -> Value {
         "PATCH /tenants/{id}" => json!({ "name": format!("Named by {who}") }),
         "POST /tenants/{id}/keys" => json!({ "name": format!("by {who}") }),
         "PUT /tenants/{id}/policies" => json!({ "source": "", "reason": format!("by {who}") }),
+        "POST /catalog/drift" => json!({ "swagger": "2.0", "paths": {} }),
         "POST /policies/explain" => json!({ "tenant": "north", "operation": "getUsers" }),
         _ => Value::Null,
     }

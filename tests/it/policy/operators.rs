@@ -25,6 +25,7 @@ const TENANCY: &[&str] = &[
     "key.revoke",
     "policy.put",
     "service-account.check",
+    "operation.drift",
 ];
 const ADMINISTRATION: &[&str] = &["operator.add", "token.issue", "service-account.add"];
 
