@@ -181,20 +181,25 @@ impl Facts {
         self.divisions.get(collection).map(String::as_str)
     }
 
-    /// Whether a model that has an id may describe a thing of another division: it says one, or refers to something that has
-    /// one, or to whatever. All else is a part of what it stands in.
-    pub(super) fn is_elsewhere(&self, field: &str, model: &str) -> bool {
+    /// Whether a model that has an id may describe a thing of another division: it says one, or is shown by itself and says
+    /// one there, or refers to something. All else is a part of what it stands in.
+    pub(super) fn is_elsewhere(&self, model: &str) -> bool {
         let is_kind = |collection: &str| self.division_place(collection).is_some();
-        REFERENCES.contains(&model)
-            || self.is_divided(model)
-            || self.refers_to(field, model).is_some_and(is_kind)
+        let is_shown = || self.collections.get(model).is_some_and(|collection| is_kind(collection));
+        let word = model.strip_suffix("Reference").map(small);
+        let refers = || is_user(model) || word.is_some_and(|word| self.kinds.contains_key(&word));
+        REFERENCES.contains(&model) || self.is_divided(model) || is_shown() || refers()
     }
 
     /// The collection that a field of a model refers to: by the model, or by what the field is called.
     pub(super) fn refers_to(&self, field: &str, model: &str) -> Option<&str> {
+        let told = model.strip_suffix("Reference").filter(|_| !model.starts_with("User")).map(small);
+        if let Some(collection) = told.and_then(|word| self.kinds.get(&word)) {
+            return Some(collection);
+        }
         let singular = field.trim_end_matches("Ids").trim_end_matches("Id");
         let singular = singular.strip_suffix('s').unwrap_or(singular);
-        let is_person = PEOPLE.contains(&singular) || singular.ends_with("By") || model.starts_with("User");
+        let is_person = PEOPLE.contains(&singular) || singular.ends_with("By") || is_user(model);
         let word = if is_person { "user" } else { singular };
         let named = || self.kinds.get(word).or_else(|| self.kinds.get(field));
         self.collections.get(model).or_else(named).map(String::as_str)
@@ -212,6 +217,16 @@ fn shows_one(operation: &Operation) -> Option<&str> {
     let (collection, last) = operation.path.rsplit_once('/')?;
     let is_one = operation.method == "GET" && last.starts_with('{') && !collection.contains('{');
     is_one.then_some(collection)
+}
+
+fn is_user(model: &str) -> bool {
+    matches!(model, "User" | "UserFullReference") || model.starts_with("UserReference")
+}
+
+/// `ManagementUnit` as `managementUnit`.
+fn small(name: &str) -> String {
+    let (first, rest) = name.split_at(name.len().min(1));
+    first.to_lowercase() + rest
 }
 
 /// `wrapup_code` as `wrapupCode`.

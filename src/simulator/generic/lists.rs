@@ -30,7 +30,9 @@ impl Place<'_> {
             things.retain(|thing| ids.contains(&thing.id));
         }
         things.retain(|thing| {
-            let Some(division) = thing.division.and_then(|place| world.division(place)) else { return true };
+            let Some(division) = thing.division.and_then(|place| world.division(place)) else {
+                return divisions.is_none() || !self.facts.is_divided(item);
+            };
             self.exchange.client.reaches(division.id)
                 && divisions.is_none_or(|asked| asked.iter().any(|id| id == division.id))
         });

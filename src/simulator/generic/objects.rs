@@ -140,7 +140,7 @@ impl<'w> Filler<'w> {
     ) -> Option<Vec<Value>> {
         let first = self.of(name, kind, field, thing, depth)?;
         let is_entity = self.facts.model(kind).is_some_and(|model| model.fields.contains_key("id"))
-            && self.facts.is_elsewhere(name, kind);
+            && self.facts.is_elsewhere(kind);
         let second = is_entity.then(|| self.of(name, kind, field, thing, depth)).flatten();
         Some([first].into_iter().chain(second).collect())
     }
@@ -160,7 +160,7 @@ impl<'w> Filler<'w> {
             "any" => json!({"text": self.text(thing, name)}),
             model => {
                 let model = self.facts.model(model).filter(|_| depth < DEPTH)?;
-                if model.fields.contains_key("id") && self.facts.is_elsewhere(name, kind) {
+                if model.fields.contains_key("id") && self.facts.is_elsewhere(kind) {
                     let other = self.other(name, kind, thing)?;
                     self.object(model, &other, depth + OF_AN_ENTITY)
                 } else {

@@ -55,10 +55,13 @@ pub(super) fn marked(world: &World, division: Option<usize>, mut seed: Seed) -> 
 
 /// All things of a collection at the top of the API, of all divisions mixed.
 pub(super) fn all(world: &World, collection: &str) -> Vec<Thing> {
-    let mut things = known(world, collection).unwrap_or_else(|| seeded(world, collection));
+    let known = known(world, collection);
+    let is_known = known.is_some();
+    let mut things = known.unwrap_or_else(|| seeded(world, collection));
     let is_gone = |thing: &Thing| world.written.get(&thing.path()).is_some_and(|one| one.fields.is_none());
     things.retain(|thing| !is_gone(thing));
-    things.extend(made(world, collection));
+    // What is shown from elsewhere is not made here.
+    things.extend(made(world, collection).filter(|_| !is_known));
     for thing in &mut things {
         if let Some(written) = world.written.get(&thing.path()) {
             thing.division = written.division;

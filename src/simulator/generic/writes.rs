@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Answer, Failure, Filler, Outcome, Place, Thing, Written, no_content, things};
+use super::{Answer, Failure, Filler, Outcome, Place, Thing, Written, facts::Field, no_content, things};
 use crate::simulator::data::{Seed, World};
 
 /// Makes, changes, deletes, or does something; or asks.
@@ -27,7 +27,11 @@ fn body(place: &Place<'_>) -> Result<Value, Failure> {
         if let Some(unknown) = fields.keys().find(|name| !model.fields.contains_key(*name)) {
             return Err(Failure::unknown(unknown, name));
         }
-        let mut required = model.fields.iter().filter(|(_, field)| field.required);
+        // A change names what changes; who made something, Genesys says.
+        let is_whole = place.operation.method != "PATCH";
+        let is_asked =
+            |(name, field): &(&String, &Field)| field.required && is_whole && !name.ends_with("By");
+        let mut required = model.fields.iter().filter(is_asked);
         if let Some((missing, _)) = required.find(|(name, _)| !fields.contains_key(*name)) {
             return Err(Failure::invalid(format!("Field [{missing}] is missing")));
         }
@@ -151,5 +155,7 @@ fn reach(place: &Place<'_>, division: Option<usize>) -> Result<(), Failure> {
 /// As it is after the change.
 fn shown(place: &Place<'_>, thing: &Thing) -> Answer {
     let Some(model) = place.response() else { return Answer::ok("{}") };
-    Answer::json(&Filler::new(&place.exchange.organisation.world()).thing(thing, Some(model)))
+    let world = place.exchange.organisation.world();
+    let object = Filler::new(&world).thing(thing, Some(model.trim_end_matches("[]")));
+    Answer::json(&if model.ends_with("[]") { Value::Array(vec![object]) } else { object })
 }

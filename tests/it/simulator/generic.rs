@@ -87,10 +87,7 @@ async fn what_stands_below_a_thing_is_there_exactly_if_that_is() {
     let sim = Sim::start().await;
     let path = real(&sim, "/api/v2/flows/{flowId}/versions/{versionId}", BETA).unwrap();
     let version = sim.get(&path).await;
-    assert!(
-        version.to_string().contains("b2b2b2b2") && !version.to_string().contains("a1a1a1a1"),
-        "{version}"
-    );
+    assert!(version["id"].as_str().unwrap().starts_with("b2b2b2b2"), "{version}");
     let (parent, _) = path.rsplit_once("/versions").unwrap();
     let gone = sim.send(sim.request(Method::DELETE, parent)).await;
     assert_eq!(gone.status(), 204);

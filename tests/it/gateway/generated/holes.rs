@@ -5,7 +5,7 @@ use std::{
     fs,
 };
 
-use ringfence::catalog::{BodyModel, Catalog, Guarding, Holds, Narrowing, Operation};
+use ringfence::catalog::{BodyModel, Catalog, FieldType, Guarding, Holds, Narrowing, Operation};
 use serde_json::json;
 use toml::{Table, Value};
 
@@ -134,8 +134,11 @@ async fn a_nested_thing_that_nobody_judges_is_found() {
         };
         let shape = catalog.shape(name).unwrap();
         // Where those that are shown have a division of their own.
-        let is_judged =
-            shape.nested.iter().any(|one| one.holds != Holds::One && one.shape.division.is_some());
+        let is_judged = shape.nested.iter().any(|nested| {
+            nested.holds != Holds::One
+                && nested.shape.division.is_some()
+                && says_division(&catalog, one, &nested.at)
+        });
         opened.contains(name) && is_judged && one.method == "GET" && !name.contains("Conversation")
     });
     assert_found(&files, &holed).await;
@@ -169,7 +172,8 @@ fn table(value: serde_json::Value) -> Value {
 
 /// A file, each of its keys on a line.
 fn written(file: &Table) -> String {
-    file.iter().map(|(key, value)| format!("{key} = {}\n", inline(value))).collect()
+    let lines: Vec<_> = file.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+    lines.join("\n")
 }
 
 fn inline(value: &Value) -> String {
@@ -184,4 +188,21 @@ fn inline(value: &Value) -> String {
         Value::Boolean(is) => is.to_string(),
         Value::Float(_) | Value::Datetime(_) => panic!("the catalog holds no {value:?}"),
     }
+}
+
+/// Whether the models say that what stands at a place of what is shown has a division.
+fn says_division(catalog: &Catalog, operation: &Operation, place: &str) -> bool {
+    let api = catalog.api();
+    let model = |kind: &FieldType| {
+        let inner = if let FieldType::List(item) | FieldType::Map(item) = kind { item } else { kind };
+        if let FieldType::Model(id) = inner { api.model(*id) } else { None }
+    };
+    let shown = api.operation(&operation.id).and_then(|told| api.model_named(told.response?)).unwrap();
+    let item = if let Guarding::List { collection, .. } = &operation.guard {
+        shown.field(collection).and_then(|field| model(&field.r#type))
+    } else {
+        Some(shown)
+    };
+    let nested = item.and_then(|item| item.field(place)).and_then(|field| model(&field.r#type));
+    nested.is_some_and(|nested| nested.field("division").is_some() && nested.field("id").is_some())
 }

@@ -190,6 +190,9 @@ impl<'m> Maker<'m> {
             Some(BodyModel::Declared(body)) => {
                 let model = body.model.as_ref()?;
                 let mut value = self.sample(model, "", &name, 0);
+                for place in body.refused.iter().filter(|place| !place.contains('.')) {
+                    value.as_object_mut()?.remove(place);
+                }
                 for reference in &body.references {
                     let place = Place::Body(reference.at.clone());
                     let other = replaced.iter().find(|(known, _)| *known == place).map(|(_, id)| id.clone());

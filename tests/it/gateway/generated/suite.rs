@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use ringfence::{
-    catalog::{Catalog, Guarding, Narrowing, Operation, Place as Stands},
+    catalog::{Catalog, Entry, Guarding, Narrowing, Operation, Place as Stands},
     simulator::{ALPHA, BETA, Fault, GAMMA, HOME, Match, Rule},
 };
 use serde_json::{Value, json};
@@ -98,7 +98,13 @@ impl Suite {
     pub(super) async fn run(self, chosen: impl Fn(&Operation) -> bool) -> Findings {
         let mut findings = Findings::default();
         let is_asked = |one: &&Arc<Operation>| !matches!(one.narrowing, Narrowing::Own { .. }) && chosen(one);
-        let operations: Vec<_> = self.catalog.operations().iter().filter(is_asked).cloned().collect();
+        // What a body may name is told by the catalog as it should be.
+        let truth = Catalog::embedded().unwrap();
+        let meant = |one: &Arc<Operation>| match truth.named(&one.id) {
+            Some(Entry::Enabled(meant)) if one.body.is_some() => meant,
+            Some(_) | None => Arc::clone(one),
+        };
+        let operations: Vec<_> = self.catalog.operations().iter().filter(is_asked).map(meant).collect();
         let (reads, mut writes): (Vec<_>, Vec<_>) = operations.iter().partition(|one| !one.is_write());
         // What deletes comes last, and of that what stands above others.
         writes.sort_by_key(|one| (one.method == "DELETE", usize::MAX - one.path.matches('/').count()));
