@@ -53,7 +53,10 @@ async fn assert_found(files: &Files, holed: &[String]) {
 fn some_of_each(fits: impl Fn(&Operation) -> bool) -> Vec<String> {
     let mut counted: BTreeMap<String, usize> = BTreeMap::new();
     let mut chosen = Vec::new();
-    for operation in Catalog::embedded().unwrap().operations().iter().filter(|one| fits(one)) {
+    let is_proved = |one: &Operation| super::UNTESTED.lines().all(|line| line != &*one.id);
+    for operation in
+        Catalog::embedded().unwrap().operations().iter().filter(|one| is_proved(one) && fits(one))
+    {
         let (narrowing, guard) = (json!(operation.narrowing), json!(operation.guard));
         let looked_up = operation.narrowing.looked_up().count();
         let sort = format!("{} {} {} {looked_up}", narrowing["way"], narrowing["place"], guard["answer"]);
@@ -147,8 +150,13 @@ async fn a_nested_thing_that_nobody_judges_is_found() {
 /// What a body names is not looked up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reference_that_nobody_looks_up_is_found() {
-    let refers =
-        |one: &Operation| matches!(&one.body, Some(BodyModel::Declared(body)) if !body.references.is_empty());
+    // What stands in an object of its own is refused even where nobody declares it.
+    let refers = |one: &Operation| match &one.body {
+        Some(BodyModel::Declared(body)) => {
+            !body.references.is_empty() && body.references.iter().all(|one| !one.at.ends_with(".id"))
+        }
+        Some(_) | None => false,
+    };
     let holed = some_of_each(refers);
     let mut files = Files::read();
     for id in &holed {
