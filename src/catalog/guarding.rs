@@ -55,10 +55,36 @@ pub enum Guarding {
         /// Dimensions whose values are ids, and what they name.
         named: BTreeMap<String, Named>,
     },
+    /// The id of what was begun, handed out sealed.
+    Handle {
+        /// What it is of.
+        kind: String,
+        /// The id's field.
+        field: String,
+        /// As of the groups that it leads to.
+        #[serde(default)]
+        plain: Vec<String>,
+        /// As of the groups that it leads to.
+        #[serde(default)]
+        named: BTreeMap<String, Named>,
+    },
     /// It says no more than that it was done.
     Empty,
     /// The gateway made it.
     Own,
+}
+
+/// Dimensions that may be grouped by: those whose values name nothing foreign, and those whose values are ids.
+pub type Grouping<'g> = (&'g [String], &'g BTreeMap<String, Named>);
+
+impl Guarding {
+    /// What the answer, or that of what it begins, may be grouped by.
+    pub fn grouping(&self) -> Option<Grouping<'_>> {
+        match self {
+            Self::Groups { plain, named, .. } | Self::Handle { plain, named, .. } => Some((plain, named)),
+            Self::List { .. } | Self::Entity { .. } | Self::Fields { .. } | Self::Empty | Self::Own => None,
+        }
+    }
 }
 
 /// What the values of a dimension name.

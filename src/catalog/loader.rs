@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Catalog, Entry, Foreign, Guarding, Narrowing, Place,
     guarding::{self, ShapeSource},
-    operation::{BodyModel, Denied, Operation, ParameterKind},
+    operation::{BodyModel, Denied, Operation, Parameter, ParameterKind},
 };
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies/operations");
@@ -79,6 +79,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         operation.expand = expand(&operation.guard, &shapes);
         check(operation, &shapes).map_err(|why| refused(&operation.id, why))?;
     }
+    check_handles(&operations)?;
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
     Ok(Catalog { operations, denied, shapes, routes })
@@ -127,7 +128,11 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
         Guarding::List { shape, .. } | Guarding::Entity { shape } => {
             shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
         }
-        Guarding::Fields { .. } | Guarding::Groups { .. } | Guarding::Empty | Guarding::Own => Vec::new(),
+        Guarding::Fields { .. }
+        | Guarding::Groups { .. }
+        | Guarding::Handle { .. }
+        | Guarding::Empty
+        | Guarding::Own => Vec::new(),
     }
 }
 
@@ -158,7 +163,7 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
             }
             Some(_) => {}
         },
-        Guarding::Empty | Guarding::Own => {}
+        Guarding::Handle { .. } | Guarding::Empty | Guarding::Own => {}
     }
     let mut names = HashSet::new();
     if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {
@@ -189,7 +194,7 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
         "POST" if !operation.is_write() && !model => {
             Err("a POST among `reads` needs the model of a query".to_owned())
         }
-        _ if operation.is_write() && !proves(&operation.narrowing) => {
+        _ if operation.is_write() && !proves(operation) => {
             Err(format!("{:?} does not prove what is changed", operation.narrowing))
         }
         _ => Ok(()),
@@ -197,11 +202,32 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
 }
 
 /// Whether what a write changes, or where it makes something, is known to be the tenant's own before it is sent.
-fn proves(narrowing: &Narrowing) -> bool {
+fn proves(operation: &Operation) -> bool {
     matches!(
-        narrowing,
-        Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision
+        (&operation.narrowing, &operation.guard),
+        (Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision, _)
+            | (Narrowing::Handle { .. }, Guarding::Empty)
+            | (Narrowing::DivisionPredicate, Guarding::Handle { .. })
     )
+}
+
+/// What nobody hands out, nobody could open.
+fn check_handles(operations: &[Operation]) -> Result<(), CatalogError> {
+    let handed_out = |wanted: &str| {
+        let begins = |one: &&Operation| matches!(&one.guard, Guarding::Handle { kind, .. } if kind == wanted);
+        operations.iter().find(begins)
+    };
+    for operation in operations {
+        let Narrowing::Handle { kind, .. } = &operation.narrowing else { continue };
+        let Some(begins) = handed_out(kind) else {
+            return Err(refused(&operation.id, format!("no operation hands out `{kind}`")));
+        };
+        if operation.guard.grouping().is_some_and(|groups| begins.guard.grouping() != Some(groups)) {
+            let why = format!("its groups are not those that `{}` may ask for", begins.id);
+            return Err(refused(&operation.id, why));
+        }
+    }
+    Ok(())
 }
 
 fn check_halves(operation: &Operation) -> Result<(), String> {
@@ -216,12 +242,19 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
                 return Err(format!("its division parameter `{parameter}` also passes as it is"));
             }
         }
-        (Narrowing::DivisionPredicate, Guarding::List { .. } | Guarding::Groups { .. })
+        (
+            Narrowing::DivisionPredicate,
+            Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Handle { .. },
+        )
         | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => {
             if operation.body.is_none() {
                 return Err("what is narrowed in the body needs the body's model".to_owned());
             }
         }
+        (
+            Narrowing::Handle { name, cursor, .. },
+            Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Fields { .. } | Guarding::Empty,
+        ) => return check_handle(operation, name, cursor.as_deref()),
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
         | (Narrowing::Own { .. }, Guarding::Own)
@@ -249,6 +282,30 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
         (narrowing, guard) => {
             return Err(format!("the guard {guard:?} does not check what {narrowing:?} asks for"));
         }
+    }
+    Ok(())
+}
+
+fn check_handle(operation: &Operation, name: &str, cursor: Option<&str>) -> Result<(), String> {
+    if !operation.path.contains(&format!("{{{name}}}")) {
+        return Err(format!("its path has no parameter `{name}`"));
+    }
+    if matches!(operation.guard, Guarding::Empty) != operation.is_write() {
+        return Err(
+            "what ends something says no more than that it was done, and nothing else does".to_owned()
+        );
+    }
+    let Some(cursor) = cursor else { return Ok(()) };
+    let passes = |parameter: &Parameter| {
+        parameter.name == cursor && matches!(parameter.is, ParameterKind::Text { .. })
+    };
+    if !operation.query.iter().any(passes) {
+        return Err(format!("its query has no text `{cursor}`"));
+    }
+    if let Guarding::List { keep, totals, links, .. } = &operation.guard
+        && [keep, totals, links].iter().any(|list| list.iter().any(|field| field == cursor))
+    {
+        return Err(format!("its cursor `{cursor}` also passes as it is"));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
-pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
+pub use guarding::{Facets, Foreign, Grouping, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
 pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};

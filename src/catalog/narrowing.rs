@@ -34,6 +34,16 @@ pub enum Narrowing {
         #[serde(default)]
         parent: Option<Parent>,
     },
+    /// The id in the path was handed out sealed: it opens for whom it was sealed, as long as that is permitted.
+    Handle {
+        /// The path's parameter.
+        name: String,
+        /// What the id is of: what was handed out for another kind of thing does not open.
+        kind: String,
+        /// The query's parameter that turns the pages of the answer, and the answer's field that it is taken from.
+        #[serde(default)]
+        cursor: Option<String>,
+    },
     /// Another operation, which can be narrowed, is called instead.
     Translate {
         /// Which.
@@ -82,6 +92,11 @@ pub enum Entity {
 }
 
 impl Narrowing {
+    /// The parameter, and the answer's field, that turns the pages of what a handle is of.
+    pub fn cursor(&self) -> Option<&str> {
+        if let Self::Handle { cursor, .. } = self { cursor.as_deref() } else { None }
+    }
+
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
     pub fn looked_up(&self) -> Option<(&str, Entity)> {
         match self {
@@ -92,6 +107,7 @@ impl Narrowing {
             Self::Owned { .. }
             | Self::DivisionPredicate
             | Self::OwnedDivision
+            | Self::Handle { .. }
             | Self::Translate { .. }
             | Self::Open { .. }
             | Self::Own { .. } => None,

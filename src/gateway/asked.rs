@@ -66,14 +66,19 @@ impl<'a> Asked<'a> {
         let mut query = Query::read(query, operation)?;
         let mut notes = Vec::new();
         let body = match operation.body {
-            Some(BodyModel::ConversationQuery) => {
+            Some(model @ (BodyModel::ConversationQuery | BodyModel::AsyncConversationQuery)) => {
                 let mut asked = conversations(headers, bytes)?;
                 notes = translate(&mut asked)?;
+                of_its_model(model, &of_conversations(&asked))?;
                 Body::Conversations(Box::new(asked))
             }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
-            Some(BodyModel::ConversationAggregationQuery) => {
+            Some(
+                model @ (BodyModel::ConversationAggregationQuery
+                | BodyModel::ConversationAsyncAggregationQuery),
+            ) => {
                 let asked: Box<ConversationAggregationQuery<'_>> = body::parse(headers, bytes)?;
+                of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
                 named_divisions(asked.division_ids.as_deref())?;
                 Body::Aggregates(asked)
             }
@@ -249,6 +254,29 @@ fn conversations<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<Conversati
     let query: ConversationQuery<'_> = body::parse(headers, bytes)?;
     named_divisions(query.division_ids.as_deref())?;
     Ok(query)
+}
+
+/// Fields that only a query has, or only a job.
+fn of_conversations(query: &ConversationQuery<'_>) -> [(&'static str, bool, bool); 4] {
+    [
+        ("paging", false, query.paging.is_some()),
+        ("aggregations", false, query.aggregations.is_some()),
+        ("limit", true, query.limit.is_some()),
+        ("startOfDayIntervalMatching", true, query.start_of_day_interval_matching.is_some()),
+    ]
+}
+
+/// Queries and their jobs share their fields but for those named here: whether a job has it, and whether it is sent.
+fn of_its_model(model: BodyModel, fields: &[(&str, bool, bool)]) -> Result<(), Invalid> {
+    let is_job =
+        matches!(model, BodyModel::AsyncConversationQuery | BodyModel::ConversationAsyncAggregationQuery);
+    match fields.iter().find(|(_, of_job, is_sent)| *is_sent && *of_job != is_job) {
+        None => Ok(()),
+        Some((name, ..)) => {
+            let message = format!("`{name}` is not a field of this operation's body; leave it out.");
+            Err(Invalid::new("ringfence.body_unknown_field", message))
+        }
+    }
 }
 
 fn named_divisions(named: Option<&[Text<'_>]>) -> Result<(), Invalid> {

@@ -19,7 +19,9 @@ use super::{
     data::World,
     disturb::disturb,
     faults::Fault,
-    help, members, oauth,
+    help,
+    jobs::{self, Kind},
+    members, oauth,
     organisation::{Call, Client, Organisation, bad_token},
     query::Query,
     queues, search, users, writes,
@@ -186,7 +188,27 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("GET", ["routing", "queues", id]) => queues::get(exchange, id),
         ("POST", ["analytics", "conversations", "aggregates", "query"]) => aggregates::query(exchange),
         ("POST", ["analytics", "conversations", "details", "query"]) => conversations::query(exchange),
-        _ => Err(Failure::missing("resource", path)),
+        _ => match segments.as_slice() {
+            ["analytics", "conversations", kind, "jobs", rest @ ..] => job(parts, exchange, kind, rest),
+            _ => Err(Failure::missing("resource", path)),
+        },
+    }
+}
+
+fn job(parts: &Parts, exchange: &Exchange, kind: &str, rest: &[&str]) -> Result<Answer, Failure> {
+    let missing = || Failure::missing("resource", parts.uri.path());
+    let kind = match kind {
+        "details" => Kind::Details,
+        "aggregates" => Kind::Aggregates,
+        _ => return Err(missing()),
+    };
+    match (parts.method.as_str(), rest) {
+        ("POST", []) => jobs::begin(exchange, kind),
+        ("GET", ["availability"]) if kind == Kind::Details => jobs::availability(exchange),
+        ("GET", [id]) => jobs::status(exchange, kind, id),
+        ("GET", [id, "results"]) => jobs::results(exchange, kind, id),
+        ("DELETE", [id]) => jobs::delete(exchange, kind, id),
+        _ => Err(missing()),
     }
 }
 

@@ -18,6 +18,7 @@ mod disturb;
 mod faults;
 mod filter;
 mod help;
+mod jobs;
 mod listener;
 mod members;
 mod oauth;

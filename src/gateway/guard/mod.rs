@@ -5,6 +5,7 @@
 
 mod entity;
 mod groups;
+mod handle;
 mod list;
 mod object;
 mod refusal;
@@ -26,6 +27,7 @@ use super::{
     authorize::Permit,
     denial::{Denial, Failure},
     forward::{Answer, Received},
+    handle::Handles,
     listed::{ListedPage, Lists, OwnList},
     scope::Form,
 };
@@ -56,6 +58,7 @@ pub(super) struct Against<'g> {
     pub(super) catalog: &'g Catalog,
     pub(super) neutral: &'g [DivisionId],
     pub(super) lists: &'g Lists,
+    pub(super) handles: &'g Handles,
 }
 
 /// What was not among the tenant's own.
@@ -178,9 +181,10 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups(_)) => {
-                self.one(answer, form, record)
-            }
+            (
+                Received::One(answer),
+                Form::Upstream | Form::Users(_) | Form::Groups(_) | Form::Opened { .. },
+            ) => self.one(answer, form, record),
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
                 note(self.permit, collected.counts, record);
                 let list: OwnList = collected.items.iter().cloned().collect();
@@ -211,11 +215,16 @@ impl<'c> Checking<'c> {
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
             | (
                 Received::Collected { .. },
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_),
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_) | Form::Opened { .. },
             )
             | (
                 Received::Kept(_),
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_) | Form::Groups(_),
+                Form::Upstream
+                | Form::Users(_)
+                | Form::Named(_)
+                | Form::Each(_)
+                | Form::Groups(_)
+                | Form::Opened { .. },
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -232,26 +241,16 @@ impl<'c> Checking<'c> {
             let body = if answer.status == StatusCode::NO_CONTENT { "" } else { "{}" };
             return Ok((answer.status, Bytes::from_static(body.as_bytes())));
         }
-        let is_done = answer.status == StatusCode::OK || operation.is_write() && answer.status.is_success();
+        // What is under way is told by 202.
+        let is_done = answer.status == StatusCode::OK
+            || operation.is_write() && answer.status.is_success()
+            || matches!(form, Form::Opened { .. }) && answer.status == StatusCode::ACCEPTED;
         if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
         let json = text(answer)?;
         let body = match &operation.guard {
-            Guarding::List { .. } => {
-                let rules = self.rules()?;
-                if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
-                    return Ok((answer.status, answer.body.clone()));
-                }
-                let checked = list::check(json, &rules)?;
-                note(permit, checked.counts, record);
-                match form {
-                    Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Groups(_) => {
-                        checked.write(json, &rules)?
-                    }
-                }
-            }
+            Guarding::List { .. } => return Ok((answer.status, self.list(answer, json, form, record)?)),
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
                 Judged::Own(Cow::Borrowed(_)) => return Ok((answer.status, answer.body.clone())),
                 Judged::Own(Cow::Owned(json)) => json,
@@ -266,11 +265,17 @@ impl<'c> Checking<'c> {
             Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
                 .ok_or_else(|| refused("the answer is no object"))?,
             Guarding::Groups { collection, shape, plain, named } => {
-                let Form::Groups(owned) = form else { return Err(Denial::Failed(Failure::Internal)) };
+                let owned = form.owned().ok_or(Denial::Failed(Failure::Internal))?;
                 let shape = self.shape(shape)?;
                 let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (body, dropped) = groups::check(json, &rules, owned)?;
+                let (mut body, dropped, beside) = groups::check(json, &rules, owned)?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);
+                self.add_cursor(&mut body, &beside, form)?;
+                body
+            }
+            Guarding::Handle { kind, field, .. } => {
+                let (body, id) = self.hand_out(json, (kind, field), form)?;
+                record.ended.upstream_id = Some(id);
                 body
             }
             Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),

@@ -5,7 +5,7 @@
 
 use crate::{
     audit::Record,
-    catalog::{ConversationAggregationQuery, Entity, Guarding, Operation},
+    catalog::{ConversationAggregationQuery, Entity, Operation},
     directory::{Directory, Divisions},
     gateway::{authorize::Permit, denial::Denial},
     model::DivisionId,
@@ -23,7 +23,7 @@ pub(in crate::gateway) struct Owned(Vec<(Entity, Divisions)>);
 impl Owned {
     /// The kinds that a query groups by; nothing of them is known yet.
     pub(super) fn named(query: &ConversationAggregationQuery<'_>, operation: &Operation) -> Self {
-        let Guarding::Groups { named, .. } = &operation.guard else { return Self::default() };
+        let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
         let mut kinds = Self::default();
         for entity in query.group_by.iter().flatten().filter_map(|by| named.get(&**by)?.entity()) {
             if !kinds.0.iter().any(|(known, _)| *known == entity) {
@@ -31,6 +31,16 @@ impl Owned {
             }
         }
         kinds
+    }
+
+    /// Kinds of which nothing is known yet.
+    pub(super) fn of(kinds: &[Entity]) -> Self {
+        Self(kinds.iter().map(|entity| (*entity, Divisions::default())).collect())
+    }
+
+    /// The kinds.
+    pub(in crate::gateway) fn kinds(&self) -> impl Iterator<Item = Entity> {
+        self.0.iter().map(|(entity, _)| *entity)
     }
 
     /// Where an entity is, if it is the tenant's.
@@ -46,7 +56,7 @@ pub(in crate::gateway) async fn identify(
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<Scoped, Denial> {
-    if let Form::Groups(Owned(kinds)) = &mut scoped.form
+    if let Form::Groups(Owned(kinds)) | Form::Opened { owned: Owned(kinds), .. } = &mut scoped.form
         && !kinds.is_empty()
     {
         // Boxed: nearly all requests do without, and would carry its size.

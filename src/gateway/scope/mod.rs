@@ -8,6 +8,7 @@ mod conversations;
 mod dimensions;
 pub mod filter;
 mod groups;
+mod handle;
 mod owned;
 mod search;
 mod translate;
@@ -21,6 +22,7 @@ use super::{
     asked::{Asked, Body},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
+    handle::Handles,
     listed::ListedPage,
     path,
 };
@@ -56,8 +58,25 @@ pub(super) enum Form {
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
     Groups(Owned),
+    /// What a handle opened: upstream's own, its groups held against what the tenant has, its cursor sealed.
+    Opened {
+        /// As the tenant sent it.
+        handle: String,
+        /// What the tenant has of the kinds that its groups name.
+        owned: Owned,
+    },
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
+}
+
+impl Form {
+    /// What groups are held against.
+    pub(super) fn owned(&self) -> Option<&Owned> {
+        match self {
+            Self::Groups(owned) | Self::Opened { owned, .. } => Some(owned),
+            Self::Upstream | Self::Users(_) | Self::Listed(_) | Self::Named(_) | Self::Each(_) => None,
+        }
+    }
 }
 
 impl Scoped {
@@ -73,7 +92,8 @@ impl Scoped {
 
 /// Narrows a request to its permit.
 pub(super) fn scope(
-    permit: Permit,
+    handles: &Handles,
+    mut permit: Permit,
     mut asked: Asked<'_>,
     proven: Proven,
     record: &mut Record,
@@ -118,6 +138,12 @@ pub(super) fn scope(
         Narrowing::Listed { .. } => {
             let page = ListedPage::read(&operation, &mut asked);
             (get(&operation, &asked)?, Form::Listed(page))
+        }
+        Narrowing::Handle { name, kind, cursor } => {
+            let declared = handle::Declared { name, kind, cursor: cursor.as_deref() };
+            let form;
+            (permit, form) = handle::open(handles, permit, &mut asked, &declared, record)?;
+            (send(&operation, &asked, None)?, form)
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let named = ListedPage::named(&operation, &mut asked);
