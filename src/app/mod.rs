@@ -60,7 +60,12 @@ impl App {
         let tenancy =
             Tenancy::start(store.clone(), Arc::clone(&engine)).await.context("the tenants cannot be read")?;
         let upstream = Upstream::new(upstream_options(&config, &clock), keys.master.clone())?;
-        let directory = Directory::new(upstream.clone(), clock.clone());
+        let directory = Directory::new(
+            upstream.clone(),
+            Arc::clone(catalog.entities()),
+            config.upstream.neutral_divisions.clone(),
+            clock.clone(),
+        );
         let gateway = Gateway::new(gateway::Parts {
             catalog: Arc::clone(&catalog),
             tenancy: tenancy.clone(),

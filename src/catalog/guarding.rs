@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{name_set::NameSet, narrowing::Entity};
+use super::{entities::Entity, name_set::NameSet};
 
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -61,12 +61,10 @@ pub enum Guarding {
         kind: String,
         /// The id's field.
         field: String,
-        /// As of the groups that it leads to.
+        /// What the groups that it leads to may be by: none that names anybody, because the pages of what was begun are
+        /// upstream's, and show by their length what is left out of them.
         #[serde(default)]
         plain: Vec<String>,
-        /// As of the groups that it leads to.
-        #[serde(default)]
-        named: BTreeMap<String, Named>,
     },
     /// It says no more than that it was done.
     Empty,
@@ -77,11 +75,14 @@ pub enum Guarding {
 /// Dimensions that may be grouped by: those whose values name nothing foreign, and those whose values are ids.
 pub type Grouping<'g> = (&'g [String], &'g BTreeMap<String, Named>);
 
+static NOBODY: BTreeMap<String, Named> = BTreeMap::new();
+
 impl Guarding {
     /// What the answer, or that of what it begins, may be grouped by.
     pub fn grouping(&self) -> Option<Grouping<'_>> {
         match self {
-            Self::Groups { plain, named, .. } | Self::Handle { plain, named, .. } => Some((plain, named)),
+            Self::Groups { plain, named, .. } => Some((plain, named)),
+            Self::Handle { plain, .. } => Some((plain, &NOBODY)),
             Self::List { .. } | Self::Entity { .. } | Self::Fields { .. } | Self::Empty | Self::Own => None,
         }
     }
@@ -147,6 +148,14 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The kinds of what it names without their division.
+    pub(super) fn names(&self, found: &mut Vec<Entity>) {
+        for nested in &self.nested {
+            found.extend(nested.entity);
+            nested.shape.names(found);
+        }
+    }
+
     /// Whether a field stays as it stands.
     pub fn keeps(&self, field: &str) -> bool {
         self.keep.contains(field)
@@ -160,6 +169,9 @@ pub struct Nested {
     pub at: String,
     /// How they stand there.
     pub holds: Holds,
+    /// What their `id` names, where they do not say their division: they are held against all that the tenant has of
+    /// that.
+    pub entity: Option<Entity>,
     /// Their shape.
     #[serde(skip)]
     pub shape: Arc<Shape>,
@@ -198,6 +210,8 @@ struct NestedSource {
     at: String,
     holds: Holds,
     shape: String,
+    #[serde(default)]
+    entity: Option<Entity>,
 }
 
 // Shapes refer to one another; a circle would never end.
@@ -227,7 +241,10 @@ pub(super) fn resolve(
         .iter()
         .map(|nested| {
             let shape = resolve(&nested.shape, sources, depth + 1)?;
-            Ok(Nested { at: nested.at.clone(), holds: nested.holds, shape })
+            if nested.entity.is_some() && shape.division.is_some() {
+                return Err(format!("shape `{name}` says twice how `{}` is judged", nested.at));
+            }
+            Ok(Nested { at: nested.at.clone(), holds: nested.holds, entity: nested.entity, shape })
         })
         .collect::<Result<_, String>>()?;
     Ok(Arc::new(Shape {

@@ -9,7 +9,8 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::{
-    Catalog, Entry, Foreign, Guarding, Narrowing, Place,
+    Api, Catalog, Entity, Entry, Foreign, Guarding, Narrowing, Place,
+    entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
     operation::{BodyModel, Denied, Operation, Parameter, ParameterKind},
 };
@@ -46,6 +47,8 @@ struct File {
     denied: Vec<Denied>,
     #[serde(default)]
     shape: HashMap<String, ShapeSource>,
+    #[serde(default)]
+    entity: HashMap<Entity, EntityKind>,
 }
 
 pub(super) fn embedded() -> Result<Catalog, CatalogError> {
@@ -59,16 +62,25 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     let mut operations = Vec::new();
     let mut denied = Vec::new();
     let mut sources = HashMap::new();
+    let mut entities = Entities::new();
     for (name, text) in files {
         let file: File = toml::from_str(text)
             .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
         operations.extend(file.operation);
         denied.extend(file.denied.into_iter().map(Arc::new));
+        for (entity, kind) in file.entity {
+            if entities.insert(entity, kind).is_some() {
+                return Err(refused(&format!("{entity:?}"), "it stands in the catalog twice".to_owned()));
+            }
+        }
         for (name, shape) in file.shape {
             if sources.insert(name.clone(), shape).is_some() {
                 return Err(refused(&name, "its shape stands in the catalog twice".to_owned()));
             }
         }
+    }
+    for (entity, kind) in &entities {
+        entities::check(kind).map_err(|why| refused(&format!("{entity:?}"), why))?;
     }
     let mut shapes = HashMap::new();
     for name in sources.keys() {
@@ -77,12 +89,13 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     }
     for operation in &mut operations {
         operation.expand = expand(&operation.guard, &shapes);
-        check(operation, &shapes).map_err(|why| refused(&operation.id, why))?;
+        operation.names = names(&operation.guard, &shapes);
+        check(operation, &shapes, &entities).map_err(|why| refused(&operation.id, why))?;
     }
     check_handles(&operations)?;
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
-    Ok(Catalog { operations, denied, shapes, routes })
+    Ok(Catalog { api: Api::embedded()?, operations, denied, shapes, entities: Arc::new(entities), routes })
 }
 
 fn refused(operation: &str, why: String) -> CatalogError {
@@ -136,8 +149,29 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
     }
 }
 
+/// What an answer can name without its division, as its shape says.
+fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<Entity> {
+    let mut names = Vec::new();
+    match guard {
+        Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Fields { shape } => {
+            if let Some(shape) = shapes.get(shape) {
+                shape.names(&mut names);
+            }
+        }
+        // As it is grouped.
+        Guarding::Groups { .. } | Guarding::Handle { .. } | Guarding::Empty | Guarding::Own => {}
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// An entry whose halves do not fit together could let an answer through unchecked.
-fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> Result<(), String> {
+fn check(
+    operation: &Operation,
+    shapes: &HashMap<String, Arc<super::Shape>>,
+    entities: &Entities,
+) -> Result<(), String> {
     if operation.why.trim().is_empty() {
         return Err("it does not say why".to_owned());
     }
@@ -147,6 +181,19 @@ fn check(operation: &Operation, shapes: &HashMap<String, Arc<super::Shape>>) -> 
     }
     check_effect(operation)?;
     check_halves(operation)?;
+    if let Some(entity) =
+        operation.names.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none()))
+    {
+        return Err(format!("nothing says how all of {entity:?} are found, which its answer names"));
+    }
+    for (name, entity) in operation.narrowing.looked_up() {
+        if !operation.path.contains(&format!("{{{name}}}")) {
+            return Err(format!("its path has no parameter `{name}`"));
+        }
+        if !entities.contains_key(&entity) {
+            return Err(format!("nothing says how {entity:?} is looked up"));
+        }
+    }
     match &operation.guard {
         Guarding::List { shape, .. } | Guarding::Entity { shape } => match shapes.get(shape) {
             None => return Err(format!("its guard names the unknown shape `{shape}`")),
@@ -231,10 +278,10 @@ fn check_handles(operations: &[Operation]) -> Result<(), CatalogError> {
 }
 
 fn check_halves(operation: &Operation) -> Result<(), String> {
-    if let Some((name, _)) = operation.narrowing.looked_up()
-        && !operation.path.contains(&format!("{{{name}}}"))
+    if let Narrowing::Owned { entity: None, also, .. } = &operation.narrowing
+        && !also.is_empty()
     {
-        return Err(format!("its path has no parameter `{name}`"));
+        return Err("what stands beside what is not looked up would not be looked up either".to_owned());
     }
     match (&operation.narrowing, &operation.guard) {
         (Narrowing::DivisionQuery { parameter, .. }, Guarding::List { .. }) => {
@@ -263,7 +310,7 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Empty,
         )
         | (Narrowing::Listed { .. }, Guarding::List { foreign: Foreign::Drop, .. }) => {}
-        (Narrowing::Owned { place: Place::Path, name, entity: None }, Guarding::Entity { .. }) => {
+        (Narrowing::Owned { place: Place::Path, name, entity: None, .. }, Guarding::Entity { .. }) => {
             if !operation.path.contains(&format!("{{{name}}}")) {
                 return Err(format!("its path has no parameter `{name}`"));
             }
@@ -272,7 +319,7 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
         }
         (
-            Narrowing::Owned { place: Place::Query, name, entity: None },
+            Narrowing::Owned { place: Place::Query, name, entity: None, .. },
             Guarding::List { foreign: Foreign::Drop, .. },
         ) => {
             if !operation.query.iter().any(|parameter| &parameter.name == name) {
@@ -318,7 +365,8 @@ mod tests {
         let entry = format!(
             "[[operation]]\nid = \"a\"\nmethod = \"{method}\"\npath = \"/api/v2/a/{{id}}\"\n\
              groups = [\"{group}\"]\nwhy = \"so\"\n{rest}\n[shape.A]\ndivision = \"division.id\"\nkeep = []\n\
-             [shape.B]\nkeep = []\n"
+             [shape.B]\nkeep = []\n\
+             [entity.user]\nget = \"/api/v2/users/{{id}}\"\ndivision = \"division.id\"\n"
         );
         load(&[("a.toml", &entry)]).map(|_| ()).map_err(|error| error.to_string())
     }

@@ -5,7 +5,9 @@
 //! does one whose two halves do not fit together: the process does not start with a catalog that it cannot vouch for.
 
 mod aggregates;
+mod api;
 mod body;
+mod entities;
 mod guarding;
 mod loader;
 mod name_set;
@@ -16,14 +18,16 @@ mod writes;
 use std::{collections::HashMap, sync::Arc};
 
 pub use aggregates::{AggregationView, ConversationAggregationQuery};
+pub use api::{Api, ApiOperation, ApiParameter, Field, FieldType, Model, ModelId};
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
+pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Grouping, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
-pub use narrowing::{Entity, Narrowing, OwnAnswer, Parent, Place, Translation};
+pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
@@ -32,9 +36,11 @@ use crate::policy::PolicyAction;
 /// All operations, found by method and path.
 #[derive(Debug)]
 pub struct Catalog {
+    api: Arc<Api>,
     operations: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
+    entities: Arc<Entities>,
     routes: matchit::Router<HashMap<String, Entry>>,
 }
 
@@ -82,9 +88,19 @@ impl Catalog {
         enabled.cloned().map(Entry::Enabled).or_else(|| denied().cloned().map(Entry::Denied))
     }
 
+    /// What the Genesys API is.
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)
+    }
+
+    /// How each kind of entity is looked up.
+    pub fn entities(&self) -> &Arc<Entities> {
+        &self.entities
     }
 
     /// The enabled operations, in the order of the files.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entities::Entity;
+
 /// How a request is narrowed; carried out by `gateway::scope`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(tag = "way", rename_all = "snake_case", deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub enum Narrowing {
         /// What it is, where it is looked up before anything is sent; without it, the answer says whose it is.
         #[serde(default)]
         entity: Option<Entity>,
+        /// What else the path names; each must be the tenant's own too.
+        #[serde(default)]
+        also: Vec<Parent>,
     },
     /// What is made is put into one of the permitted divisions, whatever the body says.
     OwnedDivision,
@@ -81,16 +86,6 @@ pub struct Parent {
     pub entity: Entity,
 }
 
-/// What can be looked up by its id, and then says its division.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Entity {
-    /// A user.
-    User,
-    /// A routing queue.
-    Queue,
-}
-
 impl Narrowing {
     /// The parameter, and the answer's field, that turns the pages of what a handle is of.
     pub fn cursor(&self) -> Option<&str> {
@@ -98,20 +93,25 @@ impl Narrowing {
     }
 
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
-    pub fn looked_up(&self) -> Option<(&str, Entity)> {
-        match self {
-            Self::Owned { place: Place::Path, name, entity: Some(entity) } => Some((name, *entity)),
-            Self::DivisionQuery { parent, .. } | Self::Listed { parent } => {
-                parent.as_ref().map(|parent| (parent.name.as_str(), parent.entity))
+    pub fn looked_up(&self) -> impl Iterator<Item = (&str, Entity)> {
+        let (own, others): (_, &[Parent]) = match self {
+            Self::Owned { place: Place::Path, name, entity: Some(entity), also } => {
+                (Some((name.as_str(), *entity)), also)
+            }
+            Self::DivisionQuery { parent: Some(parent), .. } | Self::Listed { parent: Some(parent) } => {
+                (None, std::slice::from_ref(parent))
             }
             Self::Owned { .. }
+            | Self::DivisionQuery { .. }
+            | Self::Listed { .. }
             | Self::DivisionPredicate
             | Self::OwnedDivision
             | Self::Handle { .. }
             | Self::Translate { .. }
             | Self::Open { .. }
-            | Self::Own { .. } => None,
-        }
+            | Self::Own { .. } => (None, &[]),
+        };
+        own.into_iter().chain(others.iter().map(|one| (one.name.as_str(), one.entity)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{guarding::Guarding, name_set::NameSet, narrowing::Narrowing};
+use super::{entities::Entity, guarding::Guarding, name_set::NameSet, narrowing::Narrowing};
 use crate::policy::ResourceKind;
 
 /// An operation that tenants may be permitted: how its request is narrowed *and* how its answer is guarded.
@@ -37,6 +37,9 @@ pub struct Operation {
     /// What `expand` may add, in the query or the body: taken from the shape of the answer.
     #[serde(skip)]
     pub expand: Vec<String>,
+    /// What its answer can name without its division: taken from the shape of the answer.
+    #[serde(skip)]
+    pub names: Vec<Entity>,
 }
 
 /// Dimensions that predicates may name, by the kind of filter they stand in; what is not listed is refused.

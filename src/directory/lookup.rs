@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Asker, Found, LookupError, is_id};
+use super::{Asker, Found, LookupError, Within, is_id};
 use crate::{
-    catalog::Entity,
+    catalog::{EntityKind, Enumeration},
     model::DivisionId,
     upstream::{Effect, Share, Upstream, UpstreamRequest, refuses_any, told_to_wait},
 };
@@ -23,20 +23,35 @@ struct Divided {
 }
 
 impl Divided {
-    fn split(self) -> Option<(String, DivisionId)> {
-        let division = self.division()?;
-        Some((self.id, division))
-    }
-
     /// What does not say its division is nobody's, and so is what is in all of them (`*`).
-    fn division(&self) -> Option<DivisionId> {
-        self.division.as_ref()?.id.parse().ok()
+    fn split(self) -> Option<(String, DivisionId)> {
+        let division = self.division?.id.parse().ok()?;
+        Some((self.id, division))
     }
 }
 
 #[derive(Deserialize)]
 struct Division {
     id: String,
+}
+
+/// The divisions that stand at a place of an answer; none where one of them is no division of its own (`*`).
+fn within(answer: &Value, place: &str) -> Option<Within> {
+    let mut at = vec![answer];
+    for field in place.split('.') {
+        at = at.into_iter().flat_map(each).map(|part| part.get(field)).collect::<Option<_>>()?;
+    }
+    let divisions = at
+        .into_iter()
+        .flat_map(each)
+        .map(|id| id.as_str()?.parse().ok())
+        .collect::<Option<Vec<DivisionId>>>()?;
+    (!divisions.is_empty()).then(|| Within(divisions.into()))
+}
+
+/// The items of a list, or the one thing that is none.
+fn each(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// Users are found by search, queues by list (models `UsersSearchResponse`, `QueueEntityListing`).
@@ -52,21 +67,18 @@ struct Listing {
 pub(super) async fn one(
     upstream: &Upstream,
     asker: Asker<'_>,
-    entity: Entity,
+    kind: &EntityKind,
     id: &str,
 ) -> Result<Option<Found>, LookupError> {
     // SECURITY: Genesys's ids are UUIDs. What is not one names nothing, and must not become part of a path.
     if !is_id(id) {
         return Ok(None);
     }
-    let base = match entity {
-        Entity::User => "/api/v2/users",
-        Entity::Queue => "/api/v2/routing/queues",
-    };
-    let Some(body) = ask(upstream, asker, get(format!("{base}/{id}"))).await? else { return Ok(None) };
+    let Some(body) = ask(upstream, asker, get(kind.get.replace("{id}", id))).await? else { return Ok(None) };
     // An answer about another entity is none.
-    let found = serde_json::from_slice::<Divided>(&body).ok().filter(|found| found.id == id);
-    Ok(found.and_then(|found| found.division()).map(|division| Found { division, body }))
+    let answer = serde_json::from_slice::<Value>(&body).ok();
+    let found = answer.filter(|found| found.get("id").and_then(Value::as_str) == Some(id));
+    Ok(found.and_then(|found| within(&found, &kind.division)).map(|within| Found { within, body }))
 }
 
 /// Some of all entities of a kind in certain divisions.
@@ -82,13 +94,13 @@ pub(super) struct Page {
 pub(super) async fn page(
     upstream: &Upstream,
     asker: Asker<'_>,
-    entity: Entity,
+    all: &Enumeration,
     divisions: &[DivisionId],
     number: usize,
 ) -> Result<Page, LookupError> {
     let ids: Vec<&str> = divisions.iter().map(DivisionId::as_str).collect();
-    let request = match entity {
-        Entity::User => {
+    let request = match all {
+        Enumeration::Search { path } => {
             // Without states, Genesys searches active users alone.
             let states = ["active", "inactive", "deleted"];
             let query = json!([
@@ -96,11 +108,11 @@ pub(super) async fn page(
                 {"type": "TERMS", "fields": ["state"], "values": states, "operator": "AND"},
             ]);
             let search = json!({"pageSize": AT_ONCE, "pageNumber": number, "query": query});
-            post("/api/v2/users/search", &search)
+            post(path, &search)
         }
-        Entity::Queue => {
+        Enumeration::List { path } => {
             let ids = ids.join("&divisionId=");
-            get(format!("/api/v2/routing/queues?pageSize={AT_ONCE}&pageNumber={number}&divisionId={ids}"))
+            get(format!("{path}?pageSize={AT_ONCE}&pageNumber={number}&divisionId={ids}"))
         }
     };
     let body = ask(upstream, asker, request).await?.unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What is remembered for each tenant, for how long, and when it stops to hold.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use moka::{ops::compute::Op, policy::EvictionPolicy, sync::Cache};
 use tokio::sync::Mutex;
 
-use super::{Change, Divisions, reading::Reading};
+use super::{Change, Divisions, Within, reading::Reading};
 use crate::{
     catalog::Entity,
     clock::Clock,
@@ -35,6 +36,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(super) struct Memories {
     tenants: Cache<TenantId, Arc<Memory>>,
+    kinds: Arc<[Entity]>,
     clock: Clock,
 }
 
@@ -45,8 +47,9 @@ pub(super) struct Memory {
     // None: it was changed.
     known: Cache<(Entity, String), Known<Option<Whereabouts>>>,
     all: Cache<(Entity, Vec<DivisionId>), Known<Divisions>>,
-    users: Kind,
-    queues: Kind,
+    kinds: HashMap<Entity, Kind>,
+    // Of a kind that is not looked up.
+    none: Kind,
     order: AtomicU64,
 }
 
@@ -61,7 +64,7 @@ struct Kind {
 
 /// Where an entity is; nowhere, if it is not to be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Whereabouts(pub(super) Option<DivisionId>);
+pub(super) struct Whereabouts(pub(super) Option<Within>);
 
 /// When a lookup began.
 #[derive(Debug, Clone, Copy)]
@@ -78,16 +81,17 @@ struct Known<T> {
 }
 
 impl Memories {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self::forgetting_after(FORGOTTEN_AFTER, clock)
+    pub(super) fn new(kinds: impl IntoIterator<Item = Entity>, clock: Clock) -> Self {
+        Self::forgetting_after(FORGOTTEN_AFTER, kinds, clock)
     }
 
-    fn forgetting_after(idle: Duration, clock: Clock) -> Self {
-        Self { tenants: Cache::builder().time_to_idle(idle).build(), clock }
+    fn forgetting_after(idle: Duration, kinds: impl IntoIterator<Item = Entity>, clock: Clock) -> Self {
+        let kinds = kinds.into_iter().collect();
+        Self { tenants: Cache::builder().time_to_idle(idle).build(), kinds, clock }
     }
 
     pub(super) fn of(&self, tenant: &TenantId) -> Arc<Memory> {
-        self.tenants.get_with_by_ref(tenant, || Arc::new(Memory::new(self.clock.clone())))
+        self.tenants.get_with_by_ref(tenant, || Arc::new(Memory::new(&self.kinds, self.clock.clone())))
     }
 
     /// Gives the room back of what is not remembered any longer.
@@ -101,7 +105,7 @@ impl Memories {
 }
 
 impl Memory {
-    fn new(clock: Clock) -> Self {
+    fn new(kinds: &[Entity], clock: Clock) -> Self {
         let known = Cache::builder().max_capacity(MOST_KNOWN).time_to_live(REMEMBERED_FOR);
         let weigh = |_: &_, list: &Known<Divisions>| {
             u32::try_from(list.what.len().max(LEAST_WEIGHT)).unwrap_or(u32::MAX)
@@ -111,8 +115,8 @@ impl Memory {
             clock,
             known: known.eviction_policy(EvictionPolicy::lru()).build(),
             all: all.eviction_policy(EvictionPolicy::lru()).build(),
-            users: Kind::default(),
-            queues: Kind::default(),
+            kinds: kinds.iter().map(|entity| (*entity, Kind::default())).collect(),
+            none: Kind::default(),
             order: AtomicU64::new(1),
         }
     }
@@ -132,8 +136,8 @@ impl Memory {
         self.held(entity, self.known.get(&(entity, id.to_owned())))?
     }
 
-    pub(super) fn remember(&self, begun: Begun, entity: Entity, id: &str, division: Option<DivisionId>) {
-        self.note(entity, id, Known { begun, what: Some(Whereabouts(division)) });
+    pub(super) fn remember(&self, begun: Begun, entity: Entity, id: &str, within: Option<Within>) {
+        self.note(entity, id, Known { begun, what: Some(Whereabouts(within)) });
     }
 
     /// All entities of a kind in these divisions, if they are known.
@@ -203,10 +207,7 @@ impl Memory {
     }
 
     fn kind(&self, entity: Entity) -> &Kind {
-        match entity {
-            Entity::User => &self.users,
-            Entity::Queue => &self.queues,
-        }
+        self.kinds.get(&entity).unwrap_or(&self.none)
     }
 }
 
@@ -216,13 +217,19 @@ mod tests {
 
     use super::*;
 
-    fn division() -> DivisionId {
+    const KINDS: [Entity; 2] = [Entity::User, Entity::Queue];
+
+    fn one() -> DivisionId {
         "a0000000-0000-4000-8000-000000000000".parse().unwrap()
+    }
+
+    fn division() -> Within {
+        one().into()
     }
 
     #[test]
     fn what_one_tenant_looks_up_takes_nothing_from_what_another_knows() {
-        let memories = Memories::new(Clock::default());
+        let memories = Memories::new(KINDS, Clock::default());
         let (greedy, other) =
             (memories.of(&"greedy".parse().unwrap()), memories.of(&"other".parse().unwrap()));
         other.remember(other.begin(), Entity::User, "known", Some(division()));
@@ -238,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_known_holds_for_a_minute_from_when_its_lookup_began() {
         let clock = Clock::default();
-        let memory = Memories::new(clock.clone()).of(&"alpha".parse().unwrap());
+        let memory = Memories::new(KINDS, clock.clone()).of(&"alpha".parse().unwrap());
         let begun = memory.begin();
         clock.advance(TimeDelta::seconds(30));
         memory.remember(begun, Entity::Queue, "own", Some(division()));
@@ -256,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_tenant_that_asks_no_more_is_swept_away() {
-        let memories = Memories::forgetting_after(Duration::from_millis(1), Clock::default());
+        let memories = Memories::forgetting_after(Duration::from_millis(1), KINDS, Clock::default());
         let memory = memories.of(&"alpha".parse().unwrap());
         memory.remember(memory.begin(), Entity::User, "a", Some(division()));
         while memories.tenants.iter().next().is_some() || memories.tenants.entry_count() > 0 {
@@ -269,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_change_of_one_ends_what_is_known_of_it_and_of_nothing_else() {
-        let memory = Memories::new(Clock::default()).of(&"alpha".parse().unwrap());
+        let memory = Memories::new(KINDS, Clock::default()).of(&"alpha".parse().unwrap());
         let before = memory.begin();
         for id in ["a", "b"] {
             memory.remember(before, Entity::User, id, Some(division()));
@@ -287,8 +294,8 @@ mod tests {
     #[test]
     fn a_reading_goes_on_only_where_it_still_holds() {
         let clock = Clock::default();
-        let memory = Memories::new(clock.clone()).of(&"alpha".parse().unwrap());
-        let divisions = [division()];
+        let memory = Memories::new(KINDS, clock.clone()).of(&"alpha".parse().unwrap());
+        let divisions = [one()];
         let begin = || Some(memory.resume(Entity::User, &divisions, None));
         let goes_on = |before: Option<Reading>, divisions: &[DivisionId]| {
             let order = before.as_ref().unwrap().begun.order;
@@ -307,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_lookup_that_began_before_a_change_is_not_remembered_however_late_it_ends() {
-        let memory = Memories::new(Clock::default()).of(&"alpha".parse().unwrap());
+        let memory = Memories::new(KINDS, Clock::default()).of(&"alpha".parse().unwrap());
         let before = memory.begin();
         memory.forget(&Change::Number(Entity::User));
         let after = memory.begin();

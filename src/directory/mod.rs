@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use self::{memory::Memories, reading::Reading};
 use crate::{
-    catalog::Entity,
+    catalog::{Entities, Entity},
     clock::Clock,
     model::{DivisionId, ServiceAccount, TenantId},
     upstream::{Upstream, UpstreamError},
@@ -45,6 +45,9 @@ pub enum LookupError {
     /// Genesys failed.
     #[error("a lookup was answered {0}")]
     Refused(StatusCode),
+    /// The catalog does not say how such a thing is looked up; it does not load with an operation that needs it.
+    #[error("{0:?} cannot be looked up")]
+    Unknown(Entity),
     /// The tenant has more of them than are read.
     #[error("there are more than {} of them", MAX_PAGES * lookup::AT_ONCE)]
     TooMany,
@@ -61,11 +64,31 @@ pub struct Asker<'a> {
     pub confirm: &'a (dyn Fn() -> bool + Sync),
 }
 
+/// The divisions that an entity is in: one, but for what several have a part in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Within(Arc<[DivisionId]>);
+
+impl From<DivisionId> for Within {
+    fn from(division: DivisionId) -> Self {
+        Self([division].into())
+    }
+}
+
+impl Within {
+    /// The one division, if there are no others.
+    pub fn only(&self) -> Option<&DivisionId> {
+        match &*self.0 {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+}
+
 /// An entity as it was just now.
 #[derive(Debug)]
 pub struct Found {
     /// Where it is.
-    pub division: DivisionId,
+    pub within: Within,
     /// The whole of it, as Genesys shows it.
     pub body: Bytes,
 }
@@ -80,6 +103,8 @@ pub struct Directory(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     upstream: Upstream,
+    entities: Arc<Entities>,
+    neutral: Vec<DivisionId>,
     memories: Memories,
 }
 
@@ -108,27 +133,35 @@ impl Drop for Changing {
 }
 
 impl Directory {
-    /// Knows nothing yet.
-    pub fn new(upstream: Upstream, clock: Clock) -> Self {
-        Self(Arc::new(Inner { upstream, memories: Memories::new(clock) }))
+    /// Knows nothing yet. `neutral` are the operator's divisions that are nobody's secret.
+    pub fn new(upstream: Upstream, entities: Arc<Entities>, neutral: Vec<DivisionId>, clock: Clock) -> Self {
+        let memories = Memories::new(entities.keys().copied(), clock);
+        Self(Arc::new(Inner { upstream, entities, neutral, memories }))
     }
 
-    /// The division of an entity; none where it is not to be seen.
-    pub async fn division(
+    /// Whether what is there belongs to whom these divisions are granted: it is in one of them, and in no others but
+    /// neutral ones.
+    pub fn is_own(&self, within: &Within, granted: &[DivisionId]) -> bool {
+        let mut known = within.0.iter().map(|one| (granted.contains(one), self.0.neutral.contains(one)));
+        within.0.iter().any(|one| granted.contains(one)) && known.all(|(own, neutral)| own || neutral)
+    }
+
+    /// Where an entity is; none where it is not to be seen.
+    pub async fn within(
         &self,
         asker: Asker<'_>,
         entity: Entity,
         id: &str,
-    ) -> Result<Option<DivisionId>, LookupError> {
+    ) -> Result<Option<Within>, LookupError> {
         let memory = self.0.memories.of(asker.tenant);
         if let Some(known) = memory.division(entity, id) {
             return Ok(known.0);
         }
         let begun = memory.begin();
-        let found = lookup::one(&self.0.upstream, asker, entity, id).await?;
-        let division = found.map(|found| found.division);
-        memory.remember(begun, entity, id, division.clone());
-        Ok(division)
+        let found = self.fresh(asker, entity, id).await?;
+        let within = found.map(|found| found.within);
+        memory.remember(begun, entity, id, within.clone());
+        Ok(within)
     }
 
     /// An entity as it is now, whatever is remembered.
@@ -138,7 +171,8 @@ impl Directory {
         entity: Entity,
         id: &str,
     ) -> Result<Option<Found>, LookupError> {
-        lookup::one(&self.0.upstream, asker, entity, id).await
+        let kind = self.0.entities.get(&entity).ok_or(LookupError::Unknown(entity))?;
+        lookup::one(&self.0.upstream, asker, kind, id).await
     }
 
     /// All entities of a kind that are in these divisions, with the division of each.
@@ -148,6 +182,8 @@ impl Directory {
         entity: Entity,
         divisions: &[DivisionId],
     ) -> Result<Divisions, LookupError> {
+        let enumeration = self.0.entities.get(&entity).and_then(|kind| kind.all.as_ref());
+        let enumeration = enumeration.ok_or(LookupError::Unknown(entity))?;
         let memory = self.0.memories.of(asker.tenant);
         if let Some(known) = memory.all(entity, divisions) {
             return Ok(known);
@@ -162,7 +198,7 @@ impl Directory {
         let before = turn.take();
         let reading = turn.insert(memory.resume(entity, divisions, before));
         let begun = memory.begin_again(reading.begun);
-        let page = |number| lookup::page(&self.0.upstream, asker, entity, divisions, number);
+        let page = |number| lookup::page(&self.0.upstream, asker, enumeration, divisions, number);
         let read = timeout(LONGEST_READING, reading.go_on(page)).await;
         read.unwrap_or(Err(UpstreamError::TimedOut.into()))?;
         let all = Arc::new(turn.take().map(Reading::finish).unwrap_or_default());

@@ -113,7 +113,7 @@ mod tests {
     const DIVISION: &str = "a0000000-0000-4000-8000-000000000000";
 
     fn reading() -> Reading {
-        let memory = Memories::new(Clock::default()).of(&"alpha".parse().unwrap());
+        let memory = Memories::new([], Clock::default()).of(&"alpha".parse().unwrap());
         Reading::new(memory.begin(), &[DIVISION.parse().unwrap()])
     }
 

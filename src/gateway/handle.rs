@@ -11,7 +11,7 @@ use super::{
     authorize::Permit,
     denial::{Denial, Failure},
 };
-use crate::{catalog::Entity, model::DivisionId, secret::HandleKey};
+use crate::{model::DivisionId, secret::HandleKey};
 
 /// Genesys's own ids have 36 characters.
 const MAX_ID: usize = 200;
@@ -24,15 +24,6 @@ const BETWEEN: char = '\n';
 
 /// Hands out ids and opens them again.
 pub(super) struct Handles(HandleKey);
-
-/// What was handed out.
-#[derive(Debug)]
-pub(super) struct Opened {
-    /// Upstream's id.
-    pub(super) id: String,
-    /// What its results are grouped by that has to be looked up.
-    pub(super) grouped: Vec<Entity>,
-}
 
 /// Why a handle does not open. For auditors: a tenant is shown none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,34 +58,27 @@ impl Handles {
     }
 
     /// Seals an id for whom a permit is for.
-    pub(super) fn hand_out(
-        &self,
-        permit: &Permit,
-        kind: &str,
-        id: &str,
-        grouped: &[Entity],
-    ) -> Result<String, Denial> {
+    pub(super) fn hand_out(&self, permit: &Permit, kind: &str, id: &str) -> Result<String, Denial> {
         if id.is_empty() || id.len() > MAX_ID || id.contains(char::is_control) {
             return Err(Denial::Failed(Failure::AnswerRefused(format!("no id of a {kind}"))));
         }
         let tenant = permit.caller().tenant();
-        let grouped: String = grouped.iter().map(|entity| letter(*entity)).collect();
-        let texts = [kind, tenant.tenant().id.as_str(), tenant.account().id.as_str(), &grouped, id, ""];
+        let texts = [kind, tenant.tenant().id.as_str(), tenant.account().id.as_str(), id, ""];
         let mut plain = texts.join(&BETWEEN.to_string()).into_bytes();
         plain.extend(permit.divisions().iter().flat_map(tag));
         self.seal(b"", &plain)
     }
 
-    /// Opens what was handed out, for a permit that covers it: the permit is cut to its divisions.
-    pub(super) fn open(&self, permit: Permit, kind: &str, handle: &str) -> Result<(Permit, Opened), Closed> {
+    /// Upstream's id of what was handed out, for a permit that covers it: the permit is cut to its divisions.
+    pub(super) fn open(&self, permit: Permit, kind: &str, handle: &str) -> Result<(Permit, String), Closed> {
         if handle.len() > MAX_HANDLE {
             return Err(Closed::Unreadable);
         }
         let plain = self.0.open(b"", handle).map_err(|_| Closed::Unreadable)?;
-        let mut parts = plain.splitn(6, |byte| *byte == BETWEEN as u8);
+        let mut parts = plain.splitn(5, |byte| *byte == BETWEEN as u8);
         let mut text =
             || parts.next().and_then(|part| std::str::from_utf8(part).ok()).ok_or(Closed::Unreadable);
-        let (of_kind, of_tenant, of_account, grouped, id) = (text()?, text()?, text()?, text()?, text()?);
+        let (of_kind, of_tenant, of_account, id) = (text()?, text()?, text()?, text()?);
         let tenant = permit.caller().tenant();
         if of_tenant != tenant.tenant().id.as_str() {
             return Err(Closed::OfAnotherTenant);
@@ -105,16 +89,13 @@ impl Handles {
         if of_kind != kind {
             return Err(Closed::OfAnotherKind);
         }
-        let opened = Opened {
-            id: id.to_owned(),
-            grouped: ENTITIES.into_iter().filter(|entity| grouped.contains(letter(*entity))).collect(),
-        };
+        let id = id.to_owned();
         let (tags, _) = parts.next().unwrap_or_default().as_chunks::<TAG>();
         let permit = permit.within(|division| tags.contains(&tag(division)));
         if tags.is_empty() || permit.divisions().len() != tags.len() {
             return Err(Closed::DivisionNotPermitted);
         }
-        Ok((permit, opened))
+        Ok((permit, id))
     }
 
     /// Seals what leads to the next page of what a handle is of.
@@ -130,15 +111,6 @@ impl Handles {
 
     fn seal(&self, context: &[u8], plain: &[u8]) -> Result<String, Denial> {
         self.0.seal(context, plain).map_err(|_| Denial::Failed(Failure::Internal))
-    }
-}
-
-const ENTITIES: [Entity; 2] = [Entity::User, Entity::Queue];
-
-fn letter(entity: Entity) -> char {
-    match entity {
-        Entity::User => 'u',
-        Entity::Queue => 'q',
     }
 }
 

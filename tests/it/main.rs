@@ -10,6 +10,7 @@
 mod admin;
 mod architecture;
 mod audit;
+mod catalog;
 mod cli;
 mod demo;
 mod doctor;

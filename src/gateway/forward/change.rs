@@ -48,7 +48,7 @@ async fn renew(way: &Way<'_>, directory: &Directory, proof: &Proof) -> Result<Pr
     let asker = Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm: way.holds };
     let found = Proof::find(directory, asker, way.permit.granted(), (proof.entity, &proof.id)).await;
     let (again, _) = found.map_err(|error| unanswered(error, way))?.ok_or(Denial::NotFound)?;
-    if again.division == proof.division {
+    if again.within == proof.within {
         return Ok(again);
     }
     // Own still, but the change was made for where it was.
@@ -65,7 +65,7 @@ fn unanswered(error: LookupError, way: &Way<'_>) -> Stopped {
             Stopped::Denied(if is_there { Denial::NotFound } else { denial })
         }
         LookupError::Limited(wait) => Stopped::Denied(Limited::told(wait).into()),
-        LookupError::TooMany => Stopped::Denied(Failure::Internal.into()),
+        LookupError::TooMany | LookupError::Unknown(_) => Stopped::Denied(Failure::Internal.into()),
         LookupError::Refused(status) => Stopped::Denied(guard::failure(way.permit.operation(), status)),
     }
 }

@@ -16,7 +16,7 @@ use super::{
     digest,
     guard::{self, Against},
     listed::{OwnList, Turn},
-    scope::{Form, Scoped},
+    scope::{Form, Owned, Scoped},
 };
 use crate::{
     audit::Record,
@@ -29,6 +29,7 @@ use crate::{
 pub(super) struct Answer {
     permit: Permit,
     form: Form,
+    owned: Owned,
     received: Received,
 }
 
@@ -63,8 +64,8 @@ impl Received {
 }
 
 impl Answer {
-    pub(super) fn into_parts(self) -> (Permit, Form, Received) {
-        (self.permit, self.form, self.received)
+    pub(super) fn into_parts(self) -> (Permit, Form, Owned, Received) {
+        (self.permit, self.form, self.owned, self.received)
     }
 }
 
@@ -80,14 +81,14 @@ pub(super) async fn forward(
     record: &mut Record,
     confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
 ) -> Result<Answer, Denial> {
-    let (permit, request, form, proofs) = scoped.into_parts();
+    let (permit, request, form, owned, proofs) = scoped.into_parts();
     let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
     record.call.request_after = Some(digest(query.as_bytes(), &request.body));
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
     let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
-    let way = Way { upstream, against, permit: &permit, holds: &holds };
+    let way = Way { upstream, against, permit: &permit, owned: &owned, holds: &holds };
     // Boxed: nearly all requests do with one exchange, and would carry the size of more.
     let sent = async {
         let_others_come().await;
@@ -95,7 +96,7 @@ pub(super) async fn forward(
             _ if effect == Effect::Writes => Box::pin(change::change(&way, directory, request, proofs)).await,
             Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,
             Form::Each(alone) => Box::pin(several::each(&way, request, alone)).await,
-            Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_) | Form::Opened { .. } => {
+            Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_) => {
                 let sent = upstream.send(Share::Of(tenant), account, request, effect, &holds).await;
                 sent.map(Received::One).map_err(Stopped::Failed)
             }
@@ -130,7 +131,7 @@ pub(super) async fn forward(
             Err(Limited::told(told_to_wait(&answer.headers)).into())
         }
         Received::One(_) | Received::Collected { .. } | Received::Kept(_) => {
-            Ok(Answer { permit, form, received })
+            Ok(Answer { permit, form, owned, received })
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         denial::{Denial, Failure},
         guard::{self, Against, Counts},
         listed::{Found, ListedPage, MAX_PAGES, Turn},
+        scope::Owned,
     },
     upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, refuses_any},
 };
@@ -69,7 +70,7 @@ pub(in crate::gateway) struct Collected {
 impl Collected {
     fn take(&mut self, way: &Way<'_>, answer: UpstreamAnswer) -> Result<(), Denial> {
         self.note(&answer);
-        let own = guard::own(way.against, way.permit, &answer)?;
+        let own = guard::own(way.against, way.permit, way.owned, &answer)?;
         self.counts.add(own.counts);
         let bytes: usize = own.items.iter().map(|item| item.len()).sum();
         self.bytes += bytes;
@@ -105,6 +106,7 @@ pub(super) struct Way<'w> {
     pub(super) upstream: &'w Upstream,
     pub(super) against: Against<'w>,
     pub(super) permit: &'w Permit,
+    pub(super) owned: &'w Owned,
     /// Asked right before each exchange.
     pub(super) holds: &'w (dyn Fn() -> bool + Sync),
 }

@@ -9,7 +9,8 @@ use super::{
     scan::{Ids, Scanned, scan},
 };
 use crate::{
-    catalog::{Holds, Nested, Shape},
+    catalog::{Entity, Holds, Nested, Shape},
+    gateway::scope::Owned,
     model::{DivisionId, Text},
 };
 
@@ -22,6 +23,15 @@ pub(super) struct Divisions<'p> {
     pub(super) granted: &'p [DivisionId],
     /// The operator's list of divisions that are nobody's secret.
     pub(super) neutral: &'p [DivisionId],
+    /// What the tenant has of what an answer can name without its division.
+    pub(super) owned: &'p Owned,
+}
+
+impl Divisions<'_> {
+    /// Whether an id names something that is the tenant's own.
+    pub(super) fn names_own(&self, entity: Entity, id: &str) -> bool {
+        self.owned.division(entity, id).is_some_and(|division| self.granted.contains(division))
+    }
 }
 
 /// What an entity is to the tenant.
@@ -104,9 +114,14 @@ fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Op
     // What stands inside was not asked for: it may be of any of the tenant's divisions.
     let divisions = Divisions { narrowed: divisions.granted, ..divisions };
     let own = |json: &str| {
-        // A part is as much the tenant's as the whole that it stands in.
+        // A part is as much the tenant's as the whole that it stands in, unless it names somebody.
         if nested.shape.division.is_none() {
-            return Some(keep(&Object::read(json)?, &nested.shape, divisions));
+            let object = Object::read(json)?;
+            let is_own = |entity| {
+                let id = object.get("id").and_then(|id| serde_json::from_str::<Text<'_>>(id.get()).ok());
+                id.is_some_and(|id| divisions.names_own(entity, &id))
+            };
+            return nested.entity.is_none_or(is_own).then(|| keep(&object, &nested.shape, divisions));
         }
         match judge(json, &nested.shape, divisions) {
             Judged::Own(json) => Some(json.into_owned()),

@@ -14,10 +14,7 @@ use super::{
 };
 use crate::{
     catalog::{Named, Shape},
-    gateway::{
-        denial::{Denial, Failure},
-        scope::Owned,
-    },
+    gateway::denial::{Denial, Failure},
 };
 
 /// What the guard declares, put together.
@@ -30,11 +27,7 @@ pub(super) struct Rules<'r> {
 }
 
 /// The answer, without the groups that name others; how many those were; and what stands beside them.
-pub(super) fn check<'a>(
-    json: &'a str,
-    rules: &Rules<'_>,
-    owned: &Owned,
-) -> Result<(String, u64, Object<'a>), Denial> {
+pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(String, u64, Object<'a>), Denial> {
     let refused = || Denial::Failed(Failure::AnswerRefused(format!("no groups in `{}`", rules.collection)));
     let (beside, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
     let mut kept = Vec::with_capacity(list.items.len());
@@ -42,7 +35,7 @@ pub(super) fn check<'a>(
     for item in list.items {
         let object = Object::read(item.get()).ok_or_else(refused)?;
         let group = group(&object).ok_or_else(refused)?;
-        let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules, owned));
+        let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules));
         // Read to the end: what is not declared must not hide behind what is foreign.
         if is_own.collect::<Option<Vec<_>>>().ok_or_else(refused)?.iter().all(|own| *own) {
             kept.push(keep(&object, rules.shape, rules.divisions));
@@ -64,13 +57,13 @@ fn group(object: &Object<'_>) -> Option<Vec<(String, String)>> {
 }
 
 /// `None` for a dimension that is not declared.
-fn is_own(dimension: &str, value: &str, rules: &Rules<'_>, owned: &Owned) -> Option<bool> {
+fn is_own(dimension: &str, value: &str, rules: &Rules<'_>) -> Option<bool> {
     let granted = |division: &str| rules.divisions.granted.iter().any(|one| one.as_str() == division);
     if rules.plain.iter().any(|name| name == dimension) {
         return Some(true);
     }
     Some(match rules.named.get(dimension)?.entity() {
         None => granted(value),
-        Some(entity) => owned.division(entity, value).is_some_and(|division| granted(division.as_str())),
+        Some(entity) => rules.divisions.names_own(entity, value),
     })
 }

@@ -7,23 +7,14 @@ use super::{
     object::{Object, Writer, quoted},
     refused,
 };
-use crate::gateway::{
-    denial::Denial,
-    scope::{Form, Owned},
-};
+use crate::gateway::{denial::Denial, scope::Form};
 
 impl Checking<'_> {
     /// The answer that something was begun: its id, sealed, and nothing else. Gives upstream's own id too.
-    pub(super) fn hand_out(
-        &self,
-        json: &str,
-        (kind, field): (&str, &str),
-        form: &Form,
-    ) -> Result<(String, String), Denial> {
+    pub(super) fn hand_out(&self, json: &str, kind: &str, field: &str) -> Result<(String, String), Denial> {
         let object = Object::read(json).ok_or_else(|| refused("the answer is no object"))?;
         let id = object.get(field).and_then(text).ok_or_else(|| refused("the answer has no id"))?;
-        let grouped: Vec<_> = form.owned().into_iter().flat_map(Owned::kinds).collect();
-        let handle = self.against.handles.hand_out(self.permit, kind, &id, &grouped)?;
+        let handle = self.against.handles.hand_out(self.permit, kind, &id)?;
         let mut out = Writer::with_capacity(handle.len() + field.len() + 8);
         out.field(field, &quoted(&handle));
         Ok((out.finish(), id))
@@ -36,8 +27,7 @@ impl Checking<'_> {
         object: &Object<'_>,
         form: &Form,
     ) -> Result<(), Denial> {
-        let (Some(name), Form::Opened { handle, .. }) = (self.permit.operation().narrowing.cursor(), form)
-        else {
+        let (Some(name), Form::Opened(handle)) = (self.permit.operation().narrowing.cursor(), form) else {
             return Ok(());
         };
         let told = object.get(name).filter(|value| value.get() != "null");

@@ -137,8 +137,8 @@ impl Checking<'_> {
             | Form::Listed(_)
             | Form::Named(_)
             | Form::Each(_)
-            | Form::Groups(_)
-            | Form::Opened { .. } => {
+            | Form::Groups
+            | Form::Opened(_) => {
                 let mut body = checked.write(json, &rules)?;
                 self.add_cursor(&mut body, &checked.object, form)?;
                 body

@@ -29,7 +29,7 @@ use super::{
     forward::{Answer, Received},
     handle::Handles,
     listed::{ListedPage, Lists, OwnList},
-    scope::Form,
+    scope::{Form, Owned},
 };
 use crate::{
     audit::Record,
@@ -88,8 +88,13 @@ pub(super) struct Own {
 }
 
 /// Judges one of several answers that are one list, as it comes.
-pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer) -> Result<Own, Denial> {
-    let checking = Checking::new(against, permit);
+pub(super) fn own(
+    against: Against<'_>,
+    permit: &Permit,
+    owned: &Owned,
+    answer: &UpstreamAnswer,
+) -> Result<Own, Denial> {
+    let checking = Checking::new(against, permit, owned);
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
     Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
@@ -97,8 +102,8 @@ pub(super) fn own(against: Against<'_>, permit: &Permit, answer: &UpstreamAnswer
 
 /// Checks an answer, as its operation declares.
 pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
-    let (permit, form, received) = answer.into_parts();
-    match Checking::new(against, &permit).check(&form, &received, record) {
+    let (permit, form, owned, received) = answer.into_parts();
+    match Checking::new(against, &permit, &owned).check(&form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
@@ -168,9 +173,13 @@ struct Checking<'c> {
 }
 
 impl<'c> Checking<'c> {
-    fn new(against: Against<'c>, permit: &'c Permit) -> Self {
-        let divisions =
-            Divisions { narrowed: permit.divisions(), granted: permit.granted(), neutral: against.neutral };
+    fn new(against: Against<'c>, permit: &'c Permit, owned: &'c Owned) -> Self {
+        let divisions = Divisions {
+            narrowed: permit.divisions(),
+            granted: permit.granted(),
+            neutral: against.neutral,
+            owned,
+        };
         Self { against, permit, divisions }
     }
 
@@ -181,10 +190,9 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (
-                Received::One(answer),
-                Form::Upstream | Form::Users(_) | Form::Groups(_) | Form::Opened { .. },
-            ) => self.one(answer, form, record),
+            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_)) => {
+                self.one(answer, form, record)
+            }
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
                 note(self.permit, collected.counts, record);
                 let list: OwnList = collected.items.iter().cloned().collect();
@@ -202,7 +210,7 @@ impl<'c> Checking<'c> {
             }
             (Received::Kept(list), Form::Listed(page)) => self.page(list, page),
             (Received::One(answer), Form::Named(page)) if answer.status == StatusCode::OK => {
-                let own = own(self.against, self.permit, answer)?;
+                let own = own(self.against, self.permit, self.divisions.owned, answer)?;
                 note(self.permit, own.counts, record);
                 self.page(&own.items.into(), page)
             }
@@ -215,7 +223,7 @@ impl<'c> Checking<'c> {
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
             | (
                 Received::Collected { .. },
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups(_) | Form::Opened { .. },
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_),
             )
             | (
                 Received::Kept(_),
@@ -223,8 +231,8 @@ impl<'c> Checking<'c> {
                 | Form::Users(_)
                 | Form::Named(_)
                 | Form::Each(_)
-                | Form::Groups(_)
-                | Form::Opened { .. },
+                | Form::Groups
+                | Form::Opened(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -244,7 +252,7 @@ impl<'c> Checking<'c> {
         // What is under way is told by 202.
         let is_done = answer.status == StatusCode::OK
             || operation.is_write() && answer.status.is_success()
-            || matches!(form, Form::Opened { .. }) && answer.status == StatusCode::ACCEPTED;
+            || matches!(form, Form::Opened(_)) && answer.status == StatusCode::ACCEPTED;
         if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
@@ -265,16 +273,15 @@ impl<'c> Checking<'c> {
             Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
                 .ok_or_else(|| refused("the answer is no object"))?,
             Guarding::Groups { collection, shape, plain, named } => {
-                let owned = form.owned().ok_or(Denial::Failed(Failure::Internal))?;
                 let shape = self.shape(shape)?;
                 let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (mut body, dropped, beside) = groups::check(json, &rules, owned)?;
+                let (mut body, dropped, beside) = groups::check(json, &rules)?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);
                 self.add_cursor(&mut body, &beside, form)?;
                 body
             }
             Guarding::Handle { kind, field, .. } => {
-                let (body, id) = self.hand_out(json, (kind, field), form)?;
+                let (body, id) = self.hand_out(json, kind, field)?;
                 record.ended.upstream_id = Some(id);
                 body
             }

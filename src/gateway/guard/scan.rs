@@ -201,7 +201,7 @@ impl<'de> DeserializeSeed<'de> for Inside<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        if self.0.shape.division.is_some() {
+        if self.0.shape.division.is_some() || self.0.entity.is_some() {
             IgnoredAny::deserialize(deserializer)?;
             return Ok(false);
         }

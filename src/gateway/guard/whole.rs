@@ -99,7 +99,10 @@ mod tests {
     use super::*;
     use crate::{
         catalog::Catalog,
-        gateway::guard::{entity::Divisions, list},
+        gateway::{
+            guard::{entity::Divisions, list},
+            scope::Owned,
+        },
         model::DivisionId,
     };
 
@@ -123,7 +126,7 @@ mod tests {
             totals: &words(&["totalHits"]),
             links: &words(&["nextUri"]),
             facets: None,
-            divisions: Divisions { narrowed: &own, granted: &own, neutral: &[] },
+            divisions: Divisions { narrowed: &own, granted: &own, neutral: &[], owned: &Owned::default() },
         };
         let piecewise = list::check(json, &rules).and_then(|checked| checked.write(json, &rules));
         (is_whole(json, &rules), piecewise.ok())

@@ -1,6 +1,6 @@
-//! Whom the groups of an aggregates query may name: all that the tenant has of the kinds that it groups by.
+//! Whom an answer may name without saying their division: all that the tenant has of the kinds that it can name.
 //!
-//! It is read before the query is sent, and whatever the query finds: neither what is asked of Genesys nor how often
+//! It is read before anything is asked, and whatever is found: neither what is asked of Genesys nor how often
 //! depends on what is others'.
 
 use crate::{
@@ -12,15 +12,20 @@ use crate::{
 };
 
 use super::{
-    Form, Scoped,
+    Scoped,
     owned::{on_behalf_of, unanswered},
 };
 
-/// What the tenant has of each kind that is grouped by. A kind that was not read is all foreign.
+/// What the tenant has of each kind that an answer can name. A kind that was not read is all foreign.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Owned(Vec<(Entity, Divisions)>);
 
 impl Owned {
+    /// The kinds that an operation's answer can name; nothing of them is known yet.
+    pub(super) fn shown(operation: &Operation) -> Self {
+        Self(operation.names.iter().map(|entity| (*entity, Divisions::default())).collect())
+    }
+
     /// The kinds that a query groups by; nothing of them is known yet.
     pub(super) fn named(query: &ConversationAggregationQuery<'_>, operation: &Operation) -> Self {
         let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
@@ -33,34 +38,22 @@ impl Owned {
         kinds
     }
 
-    /// Kinds of which nothing is known yet.
-    pub(super) fn of(kinds: &[Entity]) -> Self {
-        Self(kinds.iter().map(|entity| (*entity, Divisions::default())).collect())
-    }
-
-    /// The kinds.
-    pub(in crate::gateway) fn kinds(&self) -> impl Iterator<Item = Entity> {
-        self.0.iter().map(|(entity, _)| *entity)
-    }
-
     /// Where an entity is, if it is the tenant's.
     pub(in crate::gateway) fn division(&self, entity: Entity, id: &str) -> Option<&DivisionId> {
         self.0.iter().find(|(known, _)| *known == entity)?.1.get(id)
     }
 }
 
-/// Reads what the groups are to be held against, where there are any that name somebody.
+/// Reads what the answer is to be held against, where it can name somebody.
 pub(in crate::gateway) async fn identify(
     directory: &Directory,
     mut scoped: Scoped,
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<Scoped, Denial> {
-    if let Form::Groups(Owned(kinds)) | Form::Opened { owned: Owned(kinds), .. } = &mut scoped.form
-        && !kinds.is_empty()
-    {
+    if !scoped.owned.0.is_empty() {
         // Boxed: nearly all requests do without, and would carry its size.
-        Box::pin(read(directory, &scoped.permit, kinds, record, confirm)).await?;
+        Box::pin(read(directory, &scoped.permit, &mut scoped.owned.0, record, confirm)).await?;
     }
     Ok(scoped)
 }

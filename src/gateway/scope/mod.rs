@@ -42,6 +42,7 @@ pub(super) struct Scoped {
     permit: Permit,
     request: UpstreamRequest,
     form: Form,
+    owned: Owned,
     proofs: Vec<Proof>,
 }
 
@@ -57,26 +58,11 @@ pub(super) enum Form {
     /// A page of those of the tenant's own that ids name: all of them are asked for at once.
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
-    Groups(Owned),
-    /// What a handle opened: upstream's own, its groups held against what the tenant has, its cursor sealed.
-    Opened {
-        /// As the tenant sent it.
-        handle: String,
-        /// What the tenant has of the kinds that its groups name.
-        owned: Owned,
-    },
+    Groups,
+    /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
+    Opened(String),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
-}
-
-impl Form {
-    /// What groups are held against.
-    pub(super) fn owned(&self) -> Option<&Owned> {
-        match self {
-            Self::Groups(owned) | Self::Opened { owned, .. } => Some(owned),
-            Self::Upstream | Self::Users(_) | Self::Listed(_) | Self::Named(_) | Self::Each(_) => None,
-        }
-    }
 }
 
 impl Scoped {
@@ -85,8 +71,8 @@ impl Scoped {
         &self.permit
     }
 
-    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Vec<Proof>) {
-        (self.permit, self.request, self.form, self.proofs)
+    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Owned, Vec<Proof>) {
+        (self.permit, self.request, self.form, self.owned, self.proofs)
     }
 }
 
@@ -101,6 +87,7 @@ pub(super) fn scope(
     record.call.notes.append(&mut asked.notes);
     let Proven { object, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
+    let mut owned = Owned::shown(&operation);
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => {
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
@@ -114,7 +101,8 @@ pub(super) fn scope(
                 Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
                 Body::Aggregates(query) => {
                     let query = aggregates::narrow(*query, &permit)?;
-                    form = Form::Groups(Owned::named(&query, &operation));
+                    form = Form::Groups;
+                    owned = Owned::named(&query, &operation);
                     encode(&query)?
                 }
                 Body::None
@@ -141,9 +129,9 @@ pub(super) fn scope(
         }
         Narrowing::Handle { name, kind, cursor } => {
             let declared = handle::Declared { name, kind, cursor: cursor.as_deref() };
-            let form;
-            (permit, form) = handle::open(handles, permit, &mut asked, &declared, record)?;
-            (send(&operation, &asked, None)?, form)
+            let opened;
+            (permit, opened) = handle::open(handles, permit, &mut asked, &declared, record)?;
+            (send(&operation, &asked, None)?, Form::Opened(opened))
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let named = ListedPage::named(&operation, &mut asked);
@@ -156,7 +144,7 @@ pub(super) fn scope(
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
-    Ok(Scoped { permit, request, form, proofs })
+    Ok(Scoped { permit, request, form, owned, proofs })
 }
 
 /// All ids at once, and each of them alone.

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use crate::{
     audit::Record,
     catalog::Entity,
-    directory::{Asker, Change, Directory, Found, LookupError, is_id},
+    directory::{Asker, Change, Directory, Found, LookupError, Within, is_id},
     gateway::{
         asked::{Asked, Body},
         authorize::Permit,
-        denial::{Denial, Invalid, Limited},
+        denial::{Denial, Failure, Invalid, Limited},
         forward, guard,
         query::Query,
     },
@@ -41,7 +41,7 @@ pub(in crate::gateway) struct Proven {
 pub(in crate::gateway) struct Proof {
     pub(in crate::gateway) entity: Entity,
     pub(in crate::gateway) id: String,
-    pub(in crate::gateway) division: DivisionId,
+    pub(in crate::gateway) within: Within,
     asked: Instant,
 }
 
@@ -56,8 +56,8 @@ impl Proof {
         let asked = Instant::now();
         let found = directory.fresh(whom, entity, id).await?;
         Ok(found
-            .filter(|found| granted.contains(&found.division))
-            .map(|Found { division, body }| (Self { entity, id: id.to_owned(), division, asked }, body)))
+            .filter(|found| directory.is_own(&found.within, granted))
+            .map(|Found { within, body }| (Self { entity, id: id.to_owned(), within, asked }, body)))
     }
 
     /// Whether it can be relied on still: things are moved.
@@ -69,7 +69,7 @@ impl Proof {
 /// What a write changes.
 #[derive(Debug)]
 pub(super) struct Object {
-    pub(super) division: DivisionId,
+    pub(super) within: Within,
     pub(super) body: Bytes,
 }
 
@@ -81,7 +81,7 @@ pub(in crate::gateway) async fn prove(
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<Proven, Denial> {
-    if permit.operation().narrowing.looked_up().is_none() && asked.references().is_none() {
+    if permit.operation().narrowing.looked_up().next().is_none() && asked.references().is_none() {
         return Ok(Proven::default());
     }
     // Boxed: nearly all requests do without, and would carry its size.
@@ -101,16 +101,16 @@ async fn look_up(
     let holds = || confirm(permit).is_ok();
     let whom = on_behalf_of(permit, &holds);
     let mut failed = |error: LookupError| unanswered(&error, permit, record, confirm);
-    if let Some((name, entity)) = operation.narrowing.looked_up() {
+    for (name, entity) in operation.narrowing.looked_up() {
         let id = path_id(asked, name)?;
         if operation.is_write() {
             let found = Proof::find(directory, whom, permit.granted(), (entity, id)).await;
             let (proof, body) = found.map_err(&mut failed)?.ok_or(Denial::NotFound)?;
-            proven.object = Some(Object { division: proof.division.clone(), body });
+            proven.object.get_or_insert(Object { within: proof.within.clone(), body });
             proven.proofs.push(proof);
         } else {
-            let division = directory.division(whom, entity, id).await.map_err(&mut failed)?;
-            division.filter(|division| permit.granted().contains(division)).ok_or(Denial::NotFound)?;
+            let within = directory.within(whom, entity, id).await.map_err(&mut failed)?;
+            within.filter(|within| directory.is_own(within, permit.granted())).ok_or(Denial::NotFound)?;
         }
     }
     if let Some((entity, id)) = asked.references() {
@@ -135,9 +135,14 @@ pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<
         | Body::Aggregates(_)
         | Body::UserChange(_)
         | Body::QueueChange(_) => {
-            let (name, entity) = operation.narrowing.looked_up()?;
+            let (name, entity) = operation.narrowing.looked_up().next()?;
             Some(match path_id(asked, name) {
-                Ok(id) if operation.method != "DELETE" => Change::Of(entity, id.to_owned()),
+                // What is below it may be deleted; it stays itself.
+                Ok(id)
+                    if operation.method != "DELETE" || !operation.path.ends_with(&format!("/{{{name}}}")) =>
+                {
+                    Change::Of(entity, id.to_owned())
+                }
                 Ok(_) | Err(_) => Change::Number(entity),
             })
         }
@@ -171,6 +176,7 @@ pub(super) fn unanswered(
              others'. Leave `userId` or `queueId` out of `groupBy`, or ask with a key whose policy grants fewer divisions.",
         )
         .into(),
+        LookupError::Unknown(_) => Failure::Internal.into(),
         LookupError::Refused(status) => guard::failure(operation, *status),
     }
 }

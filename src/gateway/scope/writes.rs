@@ -137,7 +137,7 @@ fn change_queue(queue: &QueueRequest<'_>, object: Option<&Object>) -> Result<Byt
         return Err(Invalid::new("ringfence.body_invalid", message).into());
     }
     let object = object.ok_or_else(internal)?;
-    let own = &object.division;
+    let own = object.within.only().ok_or_else(internal)?;
     if queue.division.as_ref().is_some_and(|named| *named.id != *own.as_str()) {
         let message = "A queue is not moved between divisions here; leave `division` out.";
         return Err(Invalid::new("ringfence.body_invalid", message).into());
@@ -189,6 +189,7 @@ fn reference<'a>(division: &DivisionId) -> DivisionRef<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::Within;
 
     #[test]
     fn what_a_tenant_can_name_of_a_queue_is_what_its_model_sends() {
@@ -216,7 +217,7 @@ mod tests {
             br#"{"id":"1","name":"old","description":"gone","memberCount":7,"callingPartyName":"kept","newField":{"a":[1]}}"#,
         );
         let division: DivisionId = "a0000000-0000-4000-8000-000000000000".parse().unwrap();
-        let object = Object { division: division.clone(), body };
+        let object = Object { within: Within::from(division.clone()), body };
         let sent: Value = serde_json::from_slice(&change_queue(&queue, Some(&object)).unwrap()).unwrap();
         let expected = serde_json::json!({
             "name": "new", "division": {"id": division.as_str()}, "callingPartyName": "kept", "newField": {"a": [1]},

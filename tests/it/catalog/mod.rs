@@ -1,0 +1,3 @@
+//! The catalog as data: what the API is, and what differs from a newer description of it.
+
+mod facts;
