@@ -7,6 +7,7 @@
 mod aggregates;
 mod api;
 mod body;
+mod drift;
 mod entities;
 mod guarding;
 mod loader;
@@ -22,6 +23,10 @@ pub use api::{Api, ApiOperation, ApiParameter, Field, FieldType, Model, ModelId}
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
+};
+pub use drift::{
+    Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
+    OperationDrift,
 };
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Grouping, Guarding, Holds, Named, Nested, Shape};

@@ -113,6 +113,22 @@ impl Api {
     pub fn field_type(&self, written: &str) -> Option<FieldType> {
         FieldType::read(written, &[], &|name| model::id_of(&self.models, name))
     }
+
+    /// A type as it is written: the other way round.
+    pub fn written(&self, r#type: &FieldType) -> String {
+        match r#type {
+            FieldType::Text | FieldType::Enum(_) => "string".to_owned(),
+            FieldType::Date => "date".to_owned(),
+            FieldType::DateTime => "date-time".to_owned(),
+            FieldType::Integer => "integer".to_owned(),
+            FieldType::Number => "number".to_owned(),
+            FieldType::Boolean => "boolean".to_owned(),
+            FieldType::Any => "any".to_owned(),
+            FieldType::List(item) => format!("{}[]", self.written(item)),
+            FieldType::Map(value) => format!("map<{}>", self.written(value)),
+            FieldType::Model(id) => self.model(*id).map(|model| model.name.to_owned()).unwrap_or_default(),
+        }
+    }
 }
 
 #[cfg(test)]
