@@ -12,7 +12,8 @@ use super::{
     Api, Catalog, Entity, Entry, Foreign, Guarding, Narrowing, Place,
     entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
-    operation::{BodyModel, Denied, Operation, Parameter, ParameterKind},
+    handles,
+    operation::{BodyModel, Denied, Operation, ParameterKind},
 };
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies/operations");
@@ -87,18 +88,20 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let shape = guarding::resolve(name, &sources, 0).map_err(|why| refused(name, why))?;
         shapes.insert(name.clone(), shape);
     }
+    let api = Api::embedded()?;
     for operation in &mut operations {
+        read_as(operation, &api).map_err(|why| refused(&operation.id, why))?;
         operation.expand = expand(&operation.guard, &shapes);
         operation.names = names(&operation.guard, &shapes);
         check(operation, &shapes, &entities).map_err(|why| refused(&operation.id, why))?;
     }
-    check_handles(&operations)?;
+    handles::check(&operations)?;
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
-    Ok(Catalog { api: Api::embedded()?, operations, denied, shapes, entities: Arc::new(entities), routes })
+    Ok(Catalog { api, operations, denied, shapes, entities: Arc::new(entities), routes })
 }
 
-fn refused(operation: &str, why: String) -> CatalogError {
+pub(super) fn refused(operation: &str, why: String) -> CatalogError {
     CatalogError::Refused { operation: operation.to_owned(), why }
 }
 
@@ -133,6 +136,20 @@ fn routes(
         routes.insert(path, methods).map_err(|error| refused(path, error.to_string()))?;
     }
     Ok(routes)
+}
+
+/// The model that a declared body is read as.
+fn read_as(operation: &mut Operation, api: &Api) -> Result<(), String> {
+    let Some(BodyModel::Declared(body)) = &mut operation.body else { return Ok(()) };
+    let told = api.operation(&operation.id).and_then(|told| told.body);
+    let told = told.ok_or("its body is declared, and the API's facts tell of none")?;
+    let model = api.field_type(told);
+    body.model =
+        Some(model.ok_or_else(|| format!("`policies/api` does not hold its body's model `{told}`"))?);
+    match body.misplaced(api) {
+        Some(place) => Err(format!("its body's model `{told}` has no `{place}`")),
+        None => Ok(()),
+    }
 }
 
 /// What may be added to an answer, as its shape says.
@@ -231,6 +248,7 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
             BodyModel::ConversationQuery
                 | BodyModel::UserSearchRequest
                 | BodyModel::ConversationAggregationQuery
+                | BodyModel::Declared(_)
         )
     );
     match operation.method.as_str() {
@@ -258,25 +276,6 @@ fn proves(operation: &Operation) -> bool {
     )
 }
 
-/// What nobody hands out, nobody could open.
-fn check_handles(operations: &[Operation]) -> Result<(), CatalogError> {
-    let handed_out = |wanted: &str| {
-        let begins = |one: &&Operation| matches!(&one.guard, Guarding::Handle { kind, .. } if kind == wanted);
-        operations.iter().find(begins)
-    };
-    for operation in operations {
-        let Narrowing::Handle { kind, .. } = &operation.narrowing else { continue };
-        let Some(begins) = handed_out(kind) else {
-            return Err(refused(&operation.id, format!("no operation hands out `{kind}`")));
-        };
-        if operation.guard.grouping().is_some_and(|groups| begins.guard.grouping() != Some(groups)) {
-            let why = format!("its groups are not those that `{}` may ask for", begins.id);
-            return Err(refused(&operation.id, why));
-        }
-    }
-    Ok(())
-}
-
 fn check_halves(operation: &Operation) -> Result<(), String> {
     if let Narrowing::Owned { entity: None, also, .. } = &operation.narrowing
         && !also.is_empty()
@@ -290,18 +289,20 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
         }
         (
+            Narrowing::Handle { name, cursor, .. },
+            Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Fields { .. } | Guarding::Empty,
+        ) => return handles::check_one(operation, name, cursor.as_deref()),
+        (
             Narrowing::DivisionPredicate,
             Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Handle { .. },
         )
-        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => {
-            if operation.body.is_none() {
-                return Err("what is narrowed in the body needs the body's model".to_owned());
+        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => match &operation.body {
+            None => return Err("what is narrowed in the body needs the body's model".to_owned()),
+            Some(BodyModel::Declared(body)) if body.division.is_none() => {
+                return Err("its body does not say where the division stands".to_owned());
             }
-        }
-        (
-            Narrowing::Handle { name, cursor, .. },
-            Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Fields { .. } | Guarding::Empty,
-        ) => return check_handle(operation, name, cursor.as_deref()),
+            Some(_) => {}
+        },
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
         | (Narrowing::Own { .. }, Guarding::Own)
@@ -329,30 +330,6 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
         (narrowing, guard) => {
             return Err(format!("the guard {guard:?} does not check what {narrowing:?} asks for"));
         }
-    }
-    Ok(())
-}
-
-fn check_handle(operation: &Operation, name: &str, cursor: Option<&str>) -> Result<(), String> {
-    if !operation.path.contains(&format!("{{{name}}}")) {
-        return Err(format!("its path has no parameter `{name}`"));
-    }
-    if matches!(operation.guard, Guarding::Empty) != operation.is_write() {
-        return Err(
-            "what ends something says no more than that it was done, and nothing else does".to_owned()
-        );
-    }
-    let Some(cursor) = cursor else { return Ok(()) };
-    let passes = |parameter: &Parameter| {
-        parameter.name == cursor && matches!(parameter.is, ParameterKind::Text { .. })
-    };
-    if !operation.query.iter().any(passes) {
-        return Err(format!("its query has no text `{cursor}`"));
-    }
-    if let Guarding::List { keep, totals, links, .. } = &operation.guard
-        && [keep, totals, links].iter().any(|list| list.iter().any(|field| field == cursor))
-    {
-        return Err(format!("its cursor `{cursor}` also passes as it is"));
     }
     Ok(())
 }

@@ -7,9 +7,11 @@
 mod aggregates;
 mod api;
 mod body;
+mod declared;
 mod drift;
 mod entities;
 mod guarding;
+mod handles;
 mod loader;
 mod name_set;
 mod narrowing;
@@ -24,6 +26,7 @@ pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
+pub use declared::{Allowed, DeclaredBody, Reference};
 pub use drift::{
     Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
     OperationDrift,

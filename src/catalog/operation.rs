@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{entities::Entity, guarding::Guarding, name_set::NameSet, narrowing::Narrowing};
+use super::{
+    declared::DeclaredBody, entities::Entity, guarding::Guarding, name_set::NameSet, narrowing::Narrowing,
+};
 use crate::policy::ResourceKind;
 
 /// An operation that tenants may be permitted: how its request is narrowed *and* how its answer is guarded.
@@ -117,7 +119,7 @@ pub enum ParameterKind {
 }
 
 /// The models that bodies are parsed as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub enum BodyModel {
     /// Of the conversation details query.
     ConversationQuery,
@@ -137,6 +139,9 @@ pub enum BodyModel {
     CreateQueueRequest,
     /// What a queue is to be.
     QueueRequest,
+    /// The model that the API's facts tell.
+    #[serde(untagged)]
+    Declared(Box<DeclaredBody>),
 }
 
 impl Operation {
@@ -146,6 +151,14 @@ impl Operation {
         let begins = matches!(self.guard, Guarding::Handle { .. });
         let ends = matches!(self.narrowing, Narrowing::Handle { .. }) && self.method == "DELETE";
         begins || ends || self.groups.iter().any(|group| group == "writes")
+    }
+
+    /// Whether its path ends in what is looked up first, so that a body stands for the whole of that.
+    pub fn replaces_what_was_looked_up(&self) -> bool {
+        self.narrowing
+            .looked_up()
+            .next()
+            .is_some_and(|(name, _)| self.path.ends_with(&format!("/{{{name}}}")))
     }
 
     /// Whether policies judge it per division or for the tenant as a whole.

@@ -1,17 +1,22 @@
 //! What a request asks for: its one typed parse, from which policies are asked and the upstream request is built.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::HeaderMap;
 
-use super::{body, denial::Invalid, query::Query};
+use super::{
+    body,
+    denial::Invalid,
+    document::{self, Value},
+    query::Query,
+};
 use crate::{
     catalog::{
-        BodyModel, Contact, ConversationAggregationQuery, ConversationQuery, CreateUser, Entity, Filter,
-        Narrowing, Operation, Paging, Predicate, QueueRequest, UpdateUser, UserSearchCriteria,
-        UserSearchRequest,
+        Api, BodyModel, Contact, ConversationAggregationQuery, ConversationQuery, CreateUser, DeclaredBody,
+        Entity, Filter, Narrowing, Operation, Paging, Predicate, QueueRequest, UpdateUser,
+        UserSearchCriteria, UserSearchRequest,
     },
     model::Text,
     policy::Attributes,
@@ -52,11 +57,14 @@ pub(super) enum Body<'a> {
     NewQueue(Box<QueueRequest<'a>>),
     /// What a queue is to be.
     QueueChange(Box<QueueRequest<'a>>),
+    /// As the API's facts and the catalog declare it.
+    Document(Value<'a>),
 }
 
 impl<'a> Asked<'a> {
     /// Parses a request against its operation.
     pub(super) fn read(
+        api: &Api,
         operation: &Operation,
         parameters: Vec<(String, String)>,
         query: &str,
@@ -65,11 +73,11 @@ impl<'a> Asked<'a> {
     ) -> Result<Self, Invalid> {
         let mut query = Query::read(query, operation)?;
         let mut notes = Vec::new();
-        let body = match operation.body {
+        let body = match &operation.body {
             Some(model @ (BodyModel::ConversationQuery | BodyModel::AsyncConversationQuery)) => {
                 let mut asked = conversations(headers, bytes)?;
                 notes = translate(&mut asked)?;
-                of_its_model(model, &of_conversations(&asked))?;
+                body::of_its_model(model, &body::of_conversations(&asked))?;
                 Body::Conversations(Box::new(asked))
             }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
@@ -78,7 +86,7 @@ impl<'a> Asked<'a> {
                 | BodyModel::ConversationAsyncAggregationQuery),
             ) => {
                 let asked: Box<ConversationAggregationQuery<'_>> = body::parse(headers, bytes)?;
-                of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
+                body::of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
                 named_divisions(asked.division_ids.as_deref())?;
                 Body::Aggregates(asked)
             }
@@ -94,6 +102,10 @@ impl<'a> Asked<'a> {
             }
             Some(BodyModel::CreateQueueRequest) => Body::NewQueue(new_queue(headers, bytes)?),
             Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
+            Some(BodyModel::Declared(declared)) => {
+                body::check_type(headers, bytes)?;
+                Body::Document(document::read(api, declared, bytes)?)
+            }
             None if bytes.is_empty() => Body::None,
             None => {
                 return Err(Invalid::new("ringfence.body_unexpected", "This operation takes no body."));
@@ -125,26 +137,42 @@ impl<'a> Asked<'a> {
             (_, Body::NewQueue(queue) | Body::QueueChange(queue)) => {
                 queue.division.as_ref().map(|one| vec![&*one.id])
             }
-            (_, Body::None | Body::Users(_) | Body::UserChange(_)) => None,
+            (Narrowing::OwnedDivision, Body::Document(document)) => {
+                let named = document.texts_at(declared(operation)?.division.as_deref()?);
+                (!named.is_empty()).then_some(named)
+            }
+            (_, Body::None | Body::Users(_) | Body::UserChange(_) | Body::Document(_)) => None,
         }
     }
 
-    /// What a body refers to, which must be the tenant's own.
-    pub(super) fn references(&self) -> Option<(Entity, &str)> {
+    /// What a body refers to, which must be the tenant's own; each once.
+    pub(super) fn references(&self, operation: &Operation) -> Vec<(Entity, &str)> {
         match &self.body {
-            Body::UserChange(user) => user.manager.as_deref().map(|id| (Entity::User, id)),
-            Body::NewQueue(queue) => queue.source_queue_id.as_deref().map(|id| (Entity::Queue, id)),
+            Body::UserChange(user) => user.manager.iter().map(|id| (Entity::User, &**id)).collect(),
+            Body::NewQueue(queue) => queue.source_queue_id.iter().map(|id| (Entity::Queue, &**id)).collect(),
+            Body::Document(document) => {
+                let declared = declared(operation).map_or(&[][..], |body| &body.references);
+                let named = declared.iter().flat_map(|reference| {
+                    document.texts_at(&reference.at).into_iter().map(|id| (reference.entity, id))
+                });
+                named.collect::<BTreeSet<_>>().into_iter().collect()
+            }
             Body::None
             | Body::Conversations(_)
             | Body::Users(_)
             | Body::Aggregates(_)
             | Body::NewUser(_)
-            | Body::QueueChange(_) => None,
+            | Body::QueueChange(_) => Vec::new(),
         }
     }
 
     /// What policies may speak of.
-    pub(super) fn attributes(&self, source: Option<IpAddr>, time: DateTime<Utc>) -> Attributes {
+    pub(super) fn attributes(
+        &self,
+        operation: &Operation,
+        source: Option<IpAddr>,
+        time: DateTime<Utc>,
+    ) -> Attributes {
         let mut attributes = Attributes {
             source,
             time,
@@ -159,7 +187,18 @@ impl<'a> Asked<'a> {
         match &self.body {
             Body::None | Body::NewUser(_) | Body::QueueChange(_) => {}
             Body::UserChange(_) | Body::NewQueue(_) => {
-                attributes.ids.extend(self.references().map(|(_, id)| id.to_owned()));
+                attributes.ids.extend(self.references(operation).into_iter().map(|(_, id)| id.to_owned()));
+            }
+            Body::Document(document) => {
+                let texts = |name| document.texts_at(name).into_iter().map(str::to_owned);
+                attributes.ids.extend(self.references(operation).into_iter().map(|(_, id)| id.to_owned()));
+                attributes.page_size =
+                    document.get("pageSize").and_then(Value::integer).or(attributes.page_size);
+                let interval = document.get("interval").and_then(Value::text);
+                attributes.interval_seconds = interval.and_then(interval_seconds);
+                attributes.metrics = texts("metrics").collect();
+                attributes.group_by = texts("groupBy").collect();
+                attributes.expand.extend(texts("expand"));
             }
             Body::Aggregates(query) => aggregated(query, &mut attributes),
             Body::Conversations(query) => {
@@ -188,6 +227,14 @@ impl<'a> Asked<'a> {
             }
         }
         attributes
+    }
+}
+
+/// How the body is declared, where it is read as the API's facts tell.
+pub(super) fn declared(operation: &Operation) -> Option<&DeclaredBody> {
+    match &operation.body {
+        Some(BodyModel::Declared(body)) => Some(body),
+        Some(_) | None => None,
     }
 }
 
@@ -244,7 +291,7 @@ pub(super) fn interval_seconds(interval: &str) -> Option<i64> {
 }
 
 /// Genesys reads a time without a zone as UTC.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     zoned.ok().or_else(|| Some(text.parse::<NaiveDateTime>().ok()?.and_utc()))
 }
@@ -254,29 +301,6 @@ fn conversations<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<Conversati
     let query: ConversationQuery<'_> = body::parse(headers, bytes)?;
     named_divisions(query.division_ids.as_deref())?;
     Ok(query)
-}
-
-/// Fields that only a query has, or only a job.
-fn of_conversations(query: &ConversationQuery<'_>) -> [(&'static str, bool, bool); 4] {
-    [
-        ("paging", false, query.paging.is_some()),
-        ("aggregations", false, query.aggregations.is_some()),
-        ("limit", true, query.limit.is_some()),
-        ("startOfDayIntervalMatching", true, query.start_of_day_interval_matching.is_some()),
-    ]
-}
-
-/// Queries and their jobs share their fields but for those named here: whether a job has it, and whether it is sent.
-fn of_its_model(model: BodyModel, fields: &[(&str, bool, bool)]) -> Result<(), Invalid> {
-    let is_job =
-        matches!(model, BodyModel::AsyncConversationQuery | BodyModel::ConversationAsyncAggregationQuery);
-    match fields.iter().find(|(_, of_job, is_sent)| *is_sent && *of_job != is_job) {
-        None => Ok(()),
-        Some((name, ..)) => {
-            let message = format!("`{name}` is not a field of this operation's body; leave it out.");
-            Err(Invalid::new("ringfence.body_unknown_field", message))
-        }
-    }
 }
 
 fn named_divisions(named: Option<&[Text<'_>]>) -> Result<(), Invalid> {

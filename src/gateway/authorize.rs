@@ -47,10 +47,9 @@ impl Permit {
         Arc::clone(&self.divisions)
     }
 
-    /// The same permit for some of the divisions that the policy grants.
-    pub(super) fn within(mut self, is_meant: impl Fn(&DivisionId) -> bool) -> Self {
+    /// Cuts it to some of the divisions that the policy grants.
+    pub(super) fn cut(&mut self, is_meant: impl Fn(&DivisionId) -> bool) {
         self.divisions = self.granted().iter().filter(|division| is_meant(division)).cloned().collect();
-        self
     }
 
     /// All divisions that the policy grants for this operation, also those that the request did not ask for.
@@ -82,7 +81,8 @@ pub(super) fn authorize(
     record: &mut Record,
 ) -> Result<Permit, Denial> {
     let tenant = caller.tenant();
-    let attributes = tenant.reads_attributes().then(|| asked.attributes(record.source, clock.now()));
+    let attributes =
+        tenant.reads_attributes().then(|| asked.attributes(&operation, record.source, clock.now()));
     let verdict = tenant.decide(caller.key(), &operation.id, attributes.as_ref());
     record.call.policies = Arc::clone(&verdict.policies);
     record.call.shadow.clone_from(&verdict.shadow);

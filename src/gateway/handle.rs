@@ -70,7 +70,7 @@ impl Handles {
     }
 
     /// Upstream's id of what was handed out, for a permit that covers it: the permit is cut to its divisions.
-    pub(super) fn open(&self, permit: Permit, kind: &str, handle: &str) -> Result<(Permit, String), Closed> {
+    pub(super) fn open(&self, permit: &mut Permit, kind: &str, handle: &str) -> Result<String, Closed> {
         if handle.len() > MAX_HANDLE {
             return Err(Closed::Unreadable);
         }
@@ -91,11 +91,11 @@ impl Handles {
         }
         let id = id.to_owned();
         let (tags, _) = parts.next().unwrap_or_default().as_chunks::<TAG>();
-        let permit = permit.within(|division| tags.contains(&tag(division)));
+        permit.cut(|division| tags.contains(&tag(division)));
         if tags.is_empty() || permit.divisions().len() != tags.len() {
             return Err(Closed::DivisionNotPermitted);
         }
-        Ok((permit, id))
+        Ok(id)
     }
 
     /// Seals what leads to the next page of what a handle is of.

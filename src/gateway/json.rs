@@ -18,6 +18,17 @@ const DEEP: &str = "too deep";
 
 /// The fault of a body that did not parse as `T`.
 pub(super) fn diagnose<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Invalid {
+    fault(bytes, |typed| {
+        let error = serde_path_to_error::deserialize::<_, T>(typed).err()?;
+        Some((error.path().to_string(), error.inner().to_string()))
+    })
+}
+
+/// The fault of a body: as JSON, or else what its model finds, with the place.
+pub(super) fn fault<'a>(
+    bytes: &'a [u8],
+    typed: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::SliceRead<'a>>) -> Option<(String, String)>,
+) -> Invalid {
     if std::str::from_utf8(bytes).is_err() {
         return Invalid::new("ringfence.body_not_utf8", "The body is not valid UTF-8.");
     }
@@ -43,24 +54,20 @@ pub(super) fn diagnose<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Invalid {
             )
         };
     }
-    let mut typed = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, T>(&mut typed) {
-        Ok(_) => Invalid::new(
+    let Some((place, text)) = typed(&mut serde_json::Deserializer::from_slice(bytes)) else {
+        return Invalid::new(
             "ringfence.body_invalid",
             "The body does not have the form of this operation's model.",
-        ),
-        Err(error) => {
-            let place = error.path().to_string();
-            let text = plain(&error.inner().to_string());
-            let code = if text.starts_with("unknown field") {
-                "ringfence.body_unknown_field"
-            } else {
-                "ringfence.body_invalid"
-            };
-            let place = if place == "." { "the body".to_owned() } else { format!("`{place}`") };
-            Invalid::new(code, format!("In {place}: {text}."))
-        }
-    }
+        );
+    };
+    let text = plain(&text);
+    let code = if text.starts_with("unknown field") {
+        "ringfence.body_unknown_field"
+    } else {
+        "ringfence.body_invalid"
+    };
+    let place = if place == "." { "the body".to_owned() } else { format!("`{place}`") };
+    Invalid::new(code, format!("In {place}: {text}."))
 }
 
 /// The parser's words, without its line and without the names of our types.

@@ -22,6 +22,7 @@ mod authenticate;
 mod authorize;
 mod body;
 mod denial;
+mod document;
 mod edge;
 mod forward;
 mod guard;
@@ -254,8 +255,8 @@ impl Gateway {
             body::read(&head.headers, body, longest, body::READ_TIMEOUT).await.map_err(Denial::from)?;
         let query = head.uri.query().unwrap_or_default();
         record.call.request_before = Some(digest(query.as_bytes(), &bytes));
-        let asked =
-            Asked::read(&operation, parameters, query, &head.headers, &bytes).map_err(Denial::from)?;
+        let asked = Asked::read(parts.catalog.api(), &operation, parameters, query, &head.headers, &bytes)
+            .map_err(Denial::from)?;
 
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         if let Narrowing::Own { answer } = operation.narrowing {
@@ -273,7 +274,7 @@ impl Gateway {
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
-        let scoped = scope::scope(&self.0.handles, permit, asked, proven, record)?;
+        let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
         let answer =

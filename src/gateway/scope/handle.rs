@@ -1,8 +1,11 @@
 //! What was begun is found again by a handle, which opens for the tenant that it was handed out to.
 
+use std::sync::Arc;
+
 use super::Denial;
 use crate::{
     audit::Record,
+    catalog::Narrowing,
     gateway::{
         asked::Asked,
         authorize::Permit,
@@ -11,38 +14,31 @@ use crate::{
     },
 };
 
-/// What the operation declares.
-pub(super) struct Declared<'d> {
-    pub(super) name: &'d str,
-    pub(super) kind: &'d str,
-    pub(super) cursor: Option<&'d str>,
-}
-
 /// Puts upstream's own id and cursor in their places, and cuts the permit to the divisions that they are of. Gives the
 /// handle.
 pub(super) fn open(
     handles: &Handles,
-    permit: Permit,
+    permit: &mut Permit,
     asked: &mut Asked<'_>,
-    declared: &Declared<'_>,
     record: &mut Record,
-) -> Result<(Permit, String), Denial> {
+) -> Result<String, Denial> {
+    let operation = Arc::clone(permit.operation());
+    let internal = || Denial::Failed(Failure::Internal);
+    let Narrowing::Handle { name, kind, cursor } = &operation.narrowing else { return Err(internal()) };
     let mut closed = |closed: Closed| {
         record.ended.withheld = Some(closed.why());
         Denial::NotFound
     };
-    let place = asked.parameters.iter_mut().find(|(name, _)| name == declared.name);
-    let (_, place) = place.ok_or(Denial::Failed(Failure::Internal))?;
+    let (_, place) = asked.parameters.iter_mut().find(|(other, _)| other == name).ok_or_else(internal)?;
     let handle = std::mem::take(place);
-    let (permit, id) = handles.open(permit, declared.kind, &handle).map_err(&mut closed)?;
-    if let Some(name) = declared.cursor
+    *place = handles.open(permit, kind, &handle).map_err(&mut closed)?;
+    if let Some(name) = cursor
         && let Some(sent) = asked.query.one(name)
     {
         let cursor = handles.open_cursor(&handle, sent).map_err(&mut closed)?;
         asked.query.set(name, vec![cursor]);
     }
-    place.clone_from(&id);
-    record.call.upstream_id = Some(id);
+    record.call.upstream_id = Some(place.clone());
     record.call.divisions = permit.divisions_shared();
-    Ok((permit, handle))
+    Ok(handle)
 }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     audit::Record,
-    catalog::{Narrowing, Operation, Place, Translation},
+    catalog::{Api, Narrowing, Operation, Place, Translation},
     upstream::UpstreamRequest,
 };
 
@@ -78,6 +78,7 @@ impl Scoped {
 
 /// Narrows a request to its permit.
 pub(super) fn scope(
+    api: &Api,
     handles: &Handles,
     mut permit: Permit,
     mut asked: Asked<'_>,
@@ -109,28 +110,27 @@ pub(super) fn scope(
                 | Body::NewUser(_)
                 | Body::UserChange(_)
                 | Body::NewQueue(_)
-                | Body::QueueChange(_) => return Err(Denial::Failed(Failure::Internal)),
+                | Body::QueueChange(_)
+                | Body::Document(_) => return Err(Denial::Failed(Failure::Internal)),
             };
             (post(&operation.path, body), form)
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
-            let body = writes::change(&mut asked.body, object.as_ref())?;
+            let body = writes::change(api, &operation, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
         Narrowing::OwnedDivision => {
-            let body = writes::create(&mut asked.body, &permit)?;
+            let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Listed { .. } => {
             let page = ListedPage::read(&operation, &mut asked);
             (get(&operation, &asked)?, Form::Listed(page))
         }
-        Narrowing::Handle { name, kind, cursor } => {
-            let declared = handle::Declared { name, kind, cursor: cursor.as_deref() };
-            let opened;
-            (permit, opened) = handle::open(handles, permit, &mut asked, &declared, record)?;
+        Narrowing::Handle { .. } => {
+            let opened = handle::open(handles, &mut permit, &mut asked, record)?;
             (send(&operation, &asked, None)?, Form::Opened(opened))
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {

@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a write relies on what was looked up for it.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// What one body may name: each is looked up.
+const MOST_REFERENCES: usize = 20;
 /// Nothing has it.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -81,7 +83,9 @@ pub(in crate::gateway) async fn prove(
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<Proven, Denial> {
-    if permit.operation().narrowing.looked_up().next().is_none() && asked.references().is_none() {
+    if permit.operation().narrowing.looked_up().next().is_none()
+        && asked.references(permit.operation()).is_empty()
+    {
         return Ok(Proven::default());
     }
     // Boxed: nearly all requests do without, and would carry its size.
@@ -113,7 +117,13 @@ async fn look_up(
             within.filter(|within| directory.is_own(within, permit.granted())).ok_or(Denial::NotFound)?;
         }
     }
-    if let Some((entity, id)) = asked.references() {
+    let references = asked.references(operation);
+    if references.len() > MOST_REFERENCES {
+        let message =
+            format!("The body names more than {MOST_REFERENCES} other objects; send fewer at a time.");
+        return Err(Invalid::new("ringfence.body_invalid", message).into());
+    }
+    for (entity, id) in references {
         let found = Proof::find(directory, whom, permit.granted(), (entity, id)).await;
         proven.proofs.push(found.map_err(&mut failed)?.ok_or(Denial::NotFound)?.0);
     }
@@ -134,7 +144,8 @@ pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<
         | Body::Users(_)
         | Body::Aggregates(_)
         | Body::UserChange(_)
-        | Body::QueueChange(_) => {
+        | Body::QueueChange(_)
+        | Body::Document(_) => {
             let (name, entity) = operation.narrowing.looked_up().next()?;
             Some(match path_id(asked, name) {
                 // What is below it may be deleted; it stays itself.

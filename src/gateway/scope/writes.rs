@@ -6,11 +6,12 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{encode, owned::Object};
 use crate::{
-    catalog::{Contact, DivisionRef, QueueRequest, UpdateUser},
+    catalog::{Api, Contact, DivisionRef, Operation, QueueRequest, UpdateUser},
     gateway::{
-        asked::Body,
+        asked::{Body, declared},
         authorize::Permit,
         denial::{Denial, Failure, Invalid},
+        document,
     },
     model::{DivisionId, Text},
 };
@@ -71,7 +72,7 @@ struct ShownUser<'a> {
 }
 
 /// The body that makes something.
-pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Denial> {
+pub(super) fn create(operation: &Operation, body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Denial> {
     let division = the_division(permit)?;
     match body {
         Body::NewUser(user) => {
@@ -81,6 +82,11 @@ pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Deni
         Body::NewQueue(queue) => {
             queue.division = Some(reference(division));
             encode(queue)
+        }
+        Body::Document(document) => {
+            let place = declared(operation).and_then(|body| body.division.as_deref());
+            document.set(place.ok_or(Denial::Failed(Failure::Internal))?, division.to_string().into());
+            encode(document)
         }
         Body::None
         | Body::Conversations(_)
@@ -92,9 +98,15 @@ pub(super) fn create(body: &mut Body<'_>, permit: &Permit) -> Result<Bytes, Deni
 }
 
 /// The body that changes what was looked up; none where the operation takes none.
-pub(super) fn change(body: &mut Body<'_>, object: Option<&Object>) -> Result<Option<Bytes>, Denial> {
+pub(super) fn change(
+    api: &Api,
+    operation: &Operation,
+    body: &mut Body<'_>,
+    object: Option<&Object>,
+) -> Result<Option<Bytes>, Denial> {
     match body {
         Body::None => Ok(None),
+        Body::Document(document) => change_document(api, operation, document, object).map(Some),
         Body::UserChange(user) => change_user(user, object).map(Some),
         Body::QueueChange(queue) => change_queue(queue, object).map(Some),
         Body::Conversations(_)
@@ -103,6 +115,31 @@ pub(super) fn change(body: &mut Body<'_>, object: Option<&Object>) -> Result<Opt
         | Body::NewUser(_)
         | Body::NewQueue(_) => Err(Denial::Failed(Failure::Internal)),
     }
+}
+
+/// What is replaced stays in its division, and keeps what the tenant cannot name.
+fn change_document(
+    api: &Api,
+    operation: &Operation,
+    document: &mut document::Value<'_>,
+    object: Option<&Object>,
+) -> Result<Bytes, Denial> {
+    let internal = || Denial::Failed(Failure::Internal);
+    let body = declared(operation).ok_or_else(internal)?;
+    let Some(object) = object else { return encode(document) };
+    if let Some(place) = &body.division {
+        let own = object.within.only().ok_or_else(internal)?;
+        if document.texts_at(place).iter().any(|named| *named != own.as_str()) {
+            let message = format!("It is not moved between divisions here; leave `{place}` out.");
+            return Err(Invalid::new("ringfence.body_invalid", message).into());
+        }
+        document.set(place, own.to_string().into());
+    }
+    if operation.method == "PUT" && operation.replaces_what_was_looked_up() {
+        let current = serde_json::from_slice(&object.body).map_err(|_| internal())?;
+        document::keep_unnamed(document, &current, api, body);
+    }
+    encode(document)
 }
 
 /// The addresses of a user are replaced whole: those that the tenant cannot name are taken from the user as it is.

@@ -1,0 +1,166 @@
+//! Bodies that are read as Genesys's own model, with what is declared about the places where other things are named.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    api::{Api, Field, FieldType},
+    entities::Entity,
+};
+
+/// How the body of an operation is read: as the model that the API's facts tell.
+///
+/// A field that names something else is refused unless it is declared here: whose that is, nobody would have asked.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredBody {
+    /// Where the division stands of what is made (a dotted place): set by the gateway.
+    #[serde(default)]
+    pub division: Option<String>,
+    /// What else it may name, which must be the tenant's own.
+    #[serde(default)]
+    pub references: Vec<Reference>,
+    /// Places that look as if they named something, and do not (dotted).
+    #[serde(default)]
+    pub plain: Vec<String>,
+    /// Places that a tenant cannot set for another reason (dotted).
+    #[serde(default)]
+    pub refused: Vec<String>,
+    /// What it is read as.
+    #[serde(skip)]
+    pub model: Option<FieldType>,
+}
+
+/// A place in a body where something is named.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// Field names from the outside in, joined by dots; lists on the way are walked through. It ends in an id or in a list
+    /// of ids.
+    pub at: String,
+    /// What is named.
+    pub entity: Entity,
+}
+
+/// What a body may say at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// Whatever its type holds.
+    Yes,
+    /// It is read and not sent: Genesys alone says it.
+    Unsent,
+    /// It names something, and that alone is sent of it.
+    Named,
+    /// Nothing: what it would name cannot be checked.
+    No,
+}
+
+/// How names of ids and of places of ids end.
+const ENDINGS: [&str; 6] = ["Id", "Ids", "Uri", "Uris", "By", "Ref"];
+/// What texts hold that name something without saying so by their ending.
+const THINGS: [&str; 22] = [
+    "agent",
+    "assignee",
+    "contact",
+    "division",
+    "flow",
+    "group",
+    "language",
+    "location",
+    "manager",
+    "member",
+    "owner",
+    "queue",
+    "role",
+    "schedule",
+    "script",
+    "site",
+    "skill",
+    "station",
+    "team",
+    "trunk",
+    "user",
+    "workgroup",
+];
+
+impl DeclaredBody {
+    /// What may stand at a place, which is the last field of `at`.
+    pub fn allows(&self, api: &Api, at: &str, field: &Field) -> Allowed {
+        let is_declared =
+            |place: &str| place == at || place.strip_prefix(at).is_some_and(|rest| rest.starts_with('.'));
+        let named = || self.references.iter().map(|one| one.at.as_str()).chain(self.division.as_deref());
+        if self.refused.iter().any(|place| place == at) {
+            Allowed::No
+        } else if named().any(is_declared) {
+            Allowed::Named
+        } else if field.read_only || at == "id" || at == "selfUri" {
+            Allowed::Unsent
+        } else if names_something(api, field) && !self.plain.iter().any(|place| place == at) {
+            Allowed::No
+        } else {
+            Allowed::Yes
+        }
+    }
+
+    /// A declared place that the model does not have; it would be a fence that nobody looks at.
+    pub(super) fn misplaced(&self, api: &Api) -> Option<&str> {
+        let places = self.references.iter().map(|one| &one.at).chain(&self.division);
+        let mut places = places.chain(&self.plain).chain(&self.refused).map(String::as_str);
+        places.find(|place| self.model.as_ref().is_none_or(|model| !has(api, model, place)))
+    }
+}
+
+fn has(api: &Api, kind: &FieldType, place: &str) -> bool {
+    let (name, rest) = place.split_once('.').map_or((place, None), |(name, rest)| (name, Some(rest)));
+    match kind {
+        FieldType::List(item) => has(api, item, place),
+        FieldType::Map(value) => has(api, value, place),
+        FieldType::Model(id) => api
+            .model(*id)
+            .and_then(|model| model.field(name))
+            .is_some_and(|field| rest.is_none_or(|rest| has(api, &field.r#type, rest))),
+        FieldType::Text
+        | FieldType::Date
+        | FieldType::DateTime
+        | FieldType::Integer
+        | FieldType::Number
+        | FieldType::Boolean
+        | FieldType::Enum(_)
+        | FieldType::Any => false,
+    }
+}
+
+/// Whether a field may name something that has a division of its own, by how it is called and what it holds.
+fn names_something(api: &Api, field: &Field) -> bool {
+    match innermost(&field.r#type) {
+        FieldType::Model(id) => api.model(*id).is_none_or(|model| model.field("id").is_some()),
+        FieldType::Any => true,
+        FieldType::Text => {
+            let name = field.name.strip_suffix('s').unwrap_or(field.name);
+            ENDINGS.iter().any(|ending| field.name.ends_with(ending))
+                || THINGS.iter().any(|thing| name.to_ascii_lowercase().ends_with(thing))
+        }
+        FieldType::Date
+        | FieldType::DateTime
+        | FieldType::Integer
+        | FieldType::Number
+        | FieldType::Boolean
+        | FieldType::Enum(_)
+        | FieldType::List(_)
+        | FieldType::Map(_) => false,
+    }
+}
+
+fn innermost(kind: &FieldType) -> &FieldType {
+    match kind {
+        FieldType::List(inner) | FieldType::Map(inner) => innermost(inner),
+        FieldType::Text
+        | FieldType::Date
+        | FieldType::DateTime
+        | FieldType::Integer
+        | FieldType::Number
+        | FieldType::Boolean
+        | FieldType::Enum(_)
+        | FieldType::Any
+        | FieldType::Model(_) => kind,
+    }
+}
