@@ -331,9 +331,7 @@ async fn queries_and_jobs_take_their_own_fields_alone() {
 fn an_entry_whose_handle_does_not_fit_does_not_load() {
     const BEGIN: &str = r#"
         [[operation]]
-        id = "postJobs"
-        method = "POST"
-        path = "/api/v2/jobs"
+        id = "postAnalyticsConversationsDetailsJobs"
         groups = ["reads"]
         why = "a test"
         body = "AsyncConversationQuery"
@@ -342,9 +340,7 @@ fn an_entry_whose_handle_does_not_fit_does_not_load() {
     "#;
     const OPEN: &str = r#"
         [[operation]]
-        id = "getJob"
-        method = "GET"
-        path = "/api/v2/jobs/{jobId}"
+        id = "getAnalyticsConversationsDetailsJobResults"
         groups = ["reads"]
         why = "a test"
         narrowing = { way = "handle", name = "jobId", kind = "job", cursor = "cursor" }
@@ -366,10 +362,13 @@ fn an_entry_whose_handle_does_not_fit_does_not_load() {
         ("[{ name = \"cursor\", is = \"text\", max = 9 }]", "[]", "no text `cursor`"),
         ("is = \"text\", max = 9", "is = \"boolean\"", "no text `cursor`"),
         ("plain = [\"mediaType\"], named", "plain = [\"ani\"], named", "may ask for"),
-        ("\"GET\"", "\"DELETE\"", "does not prove"),
-        ("\"GET\"", "\"POST\"", "POST"),
+        (
+            "\"getAnalyticsConversationsDetailsJobResults\"",
+            "\"deleteAnalyticsConversationsDetailsJob\"",
+            "does not prove",
+        ),
         ("body = \"AsyncConversationQuery\"", "", "model"),
-        ("method = \"POST\"", "method = \"GET\"", "no GET"),
+        ("\"postAnalyticsConversationsDetailsJobs\"", "\"getAnalyticsConversationsDetailsJob\"", "no GET"),
         ("{ way = \"division_predicate\" }", "{ way = \"open\", reason = \"so\" }", "does not"),
     ] {
         assert!(whole.contains(from), "{from}");
