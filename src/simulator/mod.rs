@@ -17,6 +17,7 @@ mod dimensions;
 mod disturb;
 mod faults;
 mod filter;
+mod generic;
 mod help;
 mod jobs;
 mod listener;
