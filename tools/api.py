@@ -62,7 +62,7 @@ class Unreadable(Exception):
 
 
 def fetch(folder):
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder)]
     done = subprocess.run([*command, f"{PACKAGE}=={VERSION}"], check=False)
     if done.returncode != 0:
         raise Unreadable(f"{PACKAGE} {VERSION} could not be fetched; give its folder by --sdk")
