@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PLAIN = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "date": "date",
     "datetime": "date-time", "object": "any",
+    # Named by the SDK, which has no model of them.
+    "LocalDateTime": "any", "YearMonth": "any",
 }
 
 
