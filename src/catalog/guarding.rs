@@ -66,6 +66,11 @@ pub enum Guarding {
         #[serde(default)]
         plain: Vec<String>,
     },
+    /// A bare list.
+    Items {
+        /// What of each stays: entities that are the tenant's own, or parts.
+        shape: String,
+    },
     /// It says no more than that it was done.
     Empty,
     /// The gateway made it.
@@ -83,7 +88,12 @@ impl Guarding {
         match self {
             Self::Groups { plain, named, .. } => Some((plain, named)),
             Self::Handle { plain, .. } => Some((plain, &NOBODY)),
-            Self::List { .. } | Self::Entity { .. } | Self::Fields { .. } | Self::Empty | Self::Own => None,
+            Self::List { .. }
+            | Self::Entity { .. }
+            | Self::Fields { .. }
+            | Self::Items { .. }
+            | Self::Empty
+            | Self::Own => None,
         }
     }
 }

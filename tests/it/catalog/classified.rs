@@ -31,7 +31,9 @@ fn no_operation_of_the_api_is_unclassified() {
 fn what_nobody_looked_at_is_counted_and_named() {
     let few =
         "[[denied]]\ncode = \"personal\"\nreason = \"a test\"\noperations = [\"getTeams\", \"getTeam\"]";
-    let coverage = Catalog::from_files(&[("teams.toml", few)]).unwrap().coverage();
+    let catalog = Catalog::from_files(&[("teams.toml", few)]).unwrap();
+    assert_eq!(catalog.missing("postTeams"), "operation `postTeams` in the catalog: it is unclassified");
+    let coverage = catalog.coverage();
     assert_eq!((coverage.enabled, coverage.denied, coverage.unclassified), (0, 2, 3353));
     let teams = coverage.families.iter().find(|family| family.family == "Teams").unwrap();
     assert_eq!((teams.operations, teams.denied.values().sum::<usize>(), teams.unclassified.len()), (9, 2, 7));
