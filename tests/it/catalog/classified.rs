@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
-use ringfence::catalog::{Catalog, DeniedCode};
+use ringfence::catalog::{Catalog, DeniedCode, Entry};
 use serde_json::Value;
 
 use crate::support::{
@@ -114,6 +114,25 @@ fn every_operation_is_found_by_its_method_and_path_with_the_names_of_its_paramet
         let expected: Vec<_> = names.map(|name| (name.to_owned(), SOMEONE)).collect();
         assert_eq!(found.parameters, expected, "{method} {path}");
     }
+}
+
+/// `use GET /api/v2/users/{userId}` sends nobody to another closed door.
+#[test]
+fn what_a_reason_names_instead_is_enabled() {
+    let catalog = Catalog::embedded().unwrap();
+    let mut named = 0;
+    for denied in catalog.describe().iter().filter(|entry| entry["enabled"] == false) {
+        let words: Vec<_> = denied["reason"].as_str().unwrap().split_whitespace().collect();
+        for pair in words.windows(2).filter(|pair| pair[1].starts_with('/')) {
+            let (method, path) = (pair[0], pair[1].trim_end_matches([';', ',']));
+            if method.chars().all(|letter| letter.is_ascii_uppercase()) {
+                let found = catalog.find(method, path);
+                assert!(matches!(found.unwrap().entry, Entry::Enabled(_)), "{denied}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 10, "reasons name operations in another form: {named}");
 }
 
 #[test]
