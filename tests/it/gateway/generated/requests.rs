@@ -179,7 +179,8 @@ impl<'m> Maker<'m> {
                 json!({"interval": INTERVAL, "paging": {"pageSize": 100, "pageNumber": 1}})
             }
             Some(BodyModel::UserSearchRequest) => json!({"pageSize": 100, "query": []}),
-            Some(BodyModel::ConversationAggregationQuery) => {
+            Some(BodyModel::AsyncConversationQuery) => json!({"interval": INTERVAL}),
+            Some(BodyModel::ConversationAggregationQuery | BodyModel::ConversationAsyncAggregationQuery) => {
                 json!({"interval": INTERVAL, "metrics": ["nConnected"], "groupBy": ["queueId"]})
             }
             Some(BodyModel::CreateUser) => {
