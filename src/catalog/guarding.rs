@@ -55,6 +55,11 @@ pub enum Guarding {
         /// Dimensions whose values are ids, and what they name.
         named: BTreeMap<String, Named>,
     },
+    /// A bare list.
+    Items {
+        /// What of each stays: entities that are the tenant's own, or parts.
+        shape: String,
+    },
     /// It says no more than that it was done.
     Empty,
     /// The gateway made it.

@@ -190,3 +190,22 @@ fn part(object: &Object<'_>, fields: &[String]) -> String {
 pub(super) fn fields(json: &str, shape: &Shape, divisions: Divisions<'_>) -> Option<String> {
     Some(keep(&Object::read(json)?, shape, divisions))
 }
+
+/// What is the tenant's own of a bare list, and how many others there were.
+pub(super) fn items(json: &str, shape: &Shape, divisions: Divisions<'_>) -> Option<(String, u64)> {
+    // They were not asked for by their divisions: they may be of any of the tenant's.
+    let divisions = Divisions { narrowed: divisions.granted, ..divisions };
+    let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let own = |item: &&RawValue| {
+        if shape.division.is_none() {
+            return fields(item.get(), shape, divisions);
+        }
+        match judge(item.get(), shape, divisions) {
+            Judged::Own(json) => Some(json.into_owned()),
+            Judged::Foreign | Judged::Malformed => None,
+        }
+    };
+    let kept: Vec<_> = items.iter().filter_map(own).collect();
+    let dropped = items.len() - kept.len();
+    Some((format!("[{}]", kept.join(",")), u64::try_from(dropped).unwrap_or(u64::MAX)))
+}

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use ringfence::catalog::{Catalog, Entry, Narrowing, Operation, Place};
+use ringfence::catalog::{BodyModel, Catalog, Entry, Narrowing, Operation, Place};
 
 /// Of each operation with code or an entity of its own: the test that the tenant gets its own, and the test that a stranger's
 /// is out of reach. What is data alone is tested by what is generated from the catalog.
@@ -205,14 +205,14 @@ pub(in crate::gateway) fn by_hand() -> BTreeSet<&'static str> {
 /// Whether nothing of an operation is told by code.
 fn is_data(operation: &Operation) -> bool {
     let is_told = match &operation.narrowing {
-        Narrowing::DivisionQuery { .. } | Narrowing::Listed { .. } | Narrowing::Open { .. } => true,
-        Narrowing::Owned { place, .. } => *place == Place::Path,
-        Narrowing::DivisionPredicate
+        Narrowing::DivisionQuery { .. }
+        | Narrowing::Listed { .. }
         | Narrowing::OwnedDivision
-        | Narrowing::Translate { .. }
-        | Narrowing::Own { .. } => false,
+        | Narrowing::Open { .. } => true,
+        Narrowing::Owned { place, .. } => *place == Place::Path,
+        Narrowing::DivisionPredicate | Narrowing::Translate { .. } | Narrowing::Own { .. } => false,
     };
-    is_told && operation.body.is_none()
+    is_told && matches!(operation.body, None | Some(BodyModel::Declared(_)))
 }
 
 fn read(folder: &Path, into: &mut String) {
