@@ -69,6 +69,8 @@ pub enum Named {
     User,
     /// Queues.
     Queue,
+    /// Flows.
+    Flow,
     /// Divisions.
     Division,
 }
@@ -79,6 +81,7 @@ impl Named {
         match self {
             Self::User => Some(Entity::User),
             Self::Queue => Some(Entity::Queue),
+            Self::Flow => Some(Entity::Flow),
             Self::Division => None,
         }
     }

@@ -197,6 +197,13 @@ fn check(
     {
         return Err(format!("nothing says how all of {entity:?} are found, which its answer names"));
     }
+    let grouped = match &operation.guard {
+        Guarding::Groups { named, .. } => named.values().filter_map(|named| named.entity()).collect(),
+        _ => Vec::new(),
+    };
+    if let Some(entity) = grouped.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none())) {
+        return Err(format!("nothing says how all of {entity:?} are found, which its groups name"));
+    }
     for (name, entity) in operation.narrowing.looked_up() {
         if !operation.path.contains(&format!("{{{name}}}")) {
             return Err(format!("its path has no parameter `{name}`"));
@@ -241,7 +248,9 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
         Some(
             BodyModel::ConversationQuery
                 | BodyModel::UserSearchRequest
-                | BodyModel::ConversationAggregationQuery
+                | BodyModel::AggregationQuery
+                | BodyModel::ActivityQuery
+                | BodyModel::ObservationQuery
                 | BodyModel::Declared(_)
         )
     );
@@ -288,6 +297,17 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
             Some(_) => {}
         },
+        (Narrowing::Membership { dimension, entity }, Guarding::Groups { named, .. }) => {
+            if named.get(dimension).and_then(|named| named.entity()) != Some(*entity) {
+                return Err(format!("its guard does not look at whom `{dimension}` names"));
+            }
+            if !matches!(
+                operation.body,
+                Some(BodyModel::AggregationQuery | BodyModel::ActivityQuery | BodyModel::ObservationQuery)
+            ) {
+                return Err("its body is none of a query that counts".to_owned());
+            }
+        }
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. })
         | (Narrowing::Own { .. }, Guarding::Own)

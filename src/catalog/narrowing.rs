@@ -18,6 +18,13 @@ pub enum Narrowing {
     },
     /// A clause over divisions is put beside the caller's filter, never inside an `or`; where, the body's model says.
     DivisionPredicate,
+    /// A clause over all that the tenant has of a kind is put beside the caller's filter, where Genesys knows no divisions.
+    Membership {
+        /// The dimension that holds their ids.
+        dimension: String,
+        /// What they are.
+        entity: Entity,
+    },
     /// The entity that an id names must be the tenant's own; another's and a missing one look the same.
     Owned {
         /// Where the id stands.
@@ -90,6 +97,7 @@ impl Narrowing {
             | Self::DivisionQuery { .. }
             | Self::Listed { .. }
             | Self::DivisionPredicate
+            | Self::Membership { .. }
             | Self::OwnedDivision
             | Self::Translate { .. }
             | Self::Open { .. }

@@ -125,8 +125,12 @@ pub enum BodyModel {
     ConversationQuery,
     /// Of the user search.
     UserSearchRequest,
-    /// Of the conversation aggregates query.
-    ConversationAggregationQuery,
+    /// Of an aggregates query, whatever is counted.
+    AggregationQuery,
+    /// Of an activity query.
+    ActivityQuery,
+    /// Of an observations query.
+    ObservationQuery,
     /// A user to be made.
     CreateUser,
     /// What of a user is to change.
@@ -159,6 +163,7 @@ impl Operation {
         match &self.narrowing {
             Narrowing::DivisionQuery { .. }
             | Narrowing::DivisionPredicate
+            | Narrowing::Membership { .. }
             | Narrowing::Owned { .. }
             | Narrowing::OwnedDivision
             | Narrowing::Listed { .. }

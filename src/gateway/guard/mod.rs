@@ -92,6 +92,11 @@ pub(super) fn own(
     answer: &UpstreamAnswer,
 ) -> Result<Own, Denial> {
     let checking = Checking::new(against, permit, owned);
+    if let Guarding::Groups { collection, shape, plain, named } = &permit.operation().guard {
+        let shape = checking.shape(shape)?;
+        let divisions = checking.divisions;
+        return groups::check(text(answer)?, &groups::Rules { collection, shape, plain, named, divisions });
+    }
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
     Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
@@ -201,9 +206,14 @@ impl<'c> Checking<'c> {
                 if let Some(why) = collected.withheld {
                     note_withheld(self.permit.operation(), why, record);
                 }
-                let mut out = Writer::with_capacity(collected.items.iter().map(|item| item.len() + 1).sum());
-                out.list(self.rules()?.collection, collected.items.iter().map(AsRef::as_ref));
-                Ok((StatusCode::OK, out.finish().into()))
+                Ok((StatusCode::OK, write_list(self.rules()?.collection, &collected.items).into()))
+            }
+            (Received::Collected { collected, .. }, Form::Parts(_)) => {
+                note(self.permit, collected.counts, record);
+                let Guarding::Groups { collection, .. } = &self.permit.operation().guard else {
+                    return Err(Denial::Failed(Failure::Internal));
+                };
+                Ok((StatusCode::OK, write_list(collection, &collected.items).into()))
             }
             (Received::Kept(list), Form::Listed(page)) => self.page(list, page),
             (Received::One(answer), Form::Named(page)) if answer.status == StatusCode::OK => {
@@ -212,16 +222,21 @@ impl<'c> Checking<'c> {
                 self.page(&own.items.into(), page)
             }
             // Of several answers, the one that was refused for all.
-            (Received::One(answer), Form::Listed(_) | Form::Named(_) | Form::Each(_))
+            (Received::One(answer), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
                 if answer.status != StatusCode::OK =>
             {
                 Err(refusal(self.permit.operation(), answer.status, &answer.body))
             }
-            (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
+            (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
             | (Received::Collected { .. }, Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups)
             | (
                 Received::Kept(_),
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_) | Form::Groups,
+                Form::Upstream
+                | Form::Users(_)
+                | Form::Named(_)
+                | Form::Each(_)
+                | Form::Groups
+                | Form::Parts(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -253,9 +268,12 @@ impl<'c> Checking<'c> {
                 note(permit, checked.counts, record);
                 match form {
                     Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Groups => {
-                        checked.write(json, &rules)?
-                    }
+                    Form::Upstream
+                    | Form::Listed(_)
+                    | Form::Named(_)
+                    | Form::Each(_)
+                    | Form::Groups
+                    | Form::Parts(_) => checked.write(json, &rules)?,
                 }
             }
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
@@ -273,11 +291,10 @@ impl<'c> Checking<'c> {
                 .ok_or_else(|| refused("the answer is no object"))?,
             Guarding::Groups { collection, shape, plain, named } => {
                 let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
-                let shape = self.shape(shape)?;
-                let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (body, dropped) = groups::check(json, &rules)?;
-                note(permit, Counts { dropped, ..Counts::default() }, record);
-                body
+                let rules = groups::Rules { collection, shape: self.shape(shape)?, plain, named, divisions };
+                let own = groups::check(json, &rules)?;
+                note(permit, own.counts, record);
+                write_list(collection, &own.items)
             }
             Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
         };
@@ -310,6 +327,13 @@ impl<'c> Checking<'c> {
     fn shape(&self, name: &str) -> Result<&Shape, Denial> {
         self.against.catalog.shape(name).map(AsRef::as_ref).ok_or(Denial::Failed(Failure::Internal))
     }
+}
+
+/// An object that holds a list.
+fn write_list(collection: &str, items: &[Arc<str>]) -> String {
+    let mut out = Writer::with_capacity(items.iter().map(|item| item.len() + 1).sum());
+    out.list(collection, items.iter().map(AsRef::as_ref));
+    out.finish()
 }
 
 fn text(answer: &UpstreamAnswer) -> Result<&str, Denial> {

@@ -8,6 +8,7 @@ mod conversations;
 mod dimensions;
 pub mod filter;
 mod groups;
+mod membership;
 mod owned;
 mod search;
 mod translate;
@@ -57,6 +58,8 @@ pub(super) enum Form {
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
     Groups,
+    /// Groups that several queries find, each its own; here those after the first.
+    Parts(Vec<UpstreamRequest>),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -81,7 +84,7 @@ pub(super) fn scope(
     record: &mut Record,
 ) -> Result<Scoped, Denial> {
     record.call.notes.append(&mut asked.notes);
-    let Proven { object, proofs } = proven;
+    let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let mut owned = Owned::shown(&operation);
     let (request, form) = match &operation.narrowing {
@@ -98,10 +101,12 @@ pub(super) fn scope(
                 Body::Aggregates(query) => {
                     let query = aggregates::narrow(*query, &permit)?;
                     form = Form::Groups;
-                    owned = Owned::named(&query, &operation);
+                    owned = Owned::grouped(query.group_by.as_deref().unwrap_or_default(), &operation, None);
                     encode(&query)?
                 }
                 Body::None
+                | Body::Activity(_)
+                | Body::Observations(_)
                 | Body::NewUser(_)
                 | Body::UserChange(_)
                 | Body::NewQueue(_)
@@ -109,6 +114,14 @@ pub(super) fn scope(
                 | Body::Document(_) => return Err(Denial::Failed(Failure::Internal)),
             };
             (post(&operation.path, body), form)
+        }
+        Narrowing::Membership { dimension, entity } => {
+            owned = Owned::grouped(asked.body.group_by(), &operation, Some(*entity));
+            let bodies = membership::narrow(asked.body, dimension, members, &permit)?;
+            let mut requests = bodies.into_iter().map(|body| post(&operation.path, body));
+            let first = requests.next().ok_or(Denial::Failed(Failure::Internal))?;
+            let rest: Vec<_> = requests.collect();
+            (first, if rest.is_empty() { Form::Groups } else { Form::Parts(rest) })
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
