@@ -6,6 +6,7 @@
 //! that a stranger does not even learn which paths exist. Each handler reads, calls [`crate::operator`], writes.
 
 mod authenticate;
+mod catalog;
 mod events;
 mod keys;
 mod openapi;
@@ -20,13 +21,11 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, Router, extract::State, middleware::from_fn_with_state};
 use http::{Method, StatusCode, Uri};
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     model::{EventId, Role},
-    operator::{Desk, check_describe, list_operations},
+    operator::{Desk, check_describe},
     web::{self, Problem},
 };
 use authenticate::{Signed, authenticate};
@@ -50,16 +49,6 @@ pub fn router(desk: Desk) -> Router {
 /// The `OpenAPI` document of these routes; `may` says what a role may do.
 pub fn openapi(may: impl Fn(Role, &str) -> bool) -> Value {
     openapi::document(may)
-}
-
-/// The catalog.
-#[derive(Serialize, JsonSchema)]
-struct Operations {
-    operations: Vec<Value>,
-}
-
-async fn operations(State(desk): State<Desk>, Signed(author): Signed) -> Result<Json<Operations>, Problem> {
-    Ok(Json(Operations { operations: list_operations(&desk, &author).await? }))
 }
 
 /// The `OpenAPI` document, made once.

@@ -8,11 +8,12 @@ use axum::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Document, Operations, events, keys, operators, policies, service_accounts, tenants};
+use super::{Document, catalog, events, keys, operators, policies, service_accounts, tenants};
 use crate::{
     model::{Operator, PolicyVersion, ServiceAccount, Tenant},
     operator::{
         Desk,
+        catalog::{Coverage, Drift},
         keys::{KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
@@ -92,7 +93,7 @@ impl Routes {
 
     /// Those that there are.
     pub(super) fn all() -> Self {
-        Self::default().organisation().tenants().policies().record()
+        Self::default().organisation().tenants().policies().catalog().record()
     }
 
     fn organisation(self) -> Self {
@@ -167,18 +168,37 @@ impl Routes {
             .add(POST, "/policies/explain", policies::explain, explain.takes::<PolicyQuestion>())
     }
 
+    fn catalog(self) -> Self {
+        let list = answers::<catalog::Operations>(
+            "operation.list",
+            "Lists the catalog: how each operation is narrowed and guarded, or why it is denied.",
+        );
+        let get = answers::<Value>("operation.list", "Shows one operation of the catalog.");
+        let coverage = answers::<Coverage>(
+            "operation.coverage",
+            "Counts what of the Genesys API is enabled, denied and unclassified, by family.",
+        );
+        let drift = answers::<Drift>(
+            "operation.drift",
+            "Compares a newer Swagger 2.0 document of the Genesys API with the catalog.",
+        );
+        self.add(GET, "/operations", catalog::list, list)
+            .add(GET, "/catalog/coverage", catalog::coverage, coverage)
+            .add(GET, "/catalog/operations/{id}", catalog::get, get)
+            .add(POST, "/catalog/drift", catalog::drift, drift.takes::<Value>())
+    }
+
     fn record(self) -> Self {
         let search = answers::<events::Page>(
             "event.list",
             "Searches the record, newest first; the search is itself on record.",
         );
-        let operations = answers::<Operations>(
-            "operation.list",
-            "Lists the catalog: how each operation is narrowed and guarded, and why.",
-        );
         let document = answers::<Value>("api.describe", "Describes this API: OpenAPI 3.1.");
-        self.add(GET, "/events", events::search, search.asks::<events::Parameters>())
-            .add(GET, "/operations", super::operations, operations)
-            .add(GET, "/openapi.json", Document::show, document)
+        self.add(GET, "/events", events::search, search.asks::<events::Parameters>()).add(
+            GET,
+            "/openapi.json",
+            Document::show,
+            document,
+        )
     }
 }

@@ -8,7 +8,7 @@ pub mod doctor;
 mod keys;
 mod serving;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use anyhow::Context;
 
@@ -17,7 +17,7 @@ pub use serving::{Addresses, Bound};
 
 use crate::{
     audit::{Audit, Reader},
-    catalog::Catalog,
+    catalog::{Catalog, ChangedOperation, Denials},
     clock::Clock,
     config::{self, Config, ConfigError},
     directory::Directory,
@@ -52,7 +52,7 @@ impl App {
         let _ = crate::telemetry::metrics();
         let store = open_store(&config).await?;
         let keys = Keys::load(&config.secrets, &store, &clock).await?;
-        let catalog = Arc::new(Catalog::embedded().context("the catalog of operations does not load")?);
+        let catalog = Arc::new(open_catalog(&config)?);
         let engine = Engine::new(&catalog.actions()).context("the base policies do not load")?;
         let engine = Arc::new(engine);
         let audit =
@@ -104,6 +104,21 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
         tracing::info!(migrations = applied.len(), "the store was migrated");
     }
     Ok(store)
+}
+
+/// What is embedded, without the operations that are to be denied as Genesys changed them.
+fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
+    let catalog = Catalog::embedded().context("the catalog of operations does not load")?;
+    let Some(file) = &config.gateway.denied_operations_file else { return Ok(catalog) };
+    let problem = |why: &dyn Display| {
+        ConfigError::one("gateway.denied_operations_file", format!("`{}`: {why}", file.display()))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| problem(&error))?;
+    let denials = Denials::read(&text).map_err(|error| problem(&error))?;
+    for ChangedOperation { operation, changes } in &denials.denied {
+        tracing::warn!(operation, ?changes, "denied until somebody has looked at what Genesys changed");
+    }
+    Ok(catalog.without(&denials).map_err(|error| problem(&error))?)
 }
 
 fn open_tls(tls: &config::Tls) -> Result<Tls, ConfigError> {

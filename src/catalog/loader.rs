@@ -10,9 +10,11 @@ use serde::Deserialize;
 
 use super::{
     Api, Catalog, Entity, Entry, Foreign, Guarding, Narrowing, Place,
+    denied::{Denied, DeniedGroup},
     entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
-    operation::{BodyModel, Denied, Operation, ParameterKind},
+    operation::{BodyModel, Operation, ParameterKind},
+    routes::Routes,
 };
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies/operations");
@@ -44,7 +46,7 @@ struct File {
     #[serde(default)]
     operation: Vec<Operation>,
     #[serde(default)]
-    denied: Vec<Denied>,
+    denied: Vec<DeniedGroup>,
     #[serde(default)]
     shape: HashMap<String, ShapeSource>,
     #[serde(default)]
@@ -59,6 +61,7 @@ pub(super) fn embedded() -> Result<Catalog, CatalogError> {
 }
 
 pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
+    let api = Api::embedded()?;
     let mut operations = Vec::new();
     let mut denied = Vec::new();
     let mut sources = HashMap::new();
@@ -67,7 +70,9 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let file: File = toml::from_str(text)
             .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
         operations.extend(file.operation);
-        denied.extend(file.denied.into_iter().map(Arc::new));
+        for group in &file.denied {
+            denied.extend(group.resolve(&api)?);
+        }
         for (entity, kind) in file.entity {
             if entities.insert(entity, kind).is_some() {
                 return Err(refused(&format!("{entity:?}"), "it stands in the catalog twice".to_owned()));
@@ -87,53 +92,58 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let shape = guarding::resolve(name, &sources, 0).map_err(|why| refused(name, why))?;
         shapes.insert(name.clone(), shape);
     }
-    let api = Api::embedded()?;
     for operation in &mut operations {
-        read_as(operation, &api).map_err(|why| refused(&operation.id, why))?;
         operation.expand = expand(&operation.guard, &shapes);
         operation.names = names(&operation.guard, &shapes);
-        check(operation, &shapes, &entities).map_err(|why| refused(&operation.id, why))?;
+        locate(operation, &api)
+            .and_then(|()| read_as(operation, &api))
+            .and_then(|()| check(operation, &shapes, &entities))
+            .map_err(|why| refused(&operation.id, why))?;
     }
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
-    Ok(Catalog { api, operations, denied, shapes, entities: Arc::new(entities), routes })
+    let set_aside = Vec::new();
+    Ok(Catalog { api, operations, set_aside, denied, shapes, entities: Arc::new(entities), routes })
 }
 
-fn refused(operation: &str, why: String) -> CatalogError {
+pub(super) fn refused(operation: &str, why: String) -> CatalogError {
     CatalogError::Refused { operation: operation.to_owned(), why }
 }
 
 /// The table of methods and paths; nothing may stand in it twice.
-fn routes(
-    operations: &[Arc<Operation>],
-    denied: &[Arc<Denied>],
-) -> Result<matchit::Router<HashMap<String, Entry>>, CatalogError> {
-    let enabled = operations.iter().map(|operation| {
-        (&operation.id, &operation.method, &operation.path, Entry::Enabled(Arc::clone(operation)))
-    });
-    let denied =
-        denied.iter().map(|entry| (&entry.id, &entry.method, &entry.path, Entry::Denied(Arc::clone(entry))));
+pub(super) fn routes(operations: &[Arc<Operation>], denied: &[Arc<Denied>]) -> Result<Routes, CatalogError> {
+    let enabled = operations.iter().map(|operation| Entry::Enabled(Arc::clone(operation)));
+    let denied = denied.iter().map(|entry| Entry::Denied(Arc::clone(entry)));
+    let entries: Vec<_> = enabled.chain(denied).collect();
     let mut ids = HashSet::new();
-    let mut paths: HashMap<&str, HashMap<String, Entry>> = HashMap::new();
-    for (id, method, path, entry) in enabled.chain(denied) {
-        if !ids.insert(id) {
-            return Err(refused(id, "its id stands in the catalog twice".to_owned()));
-        }
-        if !path.starts_with("/api/v2/") && !path.starts_with("/gateway/v1/") {
-            return Err(refused(id, format!("its path `{path}` is not below /api/v2/ or /gateway/v1/")));
-        }
-        if !matches!(method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE") {
-            return Err(refused(id, format!("its method `{method}` is none of Genesys's")));
-        }
-        if paths.entry(path).or_default().insert(method.clone(), entry).is_some() {
-            return Err(refused(id, format!("`{method} {path}` stands in the catalog twice")));
-        }
+    if let Some(twice) = entries.iter().find(|entry| !ids.insert(entry.id())) {
+        return Err(refused(twice.id(), "its id stands in the catalog twice".to_owned()));
     }
-    let mut routes = matchit::Router::new();
-    for (path, methods) in paths {
-        routes.insert(path, methods).map_err(|error| refused(path, error.to_string()))?;
+    Routes::of(&entries).map_err(|(path, why)| refused(&path, why))
+}
+
+/// Where it is, as the API has it; the gateway's own operations say so themselves.
+fn locate(operation: &mut Operation, api: &Api) -> Result<(), String> {
+    let says = !operation.method.is_empty() || !operation.path.is_empty();
+    match api.operation(&operation.id) {
+        Some(_) if says => Err("its method and path are the API's; do not repeat them".to_owned()),
+        Some(known) => {
+            known.method.clone_into(&mut operation.method);
+            known.path.clone_into(&mut operation.path);
+            Ok(())
+        }
+        None if !operation.path.starts_with("/gateway/v1/") => {
+            Err("the API has no such operation, and its path is not below /gateway/v1/".to_owned())
+        }
+        None if !matches!(
+            operation.method.as_str(),
+            "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"
+        ) =>
+        {
+            Err(format!("its method `{}` is none of Genesys's", operation.method))
+        }
+        None => Ok(()),
     }
-    Ok(routes)
 }
 
 /// The model that a declared body is read as.
@@ -343,17 +353,24 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
 mod tests {
     use super::load;
 
+    /// An entry for the operation of `/users/{userId}` and below that has the method.
     fn loads(method: &str, group: &str, rest: &str) -> Result<(), String> {
+        let id = match method {
+            "GET" => "getUser",
+            "PATCH" => "patchUser",
+            "DELETE" => "deleteUser",
+            "PUT" => "putUserRoutingstatus",
+            _ => "postUserInvite",
+        };
         let entry = format!(
-            "[[operation]]\nid = \"a\"\nmethod = \"{method}\"\npath = \"/api/v2/a/{{id}}\"\n\
-             groups = [\"{group}\"]\nwhy = \"so\"\n{rest}\n[shape.A]\ndivision = \"division.id\"\nkeep = []\n\
-             [shape.B]\nkeep = []\n\
+            "[[operation]]\nid = \"{id}\"\ngroups = [\"{group}\"]\nwhy = \"so\"\n{rest}\n\
+             [shape.A]\ndivision = \"division.id\"\nkeep = []\n[shape.B]\nkeep = []\n\
              [entity.user]\nget = \"/api/v2/users/{{id}}\"\ndivision = \"division.id\"\n"
         );
         load(&[("a.toml", &entry)]).map(|_| ()).map_err(|error| error.to_string())
     }
 
-    const OWNED: &str = "narrowing = { way = \"owned\", place = \"path\", name = \"id\", entity = \"user\" }\n\
+    const OWNED: &str = "narrowing = { way = \"owned\", place = \"path\", name = \"userId\", entity = \"user\" }\n\
                          guard = { answer = \"entity\", shape = \"A\" }";
     const OPEN: &str =
         "narrowing = { way = \"open\", reason = \"so\" }\nguard = { answer = \"fields\", shape = \"B\" }";

@@ -7,7 +7,9 @@
 mod aggregates;
 mod api;
 mod body;
+mod coverage;
 mod declared;
+mod denied;
 mod drift;
 mod entities;
 mod guarding;
@@ -15,6 +17,7 @@ mod loader;
 mod name_set;
 mod narrowing;
 mod operation;
+mod routes;
 mod writes;
 
 use std::{collections::HashMap, sync::Arc};
@@ -25,7 +28,9 @@ pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,
     SearchOperator, SearchSort, UserSearchCriteria, UserSearchRequest,
 };
+pub use coverage::{Coverage, FamilyCoverage};
 pub use declared::{Allowed, DeclaredBody, Reference};
+pub use denied::{Denied, DeniedCode};
 pub use drift::{
     Change, ChangedOperation, Denials, DenialsError, Drift, DriftError, LONGEST_DOCUMENT_BYTES, ModelDrift,
     OperationDrift,
@@ -35,20 +40,28 @@ pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
-pub use operation::{BodyModel, Denied, Dimensions, Operation, Parameter, ParameterKind};
+pub use operation::{BodyModel, Dimensions, Operation, Parameter, ParameterKind};
+use serde_json::{Value, json};
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
 use crate::policy::PolicyAction;
+
+// Of 1: an id that differs more was not misspelt.
+const LEAST_LIKENESS: f64 = 0.6;
+const MOST_SIMILAR: usize = 3;
+const LONGEST_SHOWN: usize = 100;
 
 /// All operations, found by method and path.
 #[derive(Debug)]
 pub struct Catalog {
     api: Arc<Api>,
     operations: Vec<Arc<Operation>>,
+    // Enabled as the files say, but denied as Genesys changed them: policies may still name them.
+    set_aside: Vec<Arc<Operation>>,
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
     entities: Arc<Entities>,
-    routes: matchit::Router<HashMap<String, Entry>>,
+    routes: routes::Routes,
 }
 
 /// What a method and a path lead to.
@@ -82,22 +95,45 @@ impl Catalog {
 
     /// Finds the operation of a method and a path, whose segments are decoded and free of `/`.
     pub fn find<'p>(&self, method: &str, path: &'p str) -> Option<Found<'p>> {
-        let matched = self.routes.at(path).ok()?;
-        let entry = matched.value.get(method)?.clone();
-        let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Some(Found { entry, parameters })
+        self.routes.find(method, path)
     }
 
     /// Finds an operation by its id.
     pub fn named(&self, id: &str) -> Option<Entry> {
-        let enabled = self.operations.iter().find(|operation| *operation.id == *id);
-        let denied = || self.denied.iter().find(|denied| *denied.id == *id);
-        enabled.cloned().map(Entry::Enabled).or_else(|| denied().cloned().map(Entry::Denied))
+        self.entries().find(|entry| entry.id() == id)
+    }
+
+    /// What there is not, with the ids that may have been meant, likeliest first: for people.
+    pub fn missing(&self, id: &str) -> String {
+        let shown: String = id.chars().take(LONGEST_SHOWN).collect();
+        let asked = shown.to_ascii_lowercase();
+        let likeness =
+            |entry: &Entry| strsim::normalized_damerau_levenshtein(&asked, &entry.id().to_ascii_lowercase());
+        let mut found: Vec<_> = self.entries().map(|entry| (likeness(&entry), entry)).collect();
+        found.retain(|(likeness, _)| *likeness >= LEAST_LIKENESS);
+        found.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let similar: Vec<_> =
+            found.iter().take(MOST_SIMILAR).map(|(_, entry)| format!("`{}`", entry.id())).collect();
+        if similar.is_empty() {
+            return format!("operation `{shown}`");
+        }
+        format!("operation `{shown}`; did you mean {}?", similar.join(" or "))
+    }
+
+    /// All that there are, the enabled ones first.
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let denied = self.denied.iter().cloned().map(Entry::Denied);
+        self.operations.iter().cloned().map(Entry::Enabled).chain(denied)
     }
 
     /// What the Genesys API is.
     pub fn api(&self) -> &Arc<Api> {
         &self.api
+    }
+
+    /// Those that the files enable, even if they are denied now.
+    fn declared(&self) -> impl Iterator<Item = &Arc<Operation>> {
+        self.operations.iter().chain(&self.set_aside)
     }
 
     /// A shape by its name; every name that a guard uses is there.
@@ -115,10 +151,9 @@ impl Catalog {
         &self.operations
     }
 
-    /// The operations as policies see them.
+    /// The operations as policies see them, those among them that are denied as Genesys changed them.
     pub fn actions(&self) -> Vec<PolicyAction> {
-        self.operations
-            .iter()
+        self.declared()
             .map(|operation| PolicyAction {
                 name: operation.id.to_string(),
                 groups: operation.groups.clone(),
@@ -127,22 +162,44 @@ impl Catalog {
             .collect()
     }
 
-    /// One JSON object per operation: id, method, path, whether it is enabled, how it is narrowed and guarded, and why.
-    pub fn describe(&self) -> Vec<serde_json::Value> {
-        let enabled = self.operations.iter().map(|operation| {
-            serde_json::json!({
-                "id": operation.id, "method": operation.method, "path": operation.path, "enabled": true,
-                "groups": operation.groups, "narrowing": operation.narrowing, "guard": operation.guard,
-                "query": operation.query, "expand": operation.expand, "body": operation.body, "dimensions": operation.dimensions,
-                "why": operation.why,
-            })
-        });
-        let denied = self.denied.iter().map(|denied| {
-            serde_json::json!({
-                "id": denied.id, "method": denied.method, "path": denied.path, "enabled": false,
-                "reason": denied.reason,
-            })
-        });
-        enabled.chain(denied).collect()
+    /// One JSON object per operation: id, method, path, family, whether it is enabled, how it is narrowed and guarded, and
+    /// why.
+    pub fn describe(&self) -> Vec<Value> {
+        self.entries().map(|entry| self.description(&entry)).collect()
+    }
+
+    /// The same of one operation.
+    pub fn description(&self, entry: &Entry) -> Value {
+        let family = self.api.operation(entry.id()).map(|known| known.family);
+        match entry {
+            Entry::Enabled(operation) => json!({
+                "id": operation.id, "method": operation.method, "path": operation.path, "family": family,
+                "enabled": true, "groups": operation.groups, "narrowing": operation.narrowing,
+                "guard": operation.guard, "query": operation.query, "expand": operation.expand,
+                "body": operation.body, "dimensions": operation.dimensions, "why": operation.why,
+            }),
+            Entry::Denied(denied) => json!({
+                "id": denied.id, "method": denied.method, "path": denied.path, "family": family,
+                "enabled": false, "code": denied.code, "reason": denied.reason,
+            }),
+        }
+    }
+}
+
+impl Entry {
+    /// Genesys's `operation_id`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Enabled(operation) => &operation.id,
+            Self::Denied(denied) => &denied.id,
+        }
+    }
+
+    /// The method and the path template.
+    fn place(&self) -> (&str, &str) {
+        match self {
+            Self::Enabled(operation) => (&operation.method, &operation.path),
+            Self::Denied(denied) => (denied.method, denied.path),
+        }
     }
 }

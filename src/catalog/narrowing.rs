@@ -84,6 +84,20 @@ pub struct Parent {
 }
 
 impl Narrowing {
+    /// The way, as it is written.
+    pub fn way(&self) -> &'static str {
+        match self {
+            Self::DivisionQuery { .. } => "division_query",
+            Self::DivisionPredicate => "division_predicate",
+            Self::Owned { .. } => "owned",
+            Self::OwnedDivision => "owned_division",
+            Self::Listed { .. } => "listed",
+            Self::Translate { .. } => "translate",
+            Self::Open { .. } => "open",
+            Self::Own { .. } => "own",
+        }
+    }
+
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
     pub fn looked_up(&self) -> impl Iterator<Item = (&str, Entity)> {
         let (own, others): (_, &[Parent]) = match self {

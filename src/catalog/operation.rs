@@ -15,9 +15,11 @@ use crate::policy::ResourceKind;
 pub struct Operation {
     /// Genesys's `operation_id`, such as `getUsers`: its name in policies, events and metrics.
     pub id: Arc<str>,
-    /// The HTTP method, in capitals.
+    /// The HTTP method, in capitals: the API's, or of the gateway's own its own.
+    #[serde(default)]
     pub method: String,
-    /// The path template, such as `/api/v2/users/{userId}`.
+    /// The path template, such as `/api/v2/users/{userId}`: likewise.
+    #[serde(default)]
     pub path: String,
     /// Groups that policies may name; exactly one of `reads` and `writes` among them.
     pub groups: Vec<String>,
@@ -60,20 +62,6 @@ pub struct Dimensions {
     pub resolution_filters: NameSet,
     /// Of the one filter of an aggregates query.
     pub filter: NameSet,
-}
-
-/// An operation that is refused to every tenant, with the reason that a tenant reads.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Denied {
-    /// Genesys's `operation_id`.
-    pub id: Arc<str>,
-    /// The HTTP method, in capitals.
-    pub method: String,
-    /// The path template.
-    pub path: String,
-    /// Why, for the tenant to read.
-    pub reason: String,
 }
 
 /// A query parameter that passes.

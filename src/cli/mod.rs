@@ -1,8 +1,10 @@
-//! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 64 wrong configuration.
+//! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 3 something differs, 64 wrong configuration.
 
+mod catalog;
 mod config;
 mod demo;
 mod doctor;
+mod drift;
 mod init;
 mod migrate;
 mod output;
@@ -38,7 +40,7 @@ Examples:
   ringfence init --dir /etc/ringfence              write a configuration, print the first admin's token
   ringfence serve --config /etc/ringfence/ringfence.toml
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 64 wrong configuration. RUST_LOG sets what is logged.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something differs (`catalog drift`), 64 wrong configuration. RUST_LOG sets what is logged.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -49,6 +51,7 @@ enum Command {
     Config(config::Arguments),
     Doctor(doctor::Arguments),
     Policy(policy::Arguments),
+    Catalog(catalog::Arguments),
     Simulate(simulate::Arguments),
 }
 
@@ -80,6 +83,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
             Command::Doctor(arguments) => doctor::run(arguments).await,
+            Command::Catalog(arguments) => catalog::run(&arguments),
             Command::Policy(arguments) => policy::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }

@@ -41,6 +41,8 @@ pub struct Gateway {
     pub max_connections_per_source: usize,
     /// Proxies whose `X-Forwarded-For` is believed, counted from the right.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Operations that Genesys changed, as `ringfence catalog drift --write` lists them: they are denied.
+    pub denied_operations_file: Option<PathBuf>,
     /// Serve HTTPS, with these files.
     pub tls: Option<Tls>,
 }
@@ -72,6 +74,7 @@ impl Default for Gateway {
             max_connections: 10_000,
             max_connections_per_source: 2_500,
             trusted_proxies: Vec::new(),
+            denied_operations_file: None,
             tls: None,
         }
     }
@@ -79,6 +82,9 @@ impl Default for Gateway {
 
 impl Gateway {
     pub(super) fn make_absolute(&mut self, directory: &Path) {
+        if let Some(file) = &mut self.denied_operations_file {
+            *file = directory.join(&*file);
+        }
         let Some(tls) = &mut self.tls else { return };
         for file in [&mut tls.cert, &mut tls.key].into_iter().chain(&mut tls.client_ca) {
             *file = directory.join(&*file);

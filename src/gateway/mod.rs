@@ -239,7 +239,7 @@ impl Gateway {
             Entry::Enabled(operation) => operation,
             Entry::Denied(denied) => {
                 record.operation = Some(Arc::clone(&denied.id));
-                return Err(Denial::OperationDenied(denied.reason.clone()).into());
+                return Err(Denial::OperationDenied(denied.reason.to_string()).into());
             }
         };
         record.operation = Some(Arc::clone(&operation.id));

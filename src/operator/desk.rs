@@ -23,6 +23,7 @@ struct Inner {
     parts: Parts,
     // Changes of this process one after the other, so that what one has checked still holds when it writes.
     changes: Mutex<()>,
+    comparing: Arc<Mutex<()>>,
 }
 
 /// What an operator's event is about.
@@ -45,7 +46,7 @@ impl Subject {
 impl Desk {
     /// Takes the parts.
     pub fn new(parts: Parts) -> Self {
-        Self { inner: Arc::new(Inner { parts, changes: Mutex::new(()) }) }
+        Self { inner: Arc::new(Inner { parts, changes: Mutex::new(()), comparing: Arc::default() }) }
     }
 
     /// Whether the author's role allows the action; a refusal is on record before it is answered.
@@ -64,6 +65,11 @@ impl Desk {
     /// Held from the first check of a change to its end.
     pub(super) async fn changing(&self) -> MutexGuard<'_, ()> {
         self.inner.changes.lock().await
+    }
+
+    /// Held while a document is compared with the catalog.
+    pub(super) fn comparing(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.inner.comparing)
     }
 
     /// The event of a change, with the state before and after; neither may hold a secret.

@@ -7,6 +7,7 @@
 //! call of the store (the change and its event in one transaction), then the views in memory are refreshed, so that
 //! the change holds at once here.
 
+pub mod catalog;
 mod desk;
 pub mod keys;
 pub mod operators;
@@ -154,12 +155,6 @@ fn check_limits(limits: &Limits) -> Result<(), Refusal> {
         return Err(Refusal::invalid("limits", why));
     }
     Ok(())
-}
-
-/// The operations that tenants can be given, each with how it is narrowed and guarded.
-pub async fn list_operations(desk: &Desk, author: &Author) -> Result<Vec<serde_json::Value>, Refusal> {
-    desk.authorize(author, "operation.list").await?;
-    Ok(desk.catalog.describe())
 }
 
 /// Whether the author may read how the admin API is described.

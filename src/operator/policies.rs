@@ -235,7 +235,7 @@ pub async fn explain(
                 divisions: Vec::new(),
                 reasons: Vec::new(),
                 errors: Vec::new(),
-                denied: Some(denied.reason.clone()),
+                denied: Some(denied.reason.to_string()),
                 shadow: None,
             });
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::to_bytes,
+    body::{Bytes, to_bytes},
     extract::{FromRequest, Request},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -25,18 +25,21 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (head, body) = request.into_parts();
-        check_type(&head.headers)?;
-        let reading = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_LIMIT_BYTES));
-        let bytes = match reading.await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => return Err(unread(&error)),
-            Err(_) => {
-                let detail = "the body did not arrive in time; send it whole";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail));
-            }
-        };
-        read(&bytes).map(Self)
+        read(&read_body(request, BODY_LIMIT_BYTES, BODY_TIMEOUT).await?).map(Self)
+    }
+}
+
+/// The bytes of a body that says it is JSON, which is yet to be seen.
+pub async fn read_body(request: Request, limit_bytes: usize, within: Duration) -> Result<Bytes, Problem> {
+    let (head, body) = request.into_parts();
+    check_type(&head.headers)?;
+    match tokio::time::timeout(within, to_bytes(body, limit_bytes)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(unread(&error, limit_bytes)),
+        Err(_) => {
+            let detail = "the body did not arrive in time; send it whole";
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail))
+        }
     }
 }
 
@@ -54,11 +57,11 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unread(error: &axum::Error) -> Problem {
+fn unread(error: &axum::Error, limit_bytes: usize) -> Problem {
     let limited =
         std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
     if limited {
-        let detail = format!("the body is larger than {BODY_LIMIT_BYTES} bytes; send less");
+        let detail = format!("the body is larger than {limit_bytes} bytes; send less");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
     }
     Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", "the body broke off; send it whole")

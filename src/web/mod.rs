@@ -11,7 +11,7 @@ mod query;
 mod source;
 
 pub use correlation::{CORRELATION_ID, correlated};
-pub use json::{BODY_LIMIT_BYTES, Json};
+pub use json::{BODY_LIMIT_BYTES, Json, read_body};
 pub use path::PathId;
 pub use places::{Full, Place, Places, Share, Shares};
 pub use problem::{Problem, ProblemBody};

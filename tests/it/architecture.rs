@@ -47,7 +47,7 @@ const MAP: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("cli", &["app", "operator", "simulator", "store", "telemetry"]),
+    ("cli", &["app", "catalog", "operator", "simulator", "store", "telemetry"]),
 ];
 
 /// Above these the leaves are open to all.

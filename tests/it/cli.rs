@@ -17,7 +17,7 @@ fn code(arguments: &[&str]) -> i32 {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 15] = [
         &[],
         &["init"],
         &["serve"],
@@ -28,6 +28,9 @@ fn every_command_explains_itself_with_an_example() {
         &["policy", "versions"],
         &["policy", "put"],
         &["policy", "explain"],
+        &["catalog", "coverage"],
+        &["catalog", "show"],
+        &["catalog", "drift"],
         &["simulate"],
         &["demo"],
     ];

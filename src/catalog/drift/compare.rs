@@ -12,7 +12,7 @@ use crate::catalog::{Api, ApiOperation, Catalog, Field, FieldType, Model};
 pub(super) fn compare(catalog: &Catalog, described: &Described) -> Drift {
     let api = catalog.api();
     let enabled: BTreeMap<&str, &ApiOperation> =
-        catalog.operations().iter().filter_map(|one| Some((&*one.id, api.operation(&one.id)?))).collect();
+        catalog.declared().filter_map(|one| Some((&*one.id, api.operation(&one.id)?))).collect();
     let mut drift = Drift::default();
     drift.compare_operations(api, &enabled, described);
     drift.compare_models(api, &enabled, described);
@@ -86,11 +86,14 @@ impl Drift {
             denied.entry(&gone.operation).or_default().push("gone".to_owned());
         }
         for changed in self.changed.iter().filter(|changed| changed.enabled) {
-            denied.entry(&changed.operation).or_default().extend(changed.changes.iter().map(Change::line));
+            denied
+                .entry(&changed.operation)
+                .or_default()
+                .extend(changed.changes.iter().map(Change::to_string));
         }
         for model in &self.models {
             for operation in &model.operations {
-                denied.entry(operation).or_default().extend(model.changes.iter().map(Change::line));
+                denied.entry(operation).or_default().extend(model.changes.iter().map(Change::to_string));
             }
         }
         let one =

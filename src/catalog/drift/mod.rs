@@ -8,6 +8,8 @@ mod compare;
 mod denials;
 mod swagger;
 
+use std::fmt::{self, Display, Formatter};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -106,14 +108,16 @@ impl Change {
     fn of(place: String, was: Option<String>, is: Option<String>) -> Option<Self> {
         (was != is).then_some(Self { place, was, is })
     }
+}
 
-    fn line(&self) -> String {
+impl Display for Change {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self { place, was, is } = self;
         match (was, is) {
-            (Some(was), Some(is)) => format!("{place}: was {was}, is {is}"),
-            (Some(was), None) => format!("{place}: gone, was {was}"),
-            (None, Some(is)) => format!("{place}: new, {is}"),
-            (None, None) => place.clone(),
+            (Some(was), Some(is)) => write!(formatter, "{place}: was {was}, is {is}"),
+            (Some(was), None) => write!(formatter, "{place}: gone, was {was}"),
+            (None, Some(is)) => write!(formatter, "{place}: new, {is}"),
+            (None, None) => formatter.write_str(place),
         }
     }
 }

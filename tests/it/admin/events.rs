@@ -137,11 +137,3 @@ async fn a_wrong_parameter_is_named() {
         assert_eq!(page, json!({ "events": [], "next_cursor": null }), "{odd}");
     }
 }
-
-#[tokio::test]
-async fn the_operations_are_listed() {
-    let office = Office::open().await;
-    let listed = office.auditor().get("/operations").await.expect(200);
-    let operations = listed["operations"].as_array().unwrap();
-    assert!(!operations.is_empty());
-}

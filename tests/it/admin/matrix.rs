@@ -33,6 +33,9 @@ const OPERATIONS: &[&str] = &[
     "POST /keys/{id}/revoke",
     "GET /events",
     "GET /operations",
+    "GET /catalog/coverage",
+    "GET /catalog/operations/{id}",
+    "POST /catalog/drift",
     "GET /openapi.json",
     "GET /nothing-here",
     "DELETE /tenants",
@@ -95,6 +98,7 @@ async fn attempt(office: &Office, persona: Persona<'_>, who: &str, operation: &s
     let (method, path) = operation.split_once(' ').unwrap();
     let id = match path.split('/').nth(1).unwrap() {
         "operators" => office.store.list_operators().await.unwrap()[0].id.to_string(),
+        "catalog" => "getUsers".to_owned(),
         "keys" => {
             let key = office.admin().post("/tenants/north/keys", &json!({ "name": "to revoke" })).await;
             key.expect(201)["key_id"].as_str().unwrap().to_owned()
@@ -124,6 +128,7 @@ fn body(operation: &str, who: &str) -> Value {
         "PATCH /tenants/{id}" => json!({ "name": format!("Named by {who}") }),
         "POST /tenants/{id}/keys" => json!({ "name": format!("by {who}") }),
         "PUT /tenants/{id}/policies" => json!({ "source": "", "reason": format!("by {who}") }),
+        "POST /catalog/drift" => json!({ "swagger": "2.0", "paths": {} }),
         "POST /policies/explain" => json!({ "tenant": "north", "operation": "getUsers" }),
         _ => Value::Null,
     }

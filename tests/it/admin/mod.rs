@@ -1,6 +1,7 @@
 //! The operator listener: who may do what, what is checked, what is shown and what is recorded.
 
 mod bodies;
+mod catalog;
 mod events;
 mod keys;
 mod matrix;

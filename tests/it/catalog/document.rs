@@ -4,7 +4,7 @@ use ringfence::catalog::{Api, ApiOperation, Catalog, Field, FieldType};
 use serde_json::{Map, Value, json};
 
 /// The whole API, with the models that the catalog holds.
-pub(super) fn document(catalog: &Catalog) -> Value {
+pub(crate) fn document(catalog: &Catalog) -> Value {
     let api = catalog.api();
     let mut paths = Map::new();
     for operation in api.operations() {

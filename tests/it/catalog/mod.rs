@@ -1,5 +1,7 @@
-//! The catalog as data: what the API is, and what differs from a newer description of it.
+//! The catalog as data: what the API is, what is said of each of its operations, and what differs from a newer description.
 
-mod document;
+mod classified;
+mod denials;
+pub(crate) mod document;
 mod drift;
 mod facts;

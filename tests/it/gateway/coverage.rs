@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use ringfence::catalog::{Catalog, Narrowing};
+use ringfence::catalog::{Catalog, Entry, Narrowing};
 
 /// Of each enabled operation: the test that the tenant gets its own, and the test that a stranger's is out of reach.
 const TESTS: &[(&str, &str, &str)] = &[
@@ -226,9 +226,7 @@ fn every_entry_says_how_it_is_narrowed_and_guarded_and_why() {
 }
 
 const HEAD: &str = r#"
-    id = "getThings"
-    method = "GET"
-    path = "/api/v2/things"
+    id = "getRoutingQueues"
     groups = ["reads"]
     why = "a test"
 "#;
@@ -253,8 +251,8 @@ fn refusal(text: &str) -> String {
 fn an_entry_with_both_halves_loads() {
     let text = entry(&[HEAD, BY_QUERY, AS_LIST]);
     let catalog = Catalog::from_files(&[("things.toml", &text)]).unwrap();
-    assert!(catalog.find("GET", "/api/v2/things").is_some());
-    assert!(catalog.find("POST", "/api/v2/things").is_none());
+    assert!(catalog.find("GET", "/api/v2/routing/queues").is_some());
+    assert!(catalog.find("POST", "/api/v2/routing/queues").is_none());
 }
 
 #[test]
@@ -300,8 +298,9 @@ fn an_entry_whose_halves_do_not_fit_does_not_load() {
 #[test]
 fn an_entry_that_contradicts_itself_does_not_load() {
     for (from, to) in [
-        ("\"GET\"", "\"BREW\""),
-        ("/api/v2/things", "/things"),
+        ("\"getRoutingQueues\"", "\"getThings\""),
+        ("\"getRoutingQueues\"", "\"getRoutingQueues\"\nmethod = \"GET\""),
+        ("\"getRoutingQueues\"", "\"getRoutingQueues\"\npath = \"/api/v2/routing/queues\""),
         ("\"reads\"", "\"things\""),
         ("\"reads\"", "\"reads\", \"writes\""),
         ("a test", " "),
@@ -323,14 +322,63 @@ fn an_entry_that_contradicts_itself_does_not_load() {
 }
 
 #[test]
+fn the_gateways_own_operations_say_where_they_are() {
+    let own = r#"
+        [[operation]]
+        id = "gatewayThings"
+        method = "GET"
+        path = "/gateway/v1/things"
+        groups = ["reads"]
+        why = "a test"
+        narrowing = { way = "own", answer = "whoami" }
+        guard = { answer = "own" }
+    "#;
+    let catalog = Catalog::from_files(&[("things.toml", own)]).unwrap();
+    assert!(catalog.find("GET", "/gateway/v1/things").is_some());
+    for (from, to) in [
+        ("\"GET\"", "\"BREW\""),
+        ("/gateway/v1/things", "/things"),
+        ("/gateway/v1/things", "/api/v2/things"),
+        ("method = \"GET\"", ""),
+        ("path = \"/gateway/v1/things\"", ""),
+    ] {
+        assert!(own.contains(from), "{from}");
+        refusal(&own.replace(from, to));
+    }
+    let other = own.replace("gatewayThings", "gatewayOthers");
+    assert!(Catalog::from_files(&[("a.toml", own), ("b.toml", &other)]).is_err());
+}
+
+#[test]
 fn nothing_stands_in_the_catalog_twice() {
     let whole = entry(&[HEAD, BY_QUERY, AS_LIST]);
     let operation = whole.replace(SHAPE, "");
-    let other_id = operation.replace("getThings", "listThings");
-    let other_path = operation.replace("/api/v2/things", "/api/v2/others");
-    let denied = "[[denied]]\nid = \"none\"\nmethod = \"GET\"\npath = \"/api/v2/things\"\nreason = \"no\"";
-    for twice in [other_id.as_str(), other_path.as_str(), denied, SHAPE] {
+    let denied = denied("no_division", "no", &["getRoutingQueues"]);
+    for twice in [operation.as_str(), &denied, SHAPE] {
         assert!(Catalog::from_files(&[("a.toml", &whole), ("b.toml", twice)]).is_err(), "{twice}");
+    }
+}
+
+fn denied(code: &str, reason: &str, operations: &[&str]) -> String {
+    format!("[[denied]]\ncode = {code:?}\nreason = {reason:?}\noperations = {operations:?}")
+}
+
+#[test]
+fn what_is_denied_is_in_the_api_once_and_says_why_in_known_words() {
+    let good = denied("no_division", "no", &["getTeams", "getTeam"]);
+    let catalog = Catalog::from_files(&[("things.toml", &good)]).unwrap();
+    assert!(matches!(catalog.find("GET", "/api/v2/teams").unwrap().entry, Entry::Denied(_)));
+    for wrong in [
+        denied("no_division", "no", &["getTeam", "getTeam"]),
+        denied("no_division", "no", &["getThings"]),
+        denied("no_division", " ", &["getTeam"]),
+        denied("no_division", "no", &[]),
+        denied("because", "no", &["getTeam"]),
+        format!("{good}\npath = \"/api/v2/teams\""),
+        good.replace("reason = \"no\"", ""),
+        good.replace("code = \"no_division\"", ""),
+    ] {
+        refusal(&wrong);
     }
 }
 

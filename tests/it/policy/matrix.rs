@@ -1,4 +1,4 @@
-//! Who may do what: every template and every operation of the catalog, on one page that is read in review.
+//! Who may do what: every template and every enabled operation of the catalog, on one page that is read in review.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -48,9 +48,6 @@ fn who_may_do_what_is_as_it_was_reviewed() {
         for operation in catalog.operations() {
             writeln!(table, "  {:<40} {}", operation.id, cell(&engine, template, *persona, &operation.id))
                 .unwrap();
-        }
-        for entry in catalog.describe().iter().filter(|entry| entry["enabled"] == false) {
-            writeln!(table, "  {:<40} ✘ catalog", entry["id"].as_str().unwrap()).unwrap();
         }
         table.push('\n');
     }

@@ -13,6 +13,7 @@ const READS: &[&str] = &[
     "policy.explain",
     "event.list",
     "operation.list",
+    "operation.coverage",
     "api.describe",
 ];
 const TENANCY: &[&str] = &[
@@ -24,6 +25,7 @@ const TENANCY: &[&str] = &[
     "key.revoke",
     "policy.put",
     "service-account.check",
+    "operation.drift",
 ];
 const ADMINISTRATION: &[&str] = &["operator.add", "token.issue", "service-account.add"];
 

@@ -173,7 +173,7 @@ async fn an_id_that_is_none_is_missing_and_nobody_is_asked() {
     let missing = alpha.get(&format!("{QUEUES}/{NOBODY}")).await;
     app.simulator.organisation().clear_calls();
     let bare = NOBODY.replace('-', "");
-    for id in ["x", "me", "1", "%7B%7D", bare.as_str(), "0b0d1e00-0000-4000-8000-00000000040g"] {
+    for id in ["x", "mine", "1", "%7B%7D", bare.as_str(), "0b0d1e00-0000-4000-8000-00000000040g"] {
         assert_alike(&alpha.get(&format!("{QUEUES}/{id}")).await, &missing);
     }
     assert_eq!(sent(&app), []);
