@@ -207,12 +207,11 @@ fn check(
     {
         return Err(format!("nothing says how all of {entity:?} are found, which its answer names"));
     }
-    let grouped = match &operation.guard {
-        Guarding::Groups { named, .. } => named.values().filter_map(|named| named.entity()).collect(),
-        _ => Vec::new(),
-    };
-    if let Some(entity) = grouped.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none())) {
-        return Err(format!("nothing says how all of {entity:?} are found, which its groups name"));
+    if let Guarding::Groups { named, .. } = &operation.guard {
+        let mut grouped = named.values().filter_map(|named| named.entity());
+        if let Some(entity) = grouped.find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none())) {
+            return Err(format!("nothing says how all of {entity:?} are found, which its groups name"));
+        }
     }
     for (name, entity) in operation.narrowing.looked_up() {
         if !operation.path.contains(&format!("{{{name}}}")) {

@@ -89,6 +89,7 @@ impl Narrowing {
         match self {
             Self::DivisionQuery { .. } => "division_query",
             Self::DivisionPredicate => "division_predicate",
+            Self::Membership { .. } => "membership",
             Self::Owned { .. } => "owned",
             Self::OwnedDivision => "owned_division",
             Self::Listed { .. } => "listed",
@@ -96,6 +97,11 @@ impl Narrowing {
             Self::Open { .. } => "open",
             Self::Own { .. } => "own",
         }
+    }
+
+    /// The dimension by which a query may be taken apart.
+    pub fn dimension(&self) -> Option<&str> {
+        if let Self::Membership { dimension, .. } = self { Some(dimension) } else { None }
     }
 
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.

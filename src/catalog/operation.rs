@@ -38,6 +38,9 @@ pub struct Operation {
     /// The dimensions that the predicates of a details query may name.
     #[serde(default)]
     pub dimensions: Dimensions,
+    /// The metrics that a query that counts may ask for; all where none is listed.
+    #[serde(default)]
+    pub metrics: Option<NameSet>,
     /// What `expand` may add, in the query or the body: taken from the shape of the answer.
     #[serde(skip)]
     pub expand: Vec<String>,

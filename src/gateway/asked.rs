@@ -240,25 +240,7 @@ impl<'a> Asked<'a> {
                 attributes.metrics = texts(&query.metrics);
                 attributes.ids.extend(named_ids(query.filter.as_ref()));
             }
-            Body::Conversations(query) => {
-                attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
-                attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
-                let facets = || query.aggregations.iter().flatten();
-                let named = || filters(query).flat_map(predicates);
-                attributes
-                    .metrics
-                    .extend(named().filter_map(|predicate| predicate.metric.as_deref().map(str::to_owned)));
-                attributes
-                    .metrics
-                    .extend(facets().filter_map(|facet| facet.metric.as_deref().map(str::to_owned)));
-                attributes
-                    .group_by
-                    .extend(facets().filter_map(|facet| facet.dimension.as_deref().map(str::to_owned)));
-                let by_id = named().filter(|predicate| names_an_id(predicate));
-                attributes
-                    .ids
-                    .extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
-            }
+            Body::Conversations(query) => detailed(query, &mut attributes),
             Body::Users(search) => {
                 attributes.page_size = search.page_size;
                 attributes.expand = search.expand.iter().flatten().map(|part| part.to_string()).collect();
@@ -275,6 +257,20 @@ pub(super) fn declared(operation: &Operation) -> Option<&DeclaredBody> {
         Some(BodyModel::Declared(body)) => Some(body),
         Some(_) | None => None,
     }
+}
+
+fn detailed(query: &ConversationQuery<'_>, attributes: &mut Attributes) {
+    attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
+    attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
+    let facets = || query.aggregations.iter().flatten();
+    let named = || filters(query).flat_map(predicates);
+    let metrics = named().filter_map(|predicate| predicate.metric.as_deref());
+    let metrics = metrics.chain(facets().filter_map(|facet| facet.metric.as_deref()));
+    attributes.metrics.extend(metrics.map(str::to_owned));
+    let dimensions = facets().filter_map(|facet| facet.dimension.as_deref());
+    attributes.group_by.extend(dimensions.map(str::to_owned));
+    let by_id = named().filter(|predicate| names_an_id(predicate));
+    attributes.ids.extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
 }
 
 fn aggregated(query: &AggregationQuery<'_>, attributes: &mut Attributes) {

@@ -59,11 +59,18 @@ type Span = (String, String);
 /// The values grouped by, then the interval, then the metric's numbers.
 type Groups = BTreeMap<BTreeMap<String, String>, BTreeMap<Span, BTreeMap<String, Vec<f64>>>>;
 
-/// Answers the query.
-pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
+/// Kinds of figures that know no divisions.
+const UNDIVIDED: [&str; 4] = ["agentcopilots", "knowledge", "resolutions", "summaries"];
+
+/// Answers the query about conversations, or about something else that is told of the same sessions.
+pub(super) fn query(exchange: &Exchange, what: &str) -> Result<Answer, Failure> {
     exchange.query.only(&[])?;
     let question: Question = exchange.body()?;
-    question.check()?;
+    let is_of_conversations = what == "conversations";
+    question.check(is_of_conversations)?;
+    if UNDIVIDED.contains(&what) {
+        question.check_undivided()?;
+    }
     let spans = question.spans()?;
     let world = &exchange.world;
     let reached = |one: &Conversation| {
@@ -77,7 +84,7 @@ pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
         };
         for session in &one.sessions {
             if question.filter.as_ref().is_none_or(|filter| filter.holds(&session.row)) {
-                question.count(session, span, &mut groups);
+                question.count(session, span, !is_of_conversations, &mut groups);
             }
         }
     }
@@ -90,13 +97,14 @@ pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
 
 impl Question {
     /// Refuses what Genesys does not know.
-    fn check(&self) -> Result<(), Failure> {
-        let known = |name: &String| dimensions::AGGREGATE.dimension(name);
+    fn check(&self, is_of_conversations: bool) -> Result<(), Failure> {
+        let known = |name: &String| dimensions::AGGREGATE.dimension(name) || !is_of_conversations;
         if let Some(name) = self.group_by.iter().find(|name| !known(name)) {
             return Err(Failure::unknown(name, "ConversationAggregationQuery.groupBy"));
         }
         let mut metrics = self.metrics.iter().chain(self.views.iter().map(|view| &view.target));
-        if let Some(name) = metrics.find(|name| !dimensions::CONVERSATION.metric(name)) {
+        if let Some(name) = metrics.find(|name| is_of_conversations && !dimensions::CONVERSATION.metric(name))
+        {
             return Err(Failure::unknown(name, "ConversationAggregationQuery.metrics"));
         }
         if self.metrics.is_empty() || self.views.len() > 10 {
@@ -112,6 +120,13 @@ impl Question {
             return Err(Failure::invalid("The simulator knows no time zone but UTC"));
         }
         self.filter.as_ref().map_or(Ok(()), |filter| filter.check(&dimensions::AGGREGATE))
+    }
+
+    fn check_undivided(&self) -> Result<(), Failure> {
+        if self.group_by.iter().any(|one| one == "divisionId") {
+            return Err(Failure::unknown("divisionId", "AggregationQuery.groupBy"));
+        }
+        self.filter.as_ref().map_or(Ok(()), |filter| filter.check_members(&dimensions::MEMBERS))
     }
 
     /// The interval, cut by the granularity.
@@ -140,7 +155,9 @@ impl Question {
     }
 
     /// Counts a session into each group that its values make.
-    fn count(&self, session: &Session, span: &Span, groups: &mut Groups) {
+    ///
+    /// `counts_all`: a session has a value of every metric that is asked for.
+    fn count(&self, session: &Session, span: &Span, counts_all: bool, groups: &mut Groups) {
         let mut made = vec![BTreeMap::new()];
         for dimension in &self.group_by {
             let named = session.row.dimensions.iter().filter(|(name, _)| name == dimension);
@@ -168,7 +185,10 @@ impl Question {
         let wanted =
             |name: &String| self.metrics.contains(name) || self.views.iter().any(|view| view.target == *name);
         for group in made {
-            for (name, value) in session.metrics.iter().filter(|(name, _)| wanted(name)) {
+            let every = self.metrics.iter().map(|name| (name.clone(), 1.0));
+            let every: Vec<_> = every.filter(|_| counts_all).collect();
+            let known = session.metrics.iter().filter(|(name, _)| !counts_all && wanted(name));
+            for (name, value) in known.chain(&every) {
                 let data = groups.entry(group.clone()).or_default().entry(span.clone()).or_default();
                 data.entry(name.clone()).or_default().push(*value);
             }

@@ -72,7 +72,8 @@ API
   GET  /api/v2/conversations/{conversationId}
   GET  /api/v2/analytics/conversations/{conversationId}/details
   GET  /api/v2/analytics/conversations/details?id=
-  POST /api/v2/analytics/conversations/aggregates/query   metrics of sessions, by the conversation's start; UTC alone
+  POST /api/v2/analytics/{what}/activity|observations/query   what goes on, counted over the same sessions; no divisions
+  POST /api/v2/analytics/{what}/aggregates/query          metrics of sessions, by the conversation's start; UTC alone
   POST /api/v2/analytics/conversations/details/query
 
   What is written stays until a division is reseeded. All else is 404. Parameters and body fields that an operation does not have are 400, bodies over 512000 bytes 413.

@@ -25,6 +25,8 @@ pub(super) struct Rules<'r> {
     pub(super) plain: &'r [String],
     pub(super) named: &'r BTreeMap<String, Named>,
     pub(super) divisions: Divisions<'r>,
+    /// The dimension by which a query was taken apart: a group that does not name it would stand there several times.
+    pub(super) apart_by: Option<&'r str>,
 }
 
 /// The groups that name nobody but the tenant's own; the others are counted.
@@ -35,6 +37,9 @@ pub(super) fn check(json: &str, rules: &Rules<'_>) -> Result<Own, Denial> {
     for item in list.items {
         let object = Object::read(item.get()).ok_or_else(refused)?;
         let group = group(&object).ok_or_else(refused)?;
+        if rules.apart_by.is_some_and(|by| group.iter().all(|(dimension, _)| dimension != by)) {
+            return Err(refused());
+        }
         let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules));
         // Read to the end: what is not declared must not hide behind what is foreign.
         if is_own.collect::<Option<Vec<_>>>().ok_or_else(refused)?.iter().all(|own| *own) {

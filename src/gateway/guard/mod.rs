@@ -95,7 +95,9 @@ pub(super) fn own(
     if let Guarding::Groups { collection, shape, plain, named } = &permit.operation().guard {
         let shape = checking.shape(shape)?;
         let divisions = checking.divisions;
-        return groups::check(text(answer)?, &groups::Rules { collection, shape, plain, named, divisions });
+        let apart_by = permit.operation().narrowing.dimension();
+        let rules = groups::Rules { collection, shape, plain, named, divisions, apart_by };
+        return groups::check(text(answer)?, &rules);
     }
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
@@ -291,7 +293,14 @@ impl<'c> Checking<'c> {
                 .ok_or_else(|| refused("the answer is no object"))?,
             Guarding::Groups { collection, shape, plain, named } => {
                 let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
-                let rules = groups::Rules { collection, shape: self.shape(shape)?, plain, named, divisions };
+                let rules = groups::Rules {
+                    collection,
+                    shape: self.shape(shape)?,
+                    plain,
+                    named,
+                    divisions,
+                    apart_by: None,
+                };
                 let own = groups::check(json, &rules)?;
                 note(permit, own.counts, record);
                 write_list(collection, &own.items)

@@ -49,7 +49,7 @@ pub(super) fn narrow(
             })
         }
         Body::Activity(query) => {
-            check_metrics(query.metrics.iter().map(|one| &one.metric))?;
+            check_metrics(query.metrics.iter().map(|one| &one.metric), permit)?;
             check_filter(query.filter.as_ref(), permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
             check_grouping(by, false, permit)?;
@@ -59,7 +59,7 @@ pub(super) fn narrow(
             })
         }
         Body::Observations(query) => {
-            check_metrics(query.metrics.iter())?;
+            check_metrics(query.metrics.iter(), permit)?;
             check_filter(query.filter.as_ref(), permit)?;
             // Genesys groups observations by what they are of.
             let parts = parts(query.filter.as_ref(), dimension, own, true)?;
@@ -170,10 +170,22 @@ fn required<'f>(filter: &'f Filter<'_>, dimension: &str) -> Option<BTreeSet<&'f 
 }
 
 fn check_metrics<'m, 'a: 'm>(
-    mut metrics: impl ExactSizeIterator<Item = &'m Text<'a>>,
+    metrics: impl ExactSizeIterator<Item = &'m Text<'a>>,
+    permit: &Permit,
 ) -> Result<(), Invalid> {
-    if (1..=MOST_AT_ONCE).contains(&metrics.len()) && metrics.all(|name| dimensions::is_metric(name)) {
+    let allowed = permit.operation().metrics.as_ref();
+    let is_allowed = |name: &Text<'_>| match allowed {
+        Some(names) => names.contains(name),
+        None => dimensions::is_metric(name),
+    };
+    let count = metrics.len();
+    if (1..=MOST_AT_ONCE).contains(&count) && metrics.into_iter().all(is_allowed) {
         return Ok(());
     }
-    Err(Invalid::new("ringfence.body_invalid", "`metrics` must name 1 to 100 metrics."))
+    let names = allowed.map(|names| Vec::from(names.clone()).join(", "));
+    let message = names.map_or_else(
+        || "`metrics` must name 1 to 100 metrics.".to_owned(),
+        |names| format!("`metrics` may name {names}; others count what is not the tenant's alone."),
+    );
+    Err(Invalid::new("ringfence.aggregation_refused", message))
 }

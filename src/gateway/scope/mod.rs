@@ -94,34 +94,12 @@ pub(super) fn scope(
             (get(&operation, &asked)?, form)
         }
         Narrowing::DivisionPredicate => {
-            let mut form = Form::Upstream;
-            let body = match asked.body {
-                Body::Conversations(query) => encode(&conversations::narrow(*query, &permit)?)?,
-                Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
-                Body::Aggregates(query) => {
-                    let query = aggregates::narrow(*query, &permit)?;
-                    form = Form::Groups;
-                    owned = Owned::grouped(query.group_by.as_deref().unwrap_or_default(), &operation, None);
-                    encode(&query)?
-                }
-                Body::None
-                | Body::Activity(_)
-                | Body::Observations(_)
-                | Body::NewUser(_)
-                | Body::UserChange(_)
-                | Body::NewQueue(_)
-                | Body::QueueChange(_)
-                | Body::Document(_) => return Err(Denial::Failed(Failure::Internal)),
-            };
+            let (body, form) = predicated(asked.body, &permit, &mut owned)?;
             (post(&operation.path, body), form)
         }
         Narrowing::Membership { dimension, entity } => {
             owned = Owned::grouped(asked.body.group_by(), &operation, Some(*entity));
-            let bodies = membership::narrow(asked.body, dimension, members, &permit)?;
-            let mut requests = bodies.into_iter().map(|body| post(&operation.path, body));
-            let first = requests.next().ok_or(Denial::Failed(Failure::Internal))?;
-            let rest: Vec<_> = requests.collect();
-            (first, if rest.is_empty() { Form::Groups } else { Form::Parts(rest) })
+            in_parts(&operation, membership::narrow(asked.body, dimension, members, &permit)?)?
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
@@ -149,6 +127,35 @@ pub(super) fn scope(
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
     Ok(Scoped { permit, request, form, owned, proofs })
+}
+
+/// A query with a clause over divisions beside the caller's filter.
+fn predicated(body: Body<'_>, permit: &Permit, owned: &mut Owned) -> Result<(Bytes, Form), Denial> {
+    match body {
+        Body::Conversations(query) => Ok((encode(&conversations::narrow(*query, permit)?)?, Form::Upstream)),
+        Body::Users(search) => Ok((encode(&search::narrow(*search, permit)?)?, Form::Upstream)),
+        Body::Aggregates(query) => {
+            let query = aggregates::narrow(*query, permit)?;
+            *owned = Owned::grouped(query.group_by.as_deref().unwrap_or_default(), permit.operation(), None);
+            Ok((encode(&query)?, Form::Groups))
+        }
+        Body::None
+        | Body::Activity(_)
+        | Body::Observations(_)
+        | Body::NewUser(_)
+        | Body::UserChange(_)
+        | Body::NewQueue(_)
+        | Body::QueueChange(_)
+        | Body::Document(_) => Err(Denial::Failed(Failure::Internal)),
+    }
+}
+
+/// A query, or several in its place.
+fn in_parts(operation: &Operation, bodies: Vec<Bytes>) -> Result<(UpstreamRequest, Form), Denial> {
+    let mut requests = bodies.into_iter().map(|body| post(&operation.path, body));
+    let first = requests.next().ok_or(Denial::Failed(Failure::Internal))?;
+    let rest: Vec<_> = requests.collect();
+    Ok((first, if rest.is_empty() { Form::Groups } else { Form::Parts(rest) }))
 }
 
 /// All ids at once, and each of them alone.

@@ -7,6 +7,7 @@ mod conversations;
 mod forms;
 mod identity;
 mod members;
+mod membership;
 mod moved;
 mod policies;
 mod queues;
