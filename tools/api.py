@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PLAIN = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "date": "date",
     "datetime": "date-time", "object": "any",
+    # Named by the SDK, which has no model of them.
+    "LocalDateTime": "any", "YearMonth": "any",
 }
 
 
@@ -62,7 +64,7 @@ class Unreadable(Exception):
 
 
 def fetch(folder):
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder)]
     done = subprocess.run([*command, f"{PACKAGE}=={VERSION}"], check=False)
     if done.returncode != 0:
         raise Unreadable(f"{PACKAGE} {VERSION} could not be fetched; give its folder by --sdk")

@@ -92,9 +92,11 @@ impl DeclaredBody {
             Allowed::No
         } else if named().any(is_declared) {
             Allowed::Named
+        } else if self.plain.iter().any(|place| place == at) {
+            Allowed::Yes
         } else if field.read_only || at == "id" || at == "selfUri" {
             Allowed::Unsent
-        } else if names_something(api, field) && !self.plain.iter().any(|place| place == at) {
+        } else if names_something(api, field) {
             Allowed::No
         } else {
             Allowed::Yes

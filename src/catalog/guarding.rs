@@ -55,6 +55,11 @@ pub enum Guarding {
         /// Dimensions whose values are ids, and what they name.
         named: BTreeMap<String, Named>,
     },
+    /// A bare list.
+    Items {
+        /// What of each stays: entities that are the tenant's own, or parts.
+        shape: String,
+    },
     /// It says no more than that it was done.
     Empty,
     /// The gateway made it.
@@ -115,6 +120,9 @@ pub struct Shape {
     pub division: Option<Vec<String>>,
     /// Fields that say something about this entity alone.
     pub keep: NameSet,
+    /// Fields that hold ids of what does not say its division, one or a list, and what they name: they are held against all
+    /// that the tenant has of that.
+    pub ids: BTreeMap<String, Entity>,
     /// Places where other entities stand.
     pub nested: Vec<Nested>,
     /// Which of them are shown only when asked for by `expand`.
@@ -126,6 +134,7 @@ pub struct Shape {
 impl Shape {
     /// The kinds of what it names without their division.
     pub(super) fn names(&self, found: &mut Vec<Entity>) {
+        found.extend(self.ids.values());
         for nested in &self.nested {
             found.extend(nested.entity);
             nested.shape.names(found);
@@ -145,9 +154,10 @@ pub struct Nested {
     pub at: String,
     /// How they stand there.
     pub holds: Holds,
-    /// What their `id` names, where they do not say their division: they are held against all that the tenant has of
-    /// that.
+    /// What they name, where they do not say their division: they are held against all that the tenant has of that.
     pub entity: Option<Entity>,
+    /// Where the id of what they name stands in them: field names from the outside in.
+    pub by: Vec<String>,
     /// Their shape.
     #[serde(skip)]
     pub shape: Arc<Shape>,
@@ -163,6 +173,8 @@ pub enum Holds {
     List,
     /// An object whose values are entities.
     Map,
+    /// An object whose values are somebody's, and whose field names are the ids of whose they are.
+    Keyed,
 }
 
 /// A shape as it is written, its nested shapes still names.
@@ -172,6 +184,8 @@ pub(super) struct ShapeSource {
     #[serde(default)]
     division: Option<String>,
     keep: Vec<String>,
+    #[serde(default)]
+    ids: BTreeMap<String, Entity>,
     #[serde(default)]
     nested: Vec<NestedSource>,
     #[serde(default)]
@@ -188,6 +202,8 @@ struct NestedSource {
     shape: String,
     #[serde(default)]
     entity: Option<Entity>,
+    #[serde(default)]
+    by: Option<String>,
 }
 
 // Shapes refer to one another; a circle would never end.
@@ -204,11 +220,11 @@ pub(super) fn resolve(
         return Err(format!("shape `{name}` contains itself"));
     }
     // What is kept as it stands is not looked into.
-    if let Some(both) = source.nested.iter().find(|nested| source.keep.contains(&nested.at)) {
-        return Err(format!("shape `{name}` both keeps and looks into `{}`", both.at));
+    let looked_into = || source.nested.iter().map(|nested| &nested.at).chain(source.ids.keys());
+    if let Some(both) = looked_into().find(|at| source.keep.contains(at)) {
+        return Err(format!("shape `{name}` both keeps and looks into `{both}`"));
     }
-    let is_shown =
-        |part: &&String| source.keep.contains(part) || source.nested.iter().any(|nested| nested.at == **part);
+    let is_shown = |part: &&String| source.keep.contains(part) || looked_into().any(|at| at == *part);
     if let Some(hidden) = source.expand.iter().find(|part| !is_shown(part)) {
         return Err(format!("shape `{name}` expands `{hidden}`, which it does not show"));
     }
@@ -220,12 +236,20 @@ pub(super) fn resolve(
             if nested.entity.is_some() && shape.division.is_some() {
                 return Err(format!("shape `{name}` says twice how `{}` is judged", nested.at));
             }
-            Ok(Nested { at: nested.at.clone(), holds: nested.holds, entity: nested.entity, shape })
+            if nested.entity.is_none() && nested.by.is_some() {
+                return Err(format!("shape `{name}` does not say what `{}` is judged by", nested.at));
+            }
+            if nested.entity.is_none() && matches!(nested.holds, Holds::Keyed) {
+                return Err(format!("shape `{name}` does not say what the names in `{}` are", nested.at));
+            }
+            let by = nested.by.as_deref().unwrap_or("id").split('.').map(str::to_owned).collect();
+            Ok(Nested { at: nested.at.clone(), holds: nested.holds, entity: nested.entity, by, shape })
         })
         .collect::<Result<_, String>>()?;
     Ok(Arc::new(Shape {
         division: source.division.as_ref().map(|place| place.split('.').map(str::to_owned).collect()),
         keep: NameSet::from(source.keep.clone()),
+        ids: source.ids.clone(),
         nested,
         expand: source.expand.clone(),
         partial: source.partial.clone(),

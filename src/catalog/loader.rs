@@ -163,7 +163,7 @@ fn read_as(operation: &mut Operation, api: &Api) -> Result<(), String> {
 /// What may be added to an answer, as its shape says.
 fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<String> {
     match guard {
-        Guarding::List { shape, .. } | Guarding::Entity { shape } => {
+        Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Items { shape } => {
             shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
         }
         Guarding::Fields { .. } | Guarding::Groups { .. } | Guarding::Empty | Guarding::Own => Vec::new(),
@@ -174,7 +174,10 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
 fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<Entity> {
     let mut names = Vec::new();
     match guard {
-        Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Fields { shape } => {
+        Guarding::List { shape, .. }
+        | Guarding::Entity { shape }
+        | Guarding::Fields { shape }
+        | Guarding::Items { shape } => {
             if let Some(shape) = shapes.get(shape) {
                 shape.names(&mut names);
             }
@@ -237,7 +240,10 @@ fn check(
             }
             Some(_) => {}
         },
-        Guarding::Empty | Guarding::Own => {}
+        Guarding::Items { shape } if !shapes.contains_key(shape) => {
+            return Err(format!("its guard names the unknown shape `{shape}`"));
+        }
+        Guarding::Items { .. } | Guarding::Empty | Guarding::Own => {}
     }
     let mut names = HashSet::new();
     if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {
@@ -318,11 +324,11 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
         }
         (Narrowing::Translate { .. }, Guarding::List { .. })
-        | (Narrowing::Open { .. }, Guarding::Fields { .. })
+        | (Narrowing::Open { .. }, Guarding::Fields { .. } | Guarding::Items { .. })
         | (Narrowing::Own { .. }, Guarding::Own)
         | (
             Narrowing::Owned { place: Place::Path, entity: Some(_), .. },
-            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Empty,
+            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Items { .. } | Guarding::Empty,
         )
         | (Narrowing::Listed { .. }, Guarding::List { foreign: Foreign::Drop, .. }) => {}
         (Narrowing::Owned { place: Place::Path, name, entity: None, .. }, Guarding::Entity { .. }) => {

@@ -70,6 +70,7 @@ fn dispatch(organisation: &Organisation, method: &str, segments: &[&str], body: 
         ("GET", ["calls"]) => return Ok(Value::Array(organisation.calls())),
         ("GET", ["logins"]) => return Ok(json!(organisation.logins())),
         ("GET", ["faults"]) => return Ok(Value::Array(organisation.rules())),
+        ("GET", ["things", path @ ..]) => return Ok(things(organisation, &path.join("/"))),
         ("DELETE", ["calls"]) => organisation.clear_calls(),
         ("DELETE", ["faults"]) => organisation.set_faults(Vec::new()),
         ("PUT", ["faults"]) => organisation.set_faults(read::<Vec<Rule>>(body)?),
@@ -95,6 +96,11 @@ fn dispatch(organisation: &Organisation, method: &str, segments: &[&str], body: 
         _ => return Err((StatusCode::NOT_FOUND, "no such route; GET / tells which there are".to_owned())),
     }
     Ok(json!({}))
+}
+
+fn things(organisation: &Organisation, path: &str) -> Value {
+    let thing = |(id, division): (String, Option<&str>)| json!({"id": id, "division": division});
+    organisation.things(&format!("/{path}")).into_iter().map(thing).collect()
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, (StatusCode, String)> {

@@ -76,6 +76,12 @@ API
   POST /api/v2/analytics/{what}/aggregates/query          metrics of sessions, by the conversation's start; UTC alone
   POST /api/v2/analytics/conversations/details/query
 
+  Every other operation of the API is answered from the model of its answer. Collections hold a few things of each
+  division (a few of nobody's, where their model has no place for a division); what stands below a thing is there
+  exactly if that is, and what else stands in an object is by turns of the same division and of others. Lists show all
+  divisions, or those that the query or the body names. Ids, and the second word of texts (`canary-b2b2b2b2-name-0`),
+  begin as the id of the division does that they are of, or with 00000000.
+
   What is written stays until a division is reseeded. All else is 404. Parameters and body fields that an operation does not have are 400, bodies over 512000 bytes 413.
   A client with divisions sees only those where Genesys asks for a permission: searches, queues, analytics.
 
@@ -89,6 +95,7 @@ API
 CONTROL (JSON; `GET /` is this text)
   GET    /facts                    seed, scale, interval, clients, and for each division the ids of its users, queues
                                    and conversations (`owner`, and `shared_with` for those of two divisions)
+  GET    /things/api/v2/...        what can be named below that path: {\"id\", \"division\"}
   GET    /calls                    the last 1000 requests that reached the API, oldest first: method, path with
                                    query, body, headers, and the client of its token (logins are not among them)
   DELETE /calls                    forgets them

@@ -18,6 +18,7 @@ mod dimensions;
 mod disturb;
 mod faults;
 mod filter;
+mod generic;
 mod help;
 mod listener;
 mod members;

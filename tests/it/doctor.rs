@@ -116,3 +116,23 @@ async fn the_command_exits_by_what_is_wrong_and_names_it() {
     // Migrated now, but empty: the keys went with the lost file.
     assert_eq!(doctor(&file), (1, vec![json!("secrets")]));
 }
+
+#[tokio::test]
+async fn operations_that_are_denied_as_genesys_changed_them_are_named() {
+    let app = TestApp::start().await;
+    let directory = Directory::new();
+    let list = directory.write("changed.toml", "[[denied]]\noperation = \"getUsers\"\n");
+    let file = app.configuration_file();
+    let setting = format!("[gateway]\ndenied_operations_file = {list:?}\n");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("[gateway]\n", &setting)).unwrap();
+    let place = "gateway.denied_operations_file";
+    let told = format!("Warning {place}: the operations of `{list}` are denied: Genesys changed them");
+    assert_eq!(wrong(&file, &Clock::default()).await, [told]);
+    directory.write("changed.toml", "[[denied]]\noperation = \"getUserz\"\n");
+    let seen = wrong(&file, &Clock::default()).await.concat();
+    assert!(
+        seen.starts_with(&format!("Problem {place}: ")) && seen.contains("no operation `getUserz`"),
+        "{seen}"
+    );
+    app.finish().await;
+}

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::{Keys, check_region, open_tls, upstream_options};
+use super::{Keys, check_region, open_catalog, open_tls, upstream_options};
 use crate::{
     catalog::Catalog,
     clock::Clock,
@@ -103,6 +103,7 @@ pub async fn examine(file: &Path, clock: &Clock) -> Examination {
             findings.ok(place, "the configuration is valid");
             key_file(&config, &mut findings);
             tls(&config, clock, &mut findings);
+            changed_operations(&config, &mut findings);
             listeners(&config, &mut findings).await;
             if let Some(store) = store(&config, &mut findings).await {
                 kept(&config, &store, clock, &mut findings).await;
@@ -170,6 +171,20 @@ fn tls(config: &Config, clock: &Clock, findings: &mut Findings) {
                 "the end of the certificate's validity cannot be read",
                 "look at it by hand",
             );
+        }
+    }
+}
+
+fn changed_operations(config: &Config, findings: &mut Findings) {
+    const PLACE: &str = "gateway.denied_operations_file";
+    let Some(file) = &config.gateway.denied_operations_file else { return };
+    match open_catalog(config) {
+        Ok(_) => {
+            let found = format!("the operations of `{}` are denied: Genesys changed them", file.display());
+            findings.warn(PLACE, found, "look at what changed, and delete from the list what may be served");
+        }
+        Err(error) => {
+            findings.problem(PLACE, error.to_string(), "have `ringfence catalog drift` write it anew");
         }
     }
 }

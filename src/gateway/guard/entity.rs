@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    object::{Object, Writer},
+    object::{Object, Writer, quoted},
     scan::{Ids, Scanned, scan},
 };
 use crate::{
@@ -101,6 +101,12 @@ pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>)
             out.field(name, value.get());
             continue;
         }
+        if let Some(entity) = shape.ids.get(&**name) {
+            if let Some(own) = own_ids(value, *entity, divisions) {
+                out.field(name, &own);
+            }
+            continue;
+        }
         let nested = shape.nested.iter().find(|nested| nested.at == **name);
         if let Some(inner) = nested.and_then(|nested| own_inside(value, nested, divisions)) {
             out.field(name, &inner);
@@ -113,36 +119,58 @@ pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>)
 fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
     // What stands inside was not asked for: it may be of any of the tenant's divisions.
     let divisions = Divisions { narrowed: divisions.granted, ..divisions };
-    let own = |json: &str| {
-        // A part is as much the tenant's as the whole that it stands in, unless it names somebody.
-        if nested.shape.division.is_none() {
-            let object = Object::read(json)?;
-            let is_own = |entity| {
-                let id = object.get("id").and_then(|id| serde_json::from_str::<Text<'_>>(id.get()).ok());
-                id.is_some_and(|id| divisions.names_own(entity, &id))
-            };
-            return nested.entity.is_none_or(is_own).then(|| keep(&object, &nested.shape, divisions));
-        }
-        match judge(json, &nested.shape, divisions) {
-            Judged::Own(json) => Some(json.into_owned()),
-            Judged::Foreign | Judged::Malformed => None,
-        }
-    };
+    let own = |json: &str, id: Option<&str>| own_one(json, id, nested, divisions);
     match nested.holds {
-        Holds::One => own(value.get()),
+        Holds::One => own(value.get(), None),
         Holds::List => {
             let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
-            let kept: Vec<_> = items.iter().filter_map(|item| own(item.get())).collect();
+            let kept: Vec<_> = items.iter().filter_map(|item| own(item.get(), None)).collect();
             Some(format!("[{}]", kept.join(",")))
         }
-        Holds::Map => {
+        Holds::Map | Holds::Keyed => {
             let mut out = Writer::with_capacity(value.get().len());
             for (name, item) in &Object::read(value.get())?.0 {
-                if let Some(kept) = own(item.get()) {
+                let id = matches!(nested.holds, Holds::Keyed).then_some(&**name);
+                if let Some(kept) = own(item.get(), id) {
                     out.field(name, &kept);
                 }
             }
             Some(out.finish())
+        }
+    }
+}
+
+/// What is shown of one nested entity; whose it is, its place can say by an id.
+fn own_one(json: &str, id: Option<&str>, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
+    // A part is as much the tenant's as the whole that it stands in, unless it names somebody.
+    if nested.shape.division.is_none() {
+        let object = Object::read(json)?;
+        let is_own = |entity| match id {
+            Some(id) => divisions.names_own(entity, id),
+            None => named(&object, &nested.by).is_some_and(|id| divisions.names_own(entity, &id)),
+        };
+        return nested.entity.is_none_or(is_own).then(|| keep(&object, &nested.shape, divisions));
+    }
+    match judge(json, &nested.shape, divisions) {
+        Judged::Own(json) => Some(json.into_owned()),
+        Judged::Foreign | Judged::Malformed => None,
+    }
+}
+
+/// The id that stands at a place inside an object.
+fn named<'a>(object: &Object<'a>, place: &[String]) -> Option<Text<'a>> {
+    let (field, inner) = place.split_first()?;
+    let value = object.get(field)?.get();
+    if inner.is_empty() { serde_json::from_str(value).ok() } else { named(&Object::read(value)?, inner) }
+}
+
+/// Those ids that name what is the tenant's own; `None` where one id is another's.
+fn own_ids(value: &RawValue, entity: Entity, divisions: Divisions<'_>) -> Option<String> {
+    match serde_json::from_str(value.get()).ok()? {
+        Ids::One(id) => divisions.names_own(entity, &id).then(|| quoted(&id)),
+        Ids::Several(ids) => {
+            let own = ids.iter().filter(|id| divisions.names_own(entity, id)).map(|id| quoted(id));
+            Some(format!("[{}]", own.collect::<Vec<_>>().join(",")))
         }
     }
 }
@@ -161,4 +189,23 @@ fn part(object: &Object<'_>, fields: &[String]) -> String {
 /// What a shape keeps of an object without a division.
 pub(super) fn fields(json: &str, shape: &Shape, divisions: Divisions<'_>) -> Option<String> {
     Some(keep(&Object::read(json)?, shape, divisions))
+}
+
+/// What is the tenant's own of a bare list, and how many others there were.
+pub(super) fn items(json: &str, shape: &Shape, divisions: Divisions<'_>) -> Option<(String, u64)> {
+    // They were not asked for by their divisions: they may be of any of the tenant's.
+    let divisions = Divisions { narrowed: divisions.granted, ..divisions };
+    let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let own = |item: &&RawValue| {
+        if shape.division.is_none() {
+            return fields(item.get(), shape, divisions);
+        }
+        match judge(item.get(), shape, divisions) {
+            Judged::Own(json) => Some(json.into_owned()),
+            Judged::Foreign | Judged::Malformed => None,
+        }
+    };
+    let kept: Vec<_> = items.iter().filter_map(own).collect();
+    let dropped = items.len() - kept.len();
+    Some((format!("[{}]", kept.join(",")), u64::try_from(dropped).unwrap_or(u64::MAX)))
 }

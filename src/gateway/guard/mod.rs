@@ -291,6 +291,12 @@ impl<'c> Checking<'c> {
             },
             Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
                 .ok_or_else(|| refused("the answer is no object"))?,
+            Guarding::Items { shape } => {
+                let (own, dropped) = entity::items(json, self.shape(shape)?, divisions)
+                    .ok_or_else(|| refused("the answer is no list"))?;
+                note(permit, Counts { dropped, ..Counts::default() }, record);
+                own
+            }
             Guarding::Groups { collection, shape, plain, named } => {
                 let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
                 let rules = groups::Rules {

@@ -208,7 +208,7 @@ impl<'de> DeserializeSeed<'de> for Inside<'_> {
         match self.0.holds {
             Holds::One => self.part().deserialize(deserializer),
             Holds::List => deserializer.deserialize_seq(self),
-            Holds::Map => deserializer.deserialize_map(self),
+            Holds::Map | Holds::Keyed => deserializer.deserialize_map(self),
         }
     }
 }

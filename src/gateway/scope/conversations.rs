@@ -70,6 +70,7 @@ fn check_facets(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), In
         Guarding::List { .. }
         | Guarding::Entity { .. }
         | Guarding::Fields { .. }
+        | Guarding::Items { .. }
         | Guarding::Groups { .. }
         | Guarding::Empty
         | Guarding::Own => &[],

@@ -12,7 +12,10 @@ mod queues;
 mod seed;
 mod users;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 pub(crate) use codes::Item;
 pub(crate) use conversations::{Conversation, Row, Session};
@@ -22,7 +25,7 @@ pub(crate) use seed::Seed;
 use serde_json::{Value, json};
 pub(crate) use users::{EXPANSIONS, User};
 
-use super::help;
+use super::{generic::Written, help};
 
 /// The first instant of the fixed interval that all conversations start in, in milliseconds since 1970.
 pub(crate) const FIRST_INSTANT: i64 = 1_780_272_000_000;
@@ -115,6 +118,8 @@ pub(crate) struct World {
     pub(crate) skills: Vec<Item>,
     pub(crate) presences: Vec<Item>,
     pub(crate) languages: Vec<Item>,
+    /// What clients wrote, by its path, of what is not listed above.
+    pub(crate) written: BTreeMap<String, Written>,
     user_places: HashMap<String, usize>,
     queue_places: HashMap<String, usize>,
     // How many things clients have made.
@@ -143,6 +148,7 @@ impl World {
             skills,
             presences,
             languages,
+            written: BTreeMap::new(),
             user_places: HashMap::new(),
             queue_places: HashMap::new(),
             made: 0,

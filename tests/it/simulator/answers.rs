@@ -173,7 +173,7 @@ async fn what_an_operation_does_not_have_is_refused() {
         sim.request(Method::POST, "/api/v2/users/search").json(&json!({"query": [], "divisionId": ALPHA}));
     assert_eq!(sim.refusal(search).await, invalid);
     let missing = (404, "not.found".to_owned());
-    for (method, path) in [(Method::GET, "/api/v2/groups"), (Method::DELETE, "/api/v2/tokens/me")] {
+    for (method, path) in [(Method::GET, "/api/v2/nothing"), (Method::PUT, "/api/v2/tokens/me")] {
         assert_eq!(sim.refusal(sim.request(method, path)).await, missing, "{path}");
     }
     let large = sim.request(Method::POST, "/api/v2/users/search").body(vec![b' '; 512_001]);

@@ -3,6 +3,7 @@
 mod answers;
 mod conversations;
 mod faults;
+mod generic;
 mod reseeding;
 
 use reqwest::{Method, RequestBuilder, Response};

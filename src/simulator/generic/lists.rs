@@ -1,0 +1,113 @@
+//! Lists: what they show of, and which page of it.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Answer, Outcome, Place, Thing,
+    objects::Filler,
+    things::{self},
+};
+use crate::simulator::{
+    api::slip,
+    query::{Page, listing},
+};
+
+/// The most that one page shows.
+const MOST: usize = 500;
+
+impl Place<'_> {
+    /// The divisions that the query names.
+    pub(super) fn divisions_asked(&self) -> Option<Vec<String>> {
+        let names = self.operation.query.iter().map(|parameter| parameter.name.as_str());
+        names.filter(|name| name.contains("ivision")).find_map(|name| self.exchange.query.list(name))
+    }
+
+    /// What a list shows of, before it is cut into pages.
+    pub(super) fn items(&self, item: &str, divisions: Option<&[String]>) -> Vec<Thing> {
+        let world = self.world();
+        let mut things = self.source(item);
+        if let Some(ids) = self.exchange.query.list("id") {
+            things.retain(|thing| ids.contains(&thing.id));
+        }
+        things.retain(|thing| {
+            let Some(division) = thing.division.and_then(|place| world.division(place)) else { return true };
+            self.exchange.client.reaches(division.id)
+                && divisions.is_none_or(|asked| asked.iter().any(|id| id == division.id))
+        });
+        things
+    }
+
+    /// Where what a list shows comes from.
+    fn source(&self, item: &str) -> Vec<Thing> {
+        let world = self.world();
+        let own = self
+            .path
+            .trim_end_matches("/divisionviews")
+            .trim_end_matches("/all")
+            .trim_end_matches("/divisionviews");
+        let elsewhere = self.facts.refers_to(self.path.rsplit('/').next().unwrap_or_default(), item);
+        let Some(parent) = self.above.last() else {
+            let is_own = self.facts.is_collection(own) || self.operation.method == "GET";
+            return things::all(world, elsewhere.filter(|_| !is_own).unwrap_or(own));
+        };
+        let is_divided = self.facts.is_divided(item);
+        match elsewhere {
+            // By turns of the parent's division and of others.
+            Some(collection) if is_divided || !self.facts.is_collection(self.path) => {
+                let of_all = (0..world.plan.divisions.len()).map(Some);
+                let two = |division| {
+                    (0..2).filter_map(move |number| things::one_of(world, collection, division, number))
+                };
+                of_all.flat_map(two).collect()
+            }
+            None if is_divided => things::all(world, self.path),
+            Some(_) | None => things::below(world, parent, self.path),
+        }
+    }
+
+    pub(super) fn list(&self, field: &str, item: &str, divisions: Option<&[String]>) -> Outcome {
+        let found = self.items(item, divisions);
+        let page = self.exchange.query.page(MOST)?;
+        let total = found.len();
+        let mut shown: Vec<&Thing> = found.iter().skip(page.before()).take(page.size).collect();
+        let others = if self.exchange.lie { self.source(item) } else { Vec::new() };
+        let is_slipped = |thing: &&Thing| {
+            let is_other = !found.iter().any(|one| one.id == thing.id);
+            is_other && thing.division.is_some_and(|place| self.exchange.lies_with(place))
+        };
+        slip(&mut shown, others.iter().filter(is_slipped));
+        let items: Vec<Value> = shown.iter().map(|thing| self.item(thing, item)).collect();
+        let Some(model) = self.response().and_then(|model| self.facts.model(model)) else {
+            let items: Vec<String> = items.iter().map(Value::to_string).collect();
+            return Ok(Answer::ok(listing(&items.join(","), total, page, self.path, &self.exchange.query)));
+        };
+        let items_and_pages = self.pages(field, items, total, page);
+        let mut filler = Filler::new(self.world());
+        let whose = Thing { division: None, ..self.whose() };
+        let mut answer = Map::new();
+        for (name, kind) in &model.fields {
+            let value = match items_and_pages.get(name) {
+                Some(value) => value.clone(),
+                // A cursor that is there says that there is more.
+                None if name.to_lowercase().contains("cursor") || name.ends_with("Uri") => Value::Null,
+                None => filler.value(&kind.kind, name, &whose),
+            };
+            if !value.is_null() {
+                answer.insert(name.clone(), value);
+            }
+        }
+        Ok(Answer::json(&Value::Object(answer)))
+    }
+
+    /// The fields of a listing that say what page it is.
+    fn pages(&self, field: &str, items: Vec<Value>, total: usize, page: Page) -> Map<String, Value> {
+        let told = listing("", total, page, self.path, &self.exchange.query);
+        let mut fields: Map<String, Value> = serde_json::from_str(&told).unwrap_or_default();
+        fields.remove("entities");
+        for name in ["totalHits", "totalCount", "totalResults"] {
+            fields.insert(name.to_owned(), json!(total));
+        }
+        fields.insert(field.to_owned(), Value::Array(items));
+        fields
+    }
+}
