@@ -92,12 +92,9 @@ pub(super) fn own(
     answer: &UpstreamAnswer,
 ) -> Result<Own, Denial> {
     let checking = Checking::new(against, permit, owned);
-    if let Guarding::Groups { collection, shape, plain, named } = &permit.operation().guard {
-        let shape = checking.shape(shape)?;
-        let divisions = checking.divisions;
+    if let Guarding::Groups { .. } = &permit.operation().guard {
         let apart_by = permit.operation().narrowing.dimension();
-        let rules = groups::Rules { collection, shape, plain, named, divisions, apart_by };
-        return groups::check(text(answer)?, &rules);
+        return groups::check(text(answer)?, &checking.groups(apart_by)?);
     }
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
@@ -297,17 +294,9 @@ impl<'c> Checking<'c> {
                 note(permit, Counts { dropped, ..Counts::default() }, record);
                 own
             }
-            Guarding::Groups { collection, shape, plain, named } => {
+            Guarding::Groups { collection, .. } => {
                 let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
-                let rules = groups::Rules {
-                    collection,
-                    shape: self.shape(shape)?,
-                    plain,
-                    named,
-                    divisions,
-                    apart_by: None,
-                };
-                let own = groups::check(json, &rules)?;
+                let own = groups::check(json, &self.groups(None)?)?;
                 note(permit, own.counts, record);
                 write_list(collection, &own.items)
             }
@@ -337,6 +326,15 @@ impl<'c> Checking<'c> {
         let (shape, facets, divisions) = (self.shape(shape)?, facets.as_ref(), self.divisions);
         let foreign = *foreign;
         Ok(list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions })
+    }
+
+    /// What the guard of groups declares; `apart_by`: the dimension by which a query was taken apart.
+    fn groups<'r>(&'r self, apart_by: Option<&'r str>) -> Result<groups::Rules<'r>, Denial> {
+        let Guarding::Groups { collection, shape, plain, named } = &self.permit.operation().guard else {
+            return Err(Denial::Failed(Failure::Internal));
+        };
+        let (shape, divisions) = (self.shape(shape)?, self.divisions);
+        Ok(groups::Rules { collection, shape, plain, named, divisions, apart_by })
     }
 
     fn shape(&self, name: &str) -> Result<&Shape, Denial> {

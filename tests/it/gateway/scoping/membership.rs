@@ -175,3 +175,29 @@ async fn more_than_genesys_takes_at_a_time_is_asked_for_in_parts_where_that_is_e
     }
     app.finish().await;
 }
+
+#[tokio::test]
+async fn what_goes_on_in_flows_is_asked_of_the_tenants_own_alone() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let listed = alpha.get("/api/v2/flows").await.expect(200);
+    let own: BTreeSet<_> = listed["entities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|flow| flow["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(!own.is_empty());
+    for (path, body) in [
+        ("/api/v2/analytics/flows/activity/query", json!({"metrics": [{"metric": "oFlow"}]})),
+        ("/api/v2/analytics/flows/observations/query", json!({"metrics": ["oFlow"]})),
+    ] {
+        alpha.post(path, &body).await.expect(200);
+        let (_, sent) = sent(&app).into_iter().rfind(|(call, _)| call.contains(path)).unwrap();
+        let within = sent["filter"]["predicates"].as_array().unwrap();
+        let ids: BTreeSet<_> = within.iter().map(|one| one["value"].as_str().unwrap().to_owned()).collect();
+        assert!(within.iter().all(|one| one["dimension"] == "flowId"), "{path}");
+        assert_eq!(ids, own, "{path}");
+    }
+    app.finish().await;
+}
