@@ -106,6 +106,9 @@ impl Catalog {
     /// What there is not, with the ids that may have been meant, likeliest first: for people.
     pub fn missing(&self, id: &str) -> String {
         let shown: String = id.chars().take(LONGEST_SHOWN).collect();
+        if self.api.operation(id).is_some() {
+            return format!("operation `{shown}` in the catalog: it is unclassified");
+        }
         let asked = shown.to_ascii_lowercase();
         let likeness =
             |entry: &Entry| strsim::normalized_damerau_levenshtein(&asked, &entry.id().to_ascii_lowercase());

@@ -1,6 +1,6 @@
 //! Which operation a method and a path lead to.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Entry, Found};
 
@@ -20,7 +20,8 @@ struct Route {
 impl Routes {
     /// Nothing may stand there twice; else which path, and what is wrong.
     pub(super) fn of(entries: &[Entry]) -> Result<Self, (String, String)> {
-        let mut paths: HashMap<String, Vec<Route>> = HashMap::new();
+        // In order, which the router takes in faster than any other.
+        let mut paths: BTreeMap<String, Vec<Route>> = BTreeMap::new();
         for entry in entries {
             let (method, path) = entry.place();
             let (numbered, parameters) = numbered(path);

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
-use ringfence::catalog::{Catalog, DeniedCode};
+use ringfence::catalog::{Catalog, DeniedCode, Entry};
 use serde_json::Value;
 
 use crate::support::{
@@ -31,7 +31,9 @@ fn no_operation_of_the_api_is_unclassified() {
 fn what_nobody_looked_at_is_counted_and_named() {
     let few =
         "[[denied]]\ncode = \"personal\"\nreason = \"a test\"\noperations = [\"getTeams\", \"getTeam\"]";
-    let coverage = Catalog::from_files(&[("teams.toml", few)]).unwrap().coverage();
+    let catalog = Catalog::from_files(&[("teams.toml", few)]).unwrap();
+    assert_eq!(catalog.missing("postTeams"), "operation `postTeams` in the catalog: it is unclassified");
+    let coverage = catalog.coverage();
     assert_eq!((coverage.enabled, coverage.denied, coverage.unclassified), (0, 2, 3353));
     let teams = coverage.families.iter().find(|family| family.family == "Teams").unwrap();
     assert_eq!((teams.operations, teams.denied.values().sum::<usize>(), teams.unclassified.len()), (9, 2, 7));
@@ -112,6 +114,25 @@ fn every_operation_is_found_by_its_method_and_path_with_the_names_of_its_paramet
         let expected: Vec<_> = names.map(|name| (name.to_owned(), SOMEONE)).collect();
         assert_eq!(found.parameters, expected, "{method} {path}");
     }
+}
+
+/// `use GET /api/v2/users/{userId}` sends nobody to another closed door.
+#[test]
+fn what_a_reason_names_instead_is_enabled() {
+    let catalog = Catalog::embedded().unwrap();
+    let mut named = 0;
+    for denied in catalog.describe().iter().filter(|entry| entry["enabled"] == false) {
+        let words: Vec<_> = denied["reason"].as_str().unwrap().split_whitespace().collect();
+        for pair in words.windows(2).filter(|pair| pair[1].starts_with('/')) {
+            let (method, path) = (pair[0], pair[1].trim_end_matches([';', ',']));
+            if method.chars().all(|letter| letter.is_ascii_uppercase()) {
+                let found = catalog.find(method, path);
+                assert!(matches!(found.unwrap().entry, Entry::Enabled(_)), "{denied}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 10, "reasons name operations in another form: {named}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Whatever comes back, a tenant is shown what is its own, or a whole refusal.
 
+mod bare;
 mod canned;
 mod entities;
 mod failures;
