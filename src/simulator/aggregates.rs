@@ -12,6 +12,7 @@ use super::{
     data::{Conversation, Session},
     dimensions,
     filter::Filter,
+    jobs,
 };
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,9 @@ struct Question {
     views: Vec<View>,
     #[serde(default)]
     alternate_time_dimension: Option<String>,
+    /// Of jobs alone.
+    #[serde(default)]
+    page_size: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +70,23 @@ const UNDIVIDED: [&str; 4] = ["agentcopilots", "knowledge", "resolutions", "summ
 pub(super) fn query(exchange: &Exchange, what: &str) -> Result<Answer, Failure> {
     exchange.query.only(&[])?;
     let question: Question = exchange.body()?;
+    if question.page_size.is_some() {
+        return Err(Failure::unknown("pageSize", "AggregationQuery"));
+    }
+    Ok(Answer::json(&json!({"results": results(exchange, &question, what)?})))
+}
+
+/// What a job finds, and how much of it stands on a page.
+pub(super) fn job(exchange: &Exchange, what: &str, page: usize) -> Result<(Vec<String>, usize), Failure> {
+    let question: Question = exchange.body()?;
+    let page = question.page_size.unwrap_or(page);
+    if !(1..=1_000).contains(&page) {
+        return Err(Failure::invalid("pageSize must be from 1 to 1000"));
+    }
+    Ok((jobs::texts(results(exchange, &question, what)?), page))
+}
+
+fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<Value>, Failure> {
     let is_of_conversations = what == "conversations";
     question.check(is_of_conversations)?;
     if UNDIVIDED.contains(&what) {
@@ -91,8 +112,7 @@ pub(super) fn query(exchange: &Exchange, what: &str) -> Result<Answer, Failure> 
     if exchange.lie && question.group_by.iter().any(|one| one == "userId") {
         question.lie(exchange, spans.first(), &mut groups);
     }
-    let results: Vec<Value> = groups.into_iter().map(|(group, data)| question.shown(&group, data)).collect();
-    Ok(Answer::json(&json!({"results": results})))
+    Ok(groups.into_iter().map(|(group, data)| question.shown(&group, data)).collect())
 }
 
 impl Question {
@@ -100,12 +120,12 @@ impl Question {
     fn check(&self, is_of_conversations: bool) -> Result<(), Failure> {
         let known = |name: &String| dimensions::AGGREGATE.dimension(name) || !is_of_conversations;
         if let Some(name) = self.group_by.iter().find(|name| !known(name)) {
-            return Err(Failure::unknown(name, "ConversationAggregationQuery.groupBy"));
+            return Err(Failure::unknown(name, "AggregationQuery.groupBy"));
         }
         let mut metrics = self.metrics.iter().chain(self.views.iter().map(|view| &view.target));
         if let Some(name) = metrics.find(|name| is_of_conversations && !dimensions::CONVERSATION.metric(name))
         {
-            return Err(Failure::unknown(name, "ConversationAggregationQuery.metrics"));
+            return Err(Failure::unknown(name, "AggregationQuery.metrics"));
         }
         if self.metrics.is_empty() || self.views.len() > 10 {
             return Err(Failure::invalid("A query has metrics, and at most 10 views"));

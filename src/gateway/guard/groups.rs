@@ -29,10 +29,10 @@ pub(super) struct Rules<'r> {
     pub(super) apart_by: Option<&'r str>,
 }
 
-/// The groups that name nobody but the tenant's own; the others are counted.
-pub(super) fn check(json: &str, rules: &Rules<'_>) -> Result<Own, Denial> {
+/// The groups that name nobody but the tenant's own, the others counted; and what stands beside them.
+pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(Own, Object<'a>), Denial> {
     let refused = || Denial::Failed(Failure::AnswerRefused(format!("no groups in `{}`", rules.collection)));
-    let (_, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
+    let (beside, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
     let mut own = Own { items: Vec::with_capacity(list.items.len()), counts: Counts::default() };
     for item in list.items {
         let object = Object::read(item.get()).ok_or_else(refused)?;
@@ -48,7 +48,7 @@ pub(super) fn check(json: &str, rules: &Rules<'_>) -> Result<Own, Denial> {
             own.counts.dropped += 1;
         }
     }
-    Ok(own)
+    Ok((own, beside))
 }
 
 /// Dimensions and values; `None` where they are no texts. Where nothing is grouped by, there are none.

@@ -5,6 +5,7 @@
 
 mod entity;
 mod groups;
+mod handle;
 mod list;
 mod object;
 mod refusal;
@@ -26,6 +27,7 @@ use super::{
     authorize::Permit,
     denial::{Denial, Failure},
     forward::{Answer, Received},
+    handle::Handles,
     listed::{ListedPage, Lists, OwnList},
     scope::{Form, Owned},
 };
@@ -56,6 +58,7 @@ pub(super) struct Against<'g> {
     pub(super) catalog: &'g Catalog,
     pub(super) neutral: &'g [DivisionId],
     pub(super) lists: &'g Lists,
+    pub(super) handles: &'g Handles,
 }
 
 /// What was not among the tenant's own.
@@ -94,7 +97,7 @@ pub(super) fn own(
     let checking = Checking::new(against, permit, owned);
     if let Guarding::Groups { .. } = &permit.operation().guard {
         let apart_by = permit.operation().narrowing.dimension();
-        return groups::check(text(answer)?, &checking.groups(apart_by)?);
+        return Ok(groups::check(text(answer)?, &checking.groups(apart_by)?)?.0);
     }
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
@@ -191,7 +194,7 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups) => {
+            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_)) => {
                 self.one(answer, form, record)
             }
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
@@ -227,7 +230,10 @@ impl<'c> Checking<'c> {
                 Err(refusal(self.permit.operation(), answer.status, &answer.body))
             }
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
-            | (Received::Collected { .. }, Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups)
+            | (
+                Received::Collected { .. },
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_),
+            )
             | (
                 Received::Kept(_),
                 Form::Upstream
@@ -235,7 +241,8 @@ impl<'c> Checking<'c> {
                 | Form::Named(_)
                 | Form::Each(_)
                 | Form::Groups
-                | Form::Parts(_),
+                | Form::Parts(_)
+                | Form::Opened(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -252,29 +259,16 @@ impl<'c> Checking<'c> {
             let body = if answer.status == StatusCode::NO_CONTENT { "" } else { "{}" };
             return Ok((answer.status, Bytes::from_static(body.as_bytes())));
         }
-        let is_done = answer.status == StatusCode::OK || operation.is_write() && answer.status.is_success();
+        // What is under way is told by 202.
+        let is_done = answer.status == StatusCode::OK
+            || operation.is_write() && answer.status.is_success()
+            || matches!(form, Form::Opened(_)) && answer.status == StatusCode::ACCEPTED;
         if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
         let json = text(answer)?;
         let body = match &operation.guard {
-            Guarding::List { .. } => {
-                let rules = self.rules()?;
-                if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
-                    return Ok((answer.status, answer.body.clone()));
-                }
-                let checked = list::check(json, &rules)?;
-                note(permit, checked.counts, record);
-                match form {
-                    Form::Users(page) => checked.write_users(page),
-                    Form::Upstream
-                    | Form::Listed(_)
-                    | Form::Named(_)
-                    | Form::Each(_)
-                    | Form::Groups
-                    | Form::Parts(_) => checked.write(json, &rules)?,
-                }
-            }
+            Guarding::List { .. } => return Ok((answer.status, self.list(answer, json, form, record)?)),
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
                 Judged::Own(Cow::Borrowed(_)) => return Ok((answer.status, answer.body.clone())),
                 Judged::Own(Cow::Owned(json)) => json,
@@ -295,10 +289,16 @@ impl<'c> Checking<'c> {
                 own
             }
             Guarding::Groups { collection, .. } => {
-                let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
-                let own = groups::check(json, &self.groups(None)?)?;
+                let (own, beside) = groups::check(json, &self.groups(None)?)?;
                 note(permit, own.counts, record);
-                write_list(collection, &own.items)
+                let mut body = write_list(collection, &own.items);
+                self.add_cursor(&mut body, &beside, form)?;
+                body
+            }
+            Guarding::Handle { kind, field, .. } => {
+                let (body, id) = self.hand_out(json, kind, field)?;
+                record.ended.upstream_id = Some(id);
+                body
             }
             Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),
         };

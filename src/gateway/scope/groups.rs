@@ -5,7 +5,7 @@
 
 use crate::{
     audit::Record,
-    catalog::{Entity, Guarding, Operation},
+    catalog::{Entity, Operation},
     directory::{Directory, Divisions},
     gateway::{authorize::Permit, denial::Denial},
     model::{DivisionId, Text},
@@ -28,7 +28,7 @@ impl Owned {
 
     /// The kinds that a query groups by, and what it is narrowed by; nothing of them is known yet.
     pub(super) fn grouped(by: &[Text<'_>], operation: &Operation, within: Option<Entity>) -> Self {
-        let Guarding::Groups { named, .. } = &operation.guard else { return Self::default() };
+        let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
         let mut kinds = Self::default();
         for entity in by.iter().filter_map(|by| named.get(&**by)?.entity()).chain(within) {
             if !kinds.0.iter().any(|(known, _)| *known == entity) {

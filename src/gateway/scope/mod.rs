@@ -8,6 +8,7 @@ mod conversations;
 mod dimensions;
 pub mod filter;
 mod groups;
+mod handle;
 mod membership;
 mod owned;
 mod search;
@@ -22,6 +23,7 @@ use super::{
     asked::{Asked, Body},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
+    handle::Handles,
     listed::ListedPage,
     path,
 };
@@ -60,6 +62,8 @@ pub(super) enum Form {
     Groups,
     /// Groups that several queries find, each its own; here those after the first.
     Parts(Vec<UpstreamRequest>),
+    /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
+    Opened(String),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -78,7 +82,8 @@ impl Scoped {
 /// Narrows a request to its permit.
 pub(super) fn scope(
     api: &Api,
-    permit: Permit,
+    handles: &Handles,
+    mut permit: Permit,
     mut asked: Asked<'_>,
     proven: Proven,
     record: &mut Record,
@@ -114,6 +119,10 @@ pub(super) fn scope(
         Narrowing::Listed { .. } => {
             let page = ListedPage::read(&operation, &mut asked);
             (get(&operation, &asked)?, Form::Listed(page))
+        }
+        Narrowing::Handle { .. } => {
+            let opened = handle::open(handles, &mut permit, &mut asked, record)?;
+            (send(&operation, &asked, None)?, Form::Opened(opened))
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let named = ListedPage::named(&operation, &mut asked);
