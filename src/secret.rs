@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -140,6 +141,47 @@ impl Pepper {
 impl fmt::Debug for Pepper {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Pepper")
+    }
+}
+
+/// What ids are handed out under, so that they open for whom they were sealed and tell nobody anything.
+pub struct HandleKey {
+    cipher: XChaCha20Poly1305,
+    nonces: Sha256,
+}
+
+impl HandleKey {
+    /// Derives the key from one that is random, and the same on every replica.
+    pub fn derive(secret: &[u8]) -> Self {
+        let keyed = |purpose: &[u8]| Sha256::new().chain_update(purpose).chain_update(secret);
+        let key: [u8; KEY_LENGTH] = keyed(b"ringfence handle key\n").finalize().into();
+        Self { cipher: XChaCha20Poly1305::new(&key.into()), nonces: keyed(b"ringfence handle nonce\n") }
+    }
+
+    /// Seals a value as text for a URL: the same one always in the same form. `context` says what it belongs to.
+    pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<String, SecretError> {
+        let length = (context.len() as u64).to_be_bytes();
+        let made =
+            self.nonces.clone().chain_update(length).chain_update(context).chain_update(plain).finalize();
+        let nonce = made.first_chunk::<NONCE_LENGTH>().ok_or(SecretError::Random)?;
+        let payload = Payload { msg: plain, aad: context };
+        let sealed =
+            self.cipher.encrypt(&XNonce::from(*nonce), payload).map_err(|_| SecretError::Unopenable)?;
+        Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+    }
+
+    /// Opens what [`HandleKey::seal`] made with the same context.
+    pub fn open(&self, context: &[u8], text: &str) -> Result<Vec<u8>, SecretError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SecretError::Unopenable)?;
+        let (nonce, message) = bytes.split_first_chunk::<NONCE_LENGTH>().ok_or(SecretError::Unopenable)?;
+        let payload = Payload { msg: message, aad: context };
+        self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| SecretError::Unopenable)
+    }
+}
+
+impl fmt::Debug for HandleKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HandleKey")
     }
 }
 

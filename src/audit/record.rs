@@ -45,6 +45,9 @@ pub struct Ended {
     /// Upstream's own correlation id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_correlation_id: Option<String>,
+    /// Upstream's id of what was begun; the caller was given a handle instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_id: Option<String>,
     /// How many answers of upstream's the call took, where it took more than one; status and id are the last one's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_answers: Option<u64>,

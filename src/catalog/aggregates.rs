@@ -40,6 +40,10 @@ pub struct ConversationAggregationQuery<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub alternate_time_dimension: Option<Text<'a>>,
 
+    /// Of a job alone (model `ConversationAsyncAggregationQuery`): groups a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<i64>,
+
     /// The divisions wanted, as tutorials name them; never sent.
     #[serde(borrow, default, skip_serializing, alias = "division_ids")]
     pub division_ids: Option<Vec<Text<'a>>>,

@@ -40,6 +40,12 @@ pub struct ConversationQuery<'a> {
     /// Which page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paging: Option<Paging>,
+    /// Of a job alone (model `AsyncConversationQuery`): how many conversations at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// Of a job alone: whether those that began before the interval's first day are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_of_day_interval_matching: Option<bool>,
 
     // Forms that tutorials teach and Genesys does not know; translated by `gateway::asked`, never sent.
     /// The divisions wanted.

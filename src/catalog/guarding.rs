@@ -55,6 +55,17 @@ pub enum Guarding {
         /// Dimensions whose values are ids, and what they name.
         named: BTreeMap<String, Named>,
     },
+    /// The id of what was begun, handed out sealed.
+    Handle {
+        /// What it is of.
+        kind: String,
+        /// The id's field.
+        field: String,
+        /// What the groups that it leads to may be by: none that names anybody, because the pages of what was begun are
+        /// upstream's, and show by their length what is left out of them.
+        #[serde(default)]
+        plain: Vec<String>,
+    },
     /// A bare list.
     Items {
         /// What of each stays: entities that are the tenant's own, or parts.
@@ -64,6 +75,27 @@ pub enum Guarding {
     Empty,
     /// The gateway made it.
     Own,
+}
+
+/// Dimensions that may be grouped by: those whose values name nothing foreign, and those whose values are ids.
+pub type Grouping<'g> = (&'g [String], &'g BTreeMap<String, Named>);
+
+static NOBODY: BTreeMap<String, Named> = BTreeMap::new();
+
+impl Guarding {
+    /// What the answer, or that of what it begins, may be grouped by.
+    pub fn grouping(&self) -> Option<Grouping<'_>> {
+        match self {
+            Self::Groups { plain, named, .. } => Some((plain, named)),
+            Self::Handle { plain, .. } => Some((plain, &NOBODY)),
+            Self::List { .. }
+            | Self::Entity { .. }
+            | Self::Fields { .. }
+            | Self::Items { .. }
+            | Self::Empty
+            | Self::Own => None,
+        }
+    }
 }
 
 /// What the values of a dimension name.

@@ -13,6 +13,7 @@ use super::{
     denied::{Denied, DeniedGroup},
     entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
+    handles,
     operation::{BodyModel, Operation, ParameterKind},
     routes::Routes,
 };
@@ -100,6 +101,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
             .and_then(|()| check(operation, &shapes, &entities))
             .map_err(|why| refused(&operation.id, why))?;
     }
+    handles::check(&operations)?;
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
     let set_aside = Vec::new();
@@ -166,7 +168,11 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
         Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Items { shape } => {
             shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
         }
-        Guarding::Fields { .. } | Guarding::Groups { .. } | Guarding::Empty | Guarding::Own => Vec::new(),
+        Guarding::Fields { .. }
+        | Guarding::Groups { .. }
+        | Guarding::Handle { .. }
+        | Guarding::Empty
+        | Guarding::Own => Vec::new(),
     }
 }
 
@@ -183,7 +189,7 @@ fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<E
             }
         }
         // As it is grouped.
-        Guarding::Groups { .. } | Guarding::Empty | Guarding::Own => {}
+        Guarding::Groups { .. } | Guarding::Handle { .. } | Guarding::Empty | Guarding::Own => {}
     }
     names.sort_unstable();
     names.dedup();
@@ -237,7 +243,7 @@ fn check(
         Guarding::Items { shape } if !shapes.contains_key(shape) => {
             return Err(format!("its guard names the unknown shape `{shape}`"));
         }
-        Guarding::Items { .. } | Guarding::Empty | Guarding::Own => {}
+        Guarding::Items { .. } | Guarding::Handle { .. } | Guarding::Empty | Guarding::Own => {}
     }
     let mut names = HashSet::new();
     if let Some(twice) = operation.query.iter().find(|parameter| !names.insert(&parameter.name)) {
@@ -269,7 +275,7 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
         "POST" if !operation.is_write() && !model => {
             Err("a POST among `reads` needs the model of a query".to_owned())
         }
-        _ if operation.is_write() && !proves(&operation.narrowing) => {
+        _ if operation.is_write() && !proves(operation) => {
             Err(format!("{:?} does not prove what is changed", operation.narrowing))
         }
         _ => Ok(()),
@@ -277,10 +283,12 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
 }
 
 /// Whether what a write changes, or where it makes something, is known to be the tenant's own before it is sent.
-fn proves(narrowing: &Narrowing) -> bool {
+fn proves(operation: &Operation) -> bool {
     matches!(
-        narrowing,
-        Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision
+        (&operation.narrowing, &operation.guard),
+        (Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision, _)
+            | (Narrowing::Handle { .. }, Guarding::Empty)
+            | (Narrowing::DivisionPredicate, Guarding::Handle { .. })
     )
 }
 
@@ -296,7 +304,14 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
                 return Err(format!("its division parameter `{parameter}` also passes as it is"));
             }
         }
-        (Narrowing::DivisionPredicate, Guarding::List { .. } | Guarding::Groups { .. })
+        (
+            Narrowing::Handle { name, cursor, .. },
+            Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Fields { .. } | Guarding::Empty,
+        ) => return handles::check_one(operation, name, cursor.as_deref()),
+        (
+            Narrowing::DivisionPredicate,
+            Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Handle { .. },
+        )
         | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => match &operation.body {
             None => return Err("what is narrowed in the body needs the body's model".to_owned()),
             Some(BodyModel::Declared(body)) if body.division.is_none() => {

@@ -13,6 +13,7 @@ mod denied;
 mod drift;
 mod entities;
 mod guarding;
+mod handles;
 mod loader;
 mod name_set;
 mod narrowing;
@@ -36,7 +37,7 @@ pub use drift::{
     OperationDrift,
 };
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
-pub use guarding::{Facets, Foreign, Guarding, Holds, Named, Nested, Shape};
+pub use guarding::{Facets, Foreign, Grouping, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
 pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};

@@ -39,6 +39,16 @@ pub enum Narrowing {
         #[serde(default)]
         parent: Option<Parent>,
     },
+    /// The id in the path was handed out sealed: it opens for whom it was sealed, as long as that is permitted.
+    Handle {
+        /// The path's parameter.
+        name: String,
+        /// What the id is of: what was handed out for another kind of thing does not open.
+        kind: String,
+        /// The query's parameter that turns the pages of the answer, and the answer's field that it is taken from.
+        #[serde(default)]
+        cursor: Option<String>,
+    },
     /// Another operation, which can be narrowed, is called instead.
     Translate {
         /// Which.
@@ -77,6 +87,11 @@ pub struct Parent {
 }
 
 impl Narrowing {
+    /// The parameter, and the answer's field, that turns the pages of what a handle is of.
+    pub fn cursor(&self) -> Option<&str> {
+        if let Self::Handle { cursor, .. } = self { cursor.as_deref() } else { None }
+    }
+
     /// The way, as it is written.
     pub fn way(&self) -> &'static str {
         match self {
@@ -85,6 +100,7 @@ impl Narrowing {
             Self::Owned { .. } => "owned",
             Self::OwnedDivision => "owned_division",
             Self::Listed { .. } => "listed",
+            Self::Handle { .. } => "handle",
             Self::Translate { .. } => "translate",
             Self::Open { .. } => "open",
             Self::Own { .. } => "own",
@@ -105,6 +121,7 @@ impl Narrowing {
             | Self::Listed { .. }
             | Self::DivisionPredicate
             | Self::OwnedDivision
+            | Self::Handle { .. }
             | Self::Translate { .. }
             | Self::Open { .. }
             | Self::Own { .. } => (None, &[]),

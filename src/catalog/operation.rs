@@ -111,10 +111,14 @@ pub enum ParameterKind {
 pub enum BodyModel {
     /// Of the conversation details query.
     ConversationQuery,
+    /// Of the conversation details job.
+    AsyncConversationQuery,
     /// Of the user search.
     UserSearchRequest,
     /// Of the conversation aggregates query.
     ConversationAggregationQuery,
+    /// Of the conversation aggregates job.
+    ConversationAsyncAggregationQuery,
     /// A user to be made.
     CreateUser,
     /// What of a user is to change.
@@ -129,9 +133,12 @@ pub enum BodyModel {
 }
 
 impl Operation {
-    /// Whether it changes something upstream.
+    /// Whether it changes something upstream. What readers begin and end (their jobs) is no write to policies, but is
+    /// recorded before it is sent, and sent once.
     pub fn is_write(&self) -> bool {
-        self.groups.iter().any(|group| group == "writes")
+        let begins = matches!(self.guard, Guarding::Handle { .. });
+        let ends = matches!(self.narrowing, Narrowing::Handle { .. }) && self.method == "DELETE";
+        begins || ends || self.groups.iter().any(|group| group == "writes")
     }
 
     /// Whether its path ends in what is looked up first, so that a body stands for the whole of that.
@@ -150,6 +157,7 @@ impl Operation {
             | Narrowing::Owned { .. }
             | Narrowing::OwnedDivision
             | Narrowing::Listed { .. }
+            | Narrowing::Handle { .. }
             | Narrowing::Translate { .. } => ResourceKind::Division,
             Narrowing::Open { .. } | Narrowing::Own { .. } => ResourceKind::Tenant,
         }

@@ -74,14 +74,19 @@ impl<'a> Asked<'a> {
         let mut query = Query::read(query, operation)?;
         let mut notes = Vec::new();
         let body = match &operation.body {
-            Some(BodyModel::ConversationQuery) => {
+            Some(model @ (BodyModel::ConversationQuery | BodyModel::AsyncConversationQuery)) => {
                 let mut asked = conversations(headers, bytes)?;
                 notes = translate(&mut asked)?;
+                body::of_its_model(model, &body::of_conversations(&asked))?;
                 Body::Conversations(Box::new(asked))
             }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
-            Some(BodyModel::ConversationAggregationQuery) => {
+            Some(
+                model @ (BodyModel::ConversationAggregationQuery
+                | BodyModel::ConversationAsyncAggregationQuery),
+            ) => {
                 let asked: Box<ConversationAggregationQuery<'_>> = body::parse(headers, bytes)?;
+                body::of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
                 named_divisions(asked.division_ids.as_deref())?;
                 Body::Aggregates(asked)
             }

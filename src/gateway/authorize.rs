@@ -42,6 +42,16 @@ impl Permit {
         &self.divisions
     }
 
+    /// As the record keeps them.
+    pub(super) fn divisions_shared(&self) -> Arc<[DivisionId]> {
+        Arc::clone(&self.divisions)
+    }
+
+    /// Cuts it to some of the divisions that the policy grants.
+    pub(super) fn cut(&mut self, is_meant: impl Fn(&DivisionId) -> bool) {
+        self.divisions = self.granted().iter().filter(|division| is_meant(division)).cloned().collect();
+    }
+
     /// All divisions that the policy grants for this operation, also those that the request did not ask for.
     pub(super) fn granted(&self) -> &[DivisionId] {
         &self.verdict.divisions

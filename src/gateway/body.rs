@@ -9,6 +9,7 @@ use hyper::body::{Body, Incoming};
 use serde::Deserialize;
 
 use super::{denial::Invalid, json};
+use crate::catalog::{BodyModel, ConversationQuery};
 
 /// How long a caller may take to send its body.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -79,5 +80,28 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(headers: &HeaderMap, bytes: &'a [u8]
     match std::str::from_utf8(bytes).map(serde_json::from_str) {
         Ok(Ok(model)) if is_object => Ok(model),
         Ok(_) | Err(_) => Err(json::diagnose::<T>(bytes)),
+    }
+}
+
+/// Fields that only a query has, or only a job.
+pub(super) fn of_conversations(query: &ConversationQuery<'_>) -> [(&'static str, bool, bool); 4] {
+    [
+        ("paging", false, query.paging.is_some()),
+        ("aggregations", false, query.aggregations.is_some()),
+        ("limit", true, query.limit.is_some()),
+        ("startOfDayIntervalMatching", true, query.start_of_day_interval_matching.is_some()),
+    ]
+}
+
+/// Queries and their jobs share their fields but for those named here: whether a job has it, and whether it is sent.
+pub(super) fn of_its_model(model: &BodyModel, fields: &[(&str, bool, bool)]) -> Result<(), Invalid> {
+    let is_job =
+        matches!(model, BodyModel::AsyncConversationQuery | BodyModel::ConversationAsyncAggregationQuery);
+    match fields.iter().find(|(_, of_job, is_sent)| *is_sent && *of_job != is_job) {
+        None => Ok(()),
+        Some((name, ..)) => {
+            let message = format!("`{name}` is not a field of this operation's body; leave it out.");
+            Err(Invalid::new("ringfence.body_unknown_field", message))
+        }
     }
 }

@@ -26,6 +26,7 @@ mod document;
 mod edge;
 mod forward;
 mod guard;
+mod handle;
 mod json;
 mod limit;
 mod listed;
@@ -58,6 +59,7 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    handle::Handles,
     limit::{Limiter, Standing},
     listed::Lists,
     meters::Meters,
@@ -121,6 +123,7 @@ struct Inner {
     // Turns at reading the record.
     readers: Semaphore,
     lists: Lists,
+    handles: Handles,
 }
 
 impl Gateway {
@@ -130,7 +133,9 @@ impl Gateway {
         let meters = Meters::new(&parts.catalog);
         let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
         let lists = Lists::new(Duration::from_millis(parts.config.request_timeout_ms));
-        Self(Arc::new(Inner { parts, tokens, meters, limiter, readers: Semaphore::new(own::READERS), lists }))
+        let handles = Handles::new(&parts.signing_key);
+        let readers = Semaphore::new(own::READERS);
+        Self(Arc::new(Inner { parts, tokens, meters, limiter, readers, lists, handles }))
     }
 
     fn config(&self) -> &config::Gateway {
@@ -269,7 +274,7 @@ impl Gateway {
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
-        let scoped = scope::scope(parts.catalog.api(), permit, asked, proven, record)?;
+        let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
         let answer =
@@ -303,8 +308,8 @@ impl Gateway {
 
     /// What answers are checked against.
     fn against(&self) -> guard::Against<'_> {
-        let parts = &self.0.parts;
-        guard::Against { catalog: &parts.catalog, neutral: &parts.neutral_divisions, lists: &self.0.lists }
+        let Inner { parts, lists, handles, .. } = &*self.0;
+        guard::Against { catalog: &parts.catalog, neutral: &parts.neutral_divisions, lists, handles }
     }
 
     /// A key for an access token.

@@ -107,6 +107,7 @@ fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
         | Narrowing::Owned { .. }
         | Narrowing::OwnedDivision
         | Narrowing::Listed { .. }
+        | Narrowing::Handle { .. }
         | Narrowing::Translate { .. }
         | Narrowing::Open { .. }
         | Narrowing::Own { .. } => None,

@@ -83,6 +83,9 @@ pub struct Call {
     /// SHA-256 of the query and body that were sent upstream, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_after: Option<String>,
+    /// Upstream's id of what the path names by a handle; for auditors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_id: Option<String>,
     /// Deprecated forms that were understood and translated; what is wrong with what is no request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -12,6 +12,7 @@ use super::{
     data::{Conversation, Session},
     dimensions,
     filter::Filter,
+    jobs,
 };
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,9 @@ struct Question {
     views: Vec<View>,
     #[serde(default)]
     alternate_time_dimension: Option<String>,
+    /// Of jobs alone.
+    #[serde(default)]
+    page_size: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +67,23 @@ type Groups = BTreeMap<BTreeMap<String, String>, BTreeMap<Span, BTreeMap<String,
 pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
     exchange.query.only(&[])?;
     let question: Question = exchange.body()?;
+    if question.page_size.is_some() {
+        return Err(Failure::unknown("pageSize", "ConversationAggregationQuery"));
+    }
+    Ok(Answer::json(&json!({"results": results(exchange, &question)?})))
+}
+
+/// What a job finds, and how much of it stands on a page.
+pub(super) fn job(exchange: &Exchange, page: usize) -> Result<(Vec<String>, usize), Failure> {
+    let question: Question = exchange.body()?;
+    let page = question.page_size.unwrap_or(page);
+    if !(1..=1_000).contains(&page) {
+        return Err(Failure::invalid("pageSize must be from 1 to 1000"));
+    }
+    Ok((jobs::texts(results(exchange, &question)?), page))
+}
+
+fn results(exchange: &Exchange, question: &Question) -> Result<Vec<Value>, Failure> {
     question.check()?;
     let spans = question.spans()?;
     let world = &exchange.world;
@@ -84,8 +105,7 @@ pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
     if exchange.lie && question.group_by.iter().any(|one| one == "userId") {
         question.lie(exchange, spans.first(), &mut groups);
     }
-    let results: Vec<Value> = groups.into_iter().map(|(group, data)| question.shown(&group, data)).collect();
-    Ok(Answer::json(&json!({"results": results})))
+    Ok(groups.into_iter().map(|(group, data)| question.shown(&group, data)).collect())
 }
 
 impl Question {

@@ -19,7 +19,9 @@ use super::{
     data::World,
     disturb::disturb,
     faults::Fault,
-    generic, help, members, oauth,
+    generic, help,
+    jobs::{self, Kind},
+    members, oauth,
     organisation::{Call, Client, Organisation, bad_token},
     query::Query,
     queues, search, users, writes,
@@ -171,6 +173,7 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("GET", ["routing", "queues", "divisionviews"]) => queues::views(exchange),
         ("POST", ["analytics", "conversations", "aggregates", "query"]) => aggregates::query(exchange),
         ("POST", ["analytics", "conversations", "details", "query"]) => conversations::query(exchange),
+        (_, ["analytics", "conversations", kind, "jobs", rest @ ..]) => job(parts, exchange, kind, rest),
         // Fixed words stand before ids.
         (method, _) if generic::is_fixed(method, path) => generic::answer(exchange, method, path),
         ("GET", ["authorization", "divisions", id]) => account::division(exchange, id),
@@ -189,6 +192,23 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("GET", ["routing", "queues", id, "members"]) => members::of_queue(exchange, id),
         ("GET", ["routing", "queues", id]) => queues::get(exchange, id),
         (method, _) => generic::answer(exchange, method, &format!("/api/v2/{}", decoded.join("/"))),
+    }
+}
+
+fn job(parts: &Parts, exchange: &Exchange, kind: &str, rest: &[&str]) -> Result<Answer, Failure> {
+    let missing = || Failure::missing("resource", parts.uri.path());
+    let kind = match kind {
+        "details" => Kind::Details,
+        "aggregates" => Kind::Aggregates,
+        _ => return Err(missing()),
+    };
+    match (parts.method.as_str(), rest) {
+        ("POST", []) => jobs::begin(exchange, kind),
+        ("GET", ["availability"]) if kind == Kind::Details => jobs::availability(exchange),
+        ("GET", [id]) => jobs::status(exchange, kind, id),
+        ("GET", [id, "results"]) => jobs::results(exchange, kind, id),
+        ("DELETE", [id]) => jobs::delete(exchange, kind, id),
+        _ => Err(missing()),
     }
 }
 

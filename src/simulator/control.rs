@@ -75,6 +75,7 @@ fn dispatch(organisation: &Organisation, method: &str, segments: &[&str], body: 
         ("DELETE", ["faults"]) => organisation.set_faults(Vec::new()),
         ("PUT", ["faults"]) => organisation.set_faults(read::<Vec<Rule>>(body)?),
         ("POST", ["tokens", "expire"]) => organisation.expire_tokens(),
+        ("POST", ["jobs", "expire"]) => organisation.expire_jobs(),
         ("POST", ["divisions", id, "reseed"]) => {
             if !organisation.reseed(id, read::<Reseed>(body)?.variation) {
                 return Err((StatusCode::NOT_FOUND, format!("there is no division {id}")));

@@ -37,6 +37,12 @@ struct Question {
     paging: Option<Paging>,
     #[serde(default)]
     aggregations: Option<Vec<Aggregation>>,
+    /// Of jobs alone.
+    #[serde(default)]
+    limit: Option<usize>,
+    /// Of jobs alone; here all count by their start.
+    #[serde(default)]
+    start_of_day_interval_matching: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -98,30 +104,19 @@ struct Bounds {
 pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
     exchange.query.only(&[])?;
     let question: Question = exchange.body()?;
-    let span = question.check()?;
+    if question.limit.is_some() || question.start_of_day_interval_matching.is_some() {
+        return Err(Failure::unknown("limit", "ConversationQuery"));
+    }
+    let found = question.find(exchange)?;
     let page = question.page()?;
-    let world = &exchange.world;
-    let reached = |one: &Conversation| {
-        let owner = exchange.client.reaches(world.division_id(one.owner));
-        owner || one.partner.is_some_and(|place| exchange.client.reaches(world.division_id(place)))
-    };
-    let wanted = |one: &&Conversation| {
-        one.start.as_str() >= span.0.as_str()
-            && one.start.as_str() < span.1.as_str()
-            && reached(one)
-            && question.holds(one)
-    };
-    let mut found: Vec<&Conversation> = world.conversations.iter().filter(wanted).collect();
-    question.sort(&mut found);
     let mut total = found.len();
     let aggregations: Option<Vec<Value>> =
         question.aggregations.as_ref().map(|all| all.iter().map(|one| one.count(&found)).collect());
-    let mut shown: Vec<&Conversation> = found.into_iter().skip(page.before()).take(page.size).collect();
+    let was_found = |one: &&Conversation| found.iter().any(|other| other.id == one.id);
+    let mut shown: Vec<&Conversation> = found.iter().copied().skip(page.before()).take(page.size).collect();
     if exchange.lie {
         total += LIES;
-        let slipped =
-            |one: &&Conversation| exchange.lies_with(one.owner) && one.partner.is_none() && !wanted(one);
-        slip(&mut shown, world.conversations.iter().filter(slipped));
+        slip(&mut shown, lies(exchange).filter(|one| !was_found(one)));
     }
     let mut text = String::with_capacity(shown.len() * 3_000 + 64);
     text.push_str("{\"conversations\":[");
@@ -142,7 +137,46 @@ pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
     Ok(Answer::ok(text))
 }
 
+/// What a job finds.
+pub(super) fn job(exchange: &Exchange) -> Result<Vec<String>, Failure> {
+    let question: Question = exchange.body()?;
+    if question.paging.is_some() || question.aggregations.is_some() {
+        return Err(Failure::unknown("paging", "AsyncConversationQuery"));
+    }
+    let found = question.find(exchange)?;
+    let most = question.limit.unwrap_or(usize::MAX);
+    Ok(found.into_iter().take(most).map(|one| one.json.clone()).collect())
+}
+
+/// Some that nobody asked for.
+pub(super) fn foreign(exchange: &Exchange, most: usize) -> Vec<String> {
+    lies(exchange).take(most).map(|one| one.json.clone()).collect()
+}
+
+fn lies(exchange: &Exchange) -> impl Iterator<Item = &Conversation> {
+    let conversations = exchange.world.conversations.iter();
+    conversations.filter(|one| exchange.lies_with(one.owner) && one.partner.is_none())
+}
+
 impl Question {
+    fn find<'e>(&self, exchange: &'e Exchange) -> Result<Vec<&'e Conversation>, Failure> {
+        let span = self.check()?;
+        let world = &exchange.world;
+        let reached = |one: &Conversation| {
+            let owner = exchange.client.reaches(world.division_id(one.owner));
+            owner || one.partner.is_some_and(|place| exchange.client.reaches(world.division_id(place)))
+        };
+        let wanted = |one: &&Conversation| {
+            one.start.as_str() >= span.0.as_str()
+                && one.start.as_str() < span.1.as_str()
+                && reached(one)
+                && self.holds(one)
+        };
+        let mut found: Vec<&Conversation> = world.conversations.iter().filter(wanted).collect();
+        self.sort(&mut found);
+        Ok(found)
+    }
+
     fn filters(&self) -> [(&Option<Vec<Filter>>, &'static Legal); 5] {
         [
             (&self.conversation_filters, &dimensions::CONVERSATION),

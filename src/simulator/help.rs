@@ -74,6 +74,10 @@ API
   GET  /api/v2/analytics/conversations/details?id=
   POST /api/v2/analytics/conversations/aggregates/query   metrics of sessions, by the conversation's start; UTC alone
   POST /api/v2/analytics/conversations/details/query
+  POST /api/v2/analytics/conversations/{details,aggregates}/jobs   202; what the query would find, kept
+  GET, DELETE …/jobs/{jobId}              for any client that knows the id: QUEUED when first asked, then FULFILLED
+  GET  …/jobs/{jobId}/results             cursor; of details pageSize
+  GET  …/details/jobs/availability
 
   Every other operation of the API is answered from the model of its answer. Collections hold a few things of each
   division (a few of nobody's, where their model has no place for a division); what stands below a thing is there
@@ -110,6 +114,7 @@ CONTROL (JSON; `GET /` is this text)
                                    what names this division's users and queues changes. Which conversations are
                                    shared, and when they were, never changes.
   POST   /tokens/expire            makes all tokens stale: 401 until the next login
+  POST   /jobs/expire              makes all jobs EXPIRED, their results 404
   POST   /clients                  {\"client_id\", \"secret\", \"divisions\"?: [id]} adds or replaces a client
   POST   /settings                 {\"token_lifetime_seconds\"?, \"rate_per_minute\"?: 0 lifts the limit (as it begins)}
 

@@ -19,6 +19,7 @@ mod faults;
 mod filter;
 mod generic;
 mod help;
+mod jobs;
 mod listener;
 mod members;
 mod oauth;

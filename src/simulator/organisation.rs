@@ -21,6 +21,7 @@ use super::{
     data::{Plan, Seed, World},
     faults::{Fault, Rule},
     help,
+    jobs::Jobs,
 };
 
 /// How many requests the log of calls keeps.
@@ -87,6 +88,7 @@ pub struct Organisation {
     // 0: no limit.
     rate: AtomicU64,
     correlations: AtomicU64,
+    jobs: Jobs,
     process: u64,
 }
 
@@ -106,6 +108,7 @@ impl Organisation {
             lifetime: AtomicU64::new(86_400),
             rate: AtomicU64::new(0),
             correlations: AtomicU64::new(0),
+            jobs: Jobs::default(),
             process: getrandom::u64()?,
         })
     }
@@ -269,6 +272,16 @@ impl Organisation {
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         lock(&self.calls).clear();
+    }
+
+    /// The jobs that were begun.
+    pub(super) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// Makes the results of all jobs so far too old to be had.
+    pub fn expire_jobs(&self) {
+        self.jobs.expire();
     }
 
     /// A new correlation id.

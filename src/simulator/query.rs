@@ -58,7 +58,7 @@ impl Query {
     }
 
     /// A whole number from 1 to `most`.
-    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Failure> {
+    pub(super) fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Failure> {
         let Some(text) = self.one(name)? else { return Ok(default) };
         match text.parse::<usize>() {
             Ok(number) if (1..=most).contains(&number) => Ok(number),

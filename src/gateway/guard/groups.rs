@@ -26,10 +26,10 @@ pub(super) struct Rules<'r> {
     pub(super) divisions: Divisions<'r>,
 }
 
-/// The answer, without the groups that name others; and how many those were.
-pub(super) fn check(json: &str, rules: &Rules<'_>) -> Result<(String, u64), Denial> {
+/// The answer, without the groups that name others; how many those were; and what stands beside them.
+pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(String, u64, Object<'a>), Denial> {
     let refused = || Denial::Failed(Failure::AnswerRefused(format!("no groups in `{}`", rules.collection)));
-    let (_, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
+    let (beside, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
     let mut kept = Vec::with_capacity(list.items.len());
     let mut dropped = 0;
     for item in list.items {
@@ -45,7 +45,7 @@ pub(super) fn check(json: &str, rules: &Rules<'_>) -> Result<(String, u64), Deni
     }
     let mut out = Writer::with_capacity(json.len());
     out.list(rules.collection, kept.iter().map(String::as_str));
-    Ok((out.finish(), dropped))
+    Ok((out.finish(), dropped, beside))
 }
 
 /// Dimensions and values; `None` where they are no texts. Where nothing is grouped by, there are none.

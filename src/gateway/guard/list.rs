@@ -2,21 +2,26 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Counts,
+    Checking, Counts,
     entity::{Divisions, Judged, judge},
+    note,
     object::{List, Object, Writer, quoted},
+    whole,
 };
 use crate::{
+    audit::Record,
     catalog::{Facets, Foreign, Shape},
     gateway::{
         denial::{Denial, Failure},
         listed::{ListedPage, OwnList},
-        scope::UsersPage,
+        scope::{Form, UsersPage},
     },
+    upstream::UpstreamAnswer,
 };
 
 /// Links lead nowhere else.
@@ -109,6 +114,38 @@ pub(super) fn write_page(list: &OwnList, page: &ListedPage, collection: &str) ->
     link("lastUri", pages.max(1));
     out.field("pageCount", &pages.to_string());
     out.finish()
+}
+
+impl Checking<'_> {
+    /// One answer that is a list: as it came, where all of it is the tenant's; else what is.
+    pub(super) fn list(
+        &self,
+        answer: &UpstreamAnswer,
+        json: &str,
+        form: &Form,
+        record: &mut Record,
+    ) -> Result<Bytes, Denial> {
+        let rules = self.rules()?;
+        if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
+            return Ok(answer.body.clone());
+        }
+        let checked = check(json, &rules)?;
+        note(self.permit, checked.counts, record);
+        let body = match form {
+            Form::Users(page) => checked.write_users(page),
+            Form::Upstream
+            | Form::Listed(_)
+            | Form::Named(_)
+            | Form::Each(_)
+            | Form::Groups
+            | Form::Opened(_) => {
+                let mut body = checked.write(json, &rules)?;
+                self.add_cursor(&mut body, &checked.object, form)?;
+                body
+            }
+        };
+        Ok(body.into())
+    }
 }
 
 impl<'a> Checked<'a> {

@@ -5,6 +5,7 @@
 
 mod entity;
 mod groups;
+mod handle;
 mod list;
 mod object;
 mod refusal;
@@ -26,6 +27,7 @@ use super::{
     authorize::Permit,
     denial::{Denial, Failure},
     forward::{Answer, Received},
+    handle::Handles,
     listed::{ListedPage, Lists, OwnList},
     scope::{Form, Owned},
 };
@@ -56,6 +58,7 @@ pub(super) struct Against<'g> {
     pub(super) catalog: &'g Catalog,
     pub(super) neutral: &'g [DivisionId],
     pub(super) lists: &'g Lists,
+    pub(super) handles: &'g Handles,
 }
 
 /// What was not among the tenant's own.
@@ -187,7 +190,7 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups) => {
+            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_)) => {
                 self.one(answer, form, record)
             }
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
@@ -218,10 +221,18 @@ impl<'c> Checking<'c> {
                 Err(refusal(self.permit.operation(), answer.status, &answer.body))
             }
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
-            | (Received::Collected { .. }, Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups)
+            | (
+                Received::Collected { .. },
+                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_),
+            )
             | (
                 Received::Kept(_),
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Each(_) | Form::Groups,
+                Form::Upstream
+                | Form::Users(_)
+                | Form::Named(_)
+                | Form::Each(_)
+                | Form::Groups
+                | Form::Opened(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -238,26 +249,16 @@ impl<'c> Checking<'c> {
             let body = if answer.status == StatusCode::NO_CONTENT { "" } else { "{}" };
             return Ok((answer.status, Bytes::from_static(body.as_bytes())));
         }
-        let is_done = answer.status == StatusCode::OK || operation.is_write() && answer.status.is_success();
+        // What is under way is told by 202.
+        let is_done = answer.status == StatusCode::OK
+            || operation.is_write() && answer.status.is_success()
+            || matches!(form, Form::Opened(_)) && answer.status == StatusCode::ACCEPTED;
         if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
         let json = text(answer)?;
         let body = match &operation.guard {
-            Guarding::List { .. } => {
-                let rules = self.rules()?;
-                if matches!(form, Form::Upstream) && whole::is_whole(json, &rules) {
-                    return Ok((answer.status, answer.body.clone()));
-                }
-                let checked = list::check(json, &rules)?;
-                note(permit, checked.counts, record);
-                match form {
-                    Form::Users(page) => checked.write_users(page),
-                    Form::Upstream | Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Groups => {
-                        checked.write(json, &rules)?
-                    }
-                }
-            }
+            Guarding::List { .. } => return Ok((answer.status, self.list(answer, json, form, record)?)),
             Guarding::Entity { shape } => match entity::judge(json, self.shape(shape)?, divisions) {
                 Judged::Own(Cow::Borrowed(_)) => return Ok((answer.status, answer.body.clone())),
                 Judged::Own(Cow::Owned(json)) => json,
@@ -278,11 +279,16 @@ impl<'c> Checking<'c> {
                 own
             }
             Guarding::Groups { collection, shape, plain, named } => {
-                let Form::Groups = form else { return Err(Denial::Failed(Failure::Internal)) };
                 let shape = self.shape(shape)?;
                 let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (body, dropped) = groups::check(json, &rules)?;
+                let (mut body, dropped, beside) = groups::check(json, &rules)?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);
+                self.add_cursor(&mut body, &beside, form)?;
+                body
+            }
+            Guarding::Handle { kind, field, .. } => {
+                let (body, id) = self.hand_out(json, kind, field)?;
+                record.ended.upstream_id = Some(id);
                 body
             }
             Guarding::Empty | Guarding::Own => return Err(Denial::Failed(Failure::Internal)),

@@ -1,8 +1,8 @@
 //! The conversation aggregates query: the division clause is put beside the caller's filter.
 
-use super::{Denial, Invalid, conversations, dimensions, filter};
+use super::{Denial, Invalid, bounded, conversations, dimensions, filter};
 use crate::{
-    catalog::{AggregationView, ConversationAggregationQuery, Filter, Guarding},
+    catalog::{AggregationView, ConversationAggregationQuery, Filter},
     gateway::{asked::interval_seconds, authorize::Permit},
     model::Text,
 };
@@ -12,6 +12,7 @@ const MAX_INTERVAL_SECONDS: i64 = 366 * 24 * 3_600;
 /// Genesys's own bound (facts: analytics limits).
 const MAX_VIEWS: usize = 10;
 const MAX_METRICS: usize = 100;
+const MAX_PAGE_SIZE: i64 = 1_000;
 const MAX_GROUPS: usize = 10;
 /// Names, durations and time zones are shorter.
 const MAX_WORD: usize = 64;
@@ -52,6 +53,7 @@ fn check(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<()
     {
         return invalid("`metrics` must name 1 to 100 metrics.");
     }
+    bounded("pageSize", query.page_size, MAX_PAGE_SIZE)?;
     check_views(query.views.as_deref().unwrap_or_default())?;
     check_filter(query.filter.as_ref(), permit)?;
     check_groups(query, permit)
@@ -80,7 +82,7 @@ fn check_filter(theirs: Option<&Filter<'_>>, permit: &Permit) -> Result<(), Inva
 /// Only by what the guard can check: by a number or an address, another division's part of a shared conversation would
 /// show.
 fn check_groups(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
-    let Guarding::Groups { plain, named, .. } = &permit.operation().guard else {
+    let Some((plain, named)) = permit.operation().guard.grouping() else {
         return invalid("This operation does not group.");
     };
     let by = query.group_by.as_deref().unwrap_or_default();

@@ -14,6 +14,7 @@ use crate::{
 const MAX_INTERVAL_SECONDS: i64 = 31 * 24 * 3_600;
 const MAX_PAGE_SIZE: i64 = 100;
 const MAX_PAGE_NUMBER: i64 = 1_000_000;
+const MAX_LIMIT: i64 = 1_000_000_000;
 const MAX_FACETS: usize = 20;
 /// A division that does not exist: what a predicate over another's division matches, which is nothing.
 const NO_DIVISION: &str = "00000000-0000-0000-0000-000000000000";
@@ -44,6 +45,7 @@ fn check(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), Invalid> 
         bounded("paging.pageSize", Some(paging.page_size), MAX_PAGE_SIZE)?;
         bounded("paging.pageNumber", Some(paging.page_number), MAX_PAGE_NUMBER)?;
     }
+    bounded("limit", query.limit, MAX_LIMIT)?;
     if !matches!(query.order.as_deref(), None | Some("asc" | "desc" | "unordered")) {
         return invalid("`order` must be `asc`, `desc` or `unordered`.");
     }
@@ -72,6 +74,7 @@ fn check_facets(query: &ConversationQuery<'_>, permit: &Permit) -> Result<(), In
         | Guarding::Fields { .. }
         | Guarding::Items { .. }
         | Guarding::Groups { .. }
+        | Guarding::Handle { .. }
         | Guarding::Empty
         | Guarding::Own => &[],
     };

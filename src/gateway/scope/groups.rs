@@ -5,7 +5,7 @@
 
 use crate::{
     audit::Record,
-    catalog::{ConversationAggregationQuery, Entity, Guarding, Operation},
+    catalog::{ConversationAggregationQuery, Entity, Operation},
     directory::{Directory, Divisions},
     gateway::{authorize::Permit, denial::Denial},
     model::DivisionId,
@@ -28,7 +28,7 @@ impl Owned {
 
     /// The kinds that a query groups by; nothing of them is known yet.
     pub(super) fn named(query: &ConversationAggregationQuery<'_>, operation: &Operation) -> Self {
-        let Guarding::Groups { named, .. } = &operation.guard else { return Self::default() };
+        let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
         let mut kinds = Self::default();
         for entity in query.group_by.iter().flatten().filter_map(|by| named.get(&**by)?.entity()) {
             if !kinds.0.iter().any(|(known, _)| *known == entity) {

@@ -8,6 +8,7 @@ mod conversations;
 mod dimensions;
 pub mod filter;
 mod groups;
+mod handle;
 mod owned;
 mod search;
 mod translate;
@@ -21,6 +22,7 @@ use super::{
     asked::{Asked, Body},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
+    handle::Handles,
     listed::ListedPage,
     path,
 };
@@ -57,6 +59,8 @@ pub(super) enum Form {
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
     Groups,
+    /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
+    Opened(String),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -75,7 +79,8 @@ impl Scoped {
 /// Narrows a request to its permit.
 pub(super) fn scope(
     api: &Api,
-    permit: Permit,
+    handles: &Handles,
+    mut permit: Permit,
     mut asked: Asked<'_>,
     proven: Proven,
     record: &mut Record,
@@ -123,6 +128,10 @@ pub(super) fn scope(
         Narrowing::Listed { .. } => {
             let page = ListedPage::read(&operation, &mut asked);
             (get(&operation, &asked)?, Form::Listed(page))
+        }
+        Narrowing::Handle { .. } => {
+            let opened = handle::open(handles, &mut permit, &mut asked, record)?;
+            (send(&operation, &asked, None)?, Form::Opened(opened))
         }
         Narrowing::Translate { to: Translation::UsersSearch } => {
             let named = ListedPage::named(&operation, &mut asked);

@@ -173,6 +173,51 @@ const TESTS: &[(&str, &str, &str)] = &[
         "a_queue_is_made_changed_and_deleted_in_its_division",
         "anothers_queue_is_changed_by_nobody_and_looks_like_a_missing_one",
     ),
+    (
+        "postAnalyticsConversationsDetailsJobs",
+        "a_job_finds_the_tenants_own_conversations_alone_page_by_page",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "getAnalyticsConversationsDetailsJob",
+        "a_job_finds_the_tenants_own_conversations_alone_page_by_page",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "getAnalyticsConversationsDetailsJobResults",
+        "a_job_finds_the_tenants_own_conversations_alone_page_by_page",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "deleteAnalyticsConversationsDetailsJob",
+        "a_job_finds_the_tenants_own_conversations_alone_page_by_page",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "postAnalyticsConversationsAggregatesJobs",
+        "a_job_counts_what_the_query_counts_and_names_nobody_else",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "getAnalyticsConversationsAggregatesJob",
+        "a_job_counts_what_the_query_counts_and_names_nobody_else",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "getAnalyticsConversationsAggregatesJobResults",
+        "a_job_counts_what_the_query_counts_and_names_nobody_else",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "deleteAnalyticsConversationsAggregatesJob",
+        "a_job_counts_what_the_query_counts_and_names_nobody_else",
+        "a_handle_opens_for_nobody_else_and_what_does_not_open_looks_like_a_missing_one",
+    ),
+    (
+        "getAnalyticsConversationsDetailsJobsAvailability",
+        "a_job_finds_the_tenants_own_conversations_alone_page_by_page",
+        "a_job_finds_the_tenants_own_conversations_alone_page_by_page",
+    ),
     ("getUsersMe", "a_key_is_no_user", "a_key_is_no_user"),
 ];
 
@@ -210,7 +255,10 @@ fn is_data(operation: &Operation) -> bool {
         | Narrowing::OwnedDivision
         | Narrowing::Open { .. } => true,
         Narrowing::Owned { place, .. } => *place == Place::Path,
-        Narrowing::DivisionPredicate | Narrowing::Translate { .. } | Narrowing::Own { .. } => false,
+        Narrowing::DivisionPredicate
+        | Narrowing::Handle { .. }
+        | Narrowing::Translate { .. }
+        | Narrowing::Own { .. } => false,
     };
     is_told && matches!(operation.body, None | Some(BodyModel::Declared(_)))
 }

@@ -20,6 +20,9 @@ const FOREIGN: &str = "99999999-9999-4999-8999-999999999999";
 
 const OPERATIONS: &[(&str, &str, &str, ResourceKind)] = &[
     ("postAnalyticsConversationsDetailsQuery", "reads", "analytics", ResourceKind::Division),
+    ("postAnalyticsConversationsDetailsJobs", "reads", "analytics", ResourceKind::Division),
+    ("getAnalyticsConversationsDetailsJobResults", "reads", "analytics", ResourceKind::Division),
+    ("deleteAnalyticsConversationsDetailsJob", "reads", "analytics", ResourceKind::Division),
     ("getUsers", "reads", "users", ResourceKind::Division),
     ("getUser", "reads", "users", ResourceKind::Division),
     ("postUsersSearch", "reads", "users", ResourceKind::Division),

@@ -35,6 +35,12 @@ fn real(sim: &Sim, template: &str, division: &str) -> Option<String> {
     Some(path)
 }
 
+fn is_job(template: &str) -> bool {
+    ["details", "aggregates"]
+        .iter()
+        .any(|kind| template.starts_with(&format!("/api/v2/analytics/conversations/{kind}/jobs/{{jobId}}")))
+}
+
 #[tokio::test]
 async fn every_operation_of_the_api_is_answered() {
     let sim = Sim::start().await;
@@ -58,6 +64,8 @@ async fn every_operation_of_the_api_is_answered() {
             400 if method != Method::DELETE => {
                 refused.insert(operation["id"].as_str().unwrap().to_owned());
             }
+            // A job is there once it was begun: their own tests do.
+            404 if is_job(template) => {}
             _ => wrong.push(format!("{method} {path}: {status} {}", response.text().await.unwrap())),
         }
     }

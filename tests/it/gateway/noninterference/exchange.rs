@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     asked::Asked,
-    rows::{CONTEXT, MADE, VERSION},
+    rows::{CONTEXT, CURSOR, MADE, VERSION},
 };
 use crate::support::app::TenantClient;
 
@@ -28,6 +28,7 @@ pub(super) async fn answers(tenant: &TenantClient, row: &[Asked]) -> Vec<(u16, S
 struct Told {
     made: Option<String>,
     version: Value,
+    cursor: Option<String>,
     context: String,
 }
 
@@ -37,6 +38,7 @@ impl Told {
         let path = asked
             .path
             .replace(MADE, self.made.as_deref().unwrap_or("nothing"))
+            .replace(CURSOR, self.cursor.as_deref().unwrap_or("nothing"))
             .replace(CONTEXT, &self.context);
         let mut body = asked.body.clone();
         if let Some(version) =
@@ -52,12 +54,20 @@ impl Told {
             tokio::task::yield_now().await;
             (status, answer, id) = send(tenant, asked, &path, body.as_ref()).await;
         }
-        let Answer { headers, text } = answer;
+        let Answer { headers, mut text } = answer;
         let shown: Value = serde_json::from_str(&text).unwrap_or_default();
         if self.made.is_none() {
-            self.made = shown["id"].as_str().map(str::to_owned);
+            let made = shown["id"].as_str().or_else(|| shown["jobId"].as_str());
+            self.made = made.map(str::to_owned);
         }
+        self.cursor = shown["cursor"].as_str().map(str::to_owned);
         self.version = shown["version"].clone();
+        // Each organisation has its own key to seal them under.
+        for (handle, field) in [(&shown["jobId"], "HANDLE"), (&shown["cursor"], CURSOR)] {
+            if let Some(handle) = handle.as_str() {
+                text = text.replace(handle, field);
+            }
+        }
         let text = if path.starts_with("/gateway/") && status == 200 { own(shown, &path) } else { text };
         let text = text.replace(&id, "CORRELATION").replace(&tenant.client_id, "KEY");
         self.context = id;

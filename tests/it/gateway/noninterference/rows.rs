@@ -5,7 +5,10 @@ use reqwest::Method;
 use ringfence::simulator::ALPHA;
 use serde_json::{Value, json};
 
-use super::asked::{Asked, Pool, any_id, any_request, choose, get, strangers, words};
+use super::{
+    analytics::{any_aggregates, any_details_query},
+    asked::{Asked, Pool, any_id, any_request, choose, get, strangers, words},
+};
 
 /// Stands for the id of what a row's first request made, in those that follow.
 pub(super) const MADE: &str = "MADE";
@@ -14,6 +17,10 @@ pub(super) const VERSION: &str = "VERSION";
 /// Stands for the correlation id of the request before.
 pub(super) const CONTEXT: &str = "CONTEXT";
 
+/// Stands for the cursor that the request before was told.
+pub(super) const CURSOR: &str = "CURSOR";
+
+const JOBS: &str = "/api/v2/analytics/conversations";
 const USERS: &str = "/api/v2/users";
 const QUEUES: &str = "/api/v2/routing/queues";
 
@@ -25,6 +32,8 @@ pub(super) fn any_row(pool: &Pool) -> BoxedStrategy<Vec<Asked>> {
         1 => any_queue_made(),
         1 => any_user_changed(pool),
         1 => any_look_back(pool),
+        1 => any_job(pool),
+        1 => any_counting_job(pool),
     ]
     .boxed()
 }
@@ -87,6 +96,40 @@ fn any_user_changed(pool: &Pool) -> BoxedStrategy<Vec<Asked>> {
             let one = format!("{USERS}/{id}");
             let change = json!({"version": VERSION, "title": title, "manager": manager});
             vec![get(one.clone()), asked(Method::PATCH, one.clone(), Some(change)), get(one)]
+        })
+        .boxed()
+}
+
+/// A job from its begin to its end.
+fn job(jobs: &str, question: Asked, pages: &[&str]) -> Vec<Asked> {
+    let one = format!("{JOBS}/{jobs}/jobs/{MADE}");
+    let mut row = vec![asked(Method::POST, format!("{JOBS}/{jobs}/jobs"), question.body), get(one.clone())];
+    row.push(get(one.clone()));
+    row.extend(pages.iter().map(|page| get(format!("{one}/results{page}"))));
+    row.extend([asked(Method::DELETE, one.clone(), None), get(one)]);
+    row
+}
+
+fn any_job(pool: &Pool) -> BoxedStrategy<Vec<Asked>> {
+    let pages = [&["", "?pageSize=9", "?pageSize=9&cursor=CURSOR", "?cursor=nothing"][..], &["?pageSize=3"]];
+    (any_details_query(pool), prop::option::of(1..40), prop::sample::select(pages.to_vec()))
+        .prop_map(|(mut question, limit, pages)| {
+            let body = question.body.as_mut().unwrap().as_object_mut().unwrap();
+            body.retain(|field, _| !["paging", "aggregations"].contains(&field.as_str()));
+            body.extend(limit.map(|limit| ("limit".to_owned(), json!(limit))));
+            let mut row = job("details", question, pages);
+            row.push(get(format!("{JOBS}/details/jobs/availability")));
+            row
+        })
+        .boxed()
+}
+
+fn any_counting_job(pool: &Pool) -> BoxedStrategy<Vec<Asked>> {
+    (any_aggregates(pool), prop::option::of(1..40))
+        .prop_map(|(mut question, size)| {
+            let body = question.body.as_mut().unwrap().as_object_mut().unwrap();
+            body.extend(size.map(|size| ("pageSize".to_owned(), json!(size))));
+            job("aggregates", question, &["", "?cursor=CURSOR"])
         })
         .boxed()
 }

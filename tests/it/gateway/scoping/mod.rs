@@ -5,6 +5,7 @@ mod codes;
 mod conversation;
 mod conversations;
 mod forms;
+mod handles;
 mod identity;
 mod members;
 mod moved;
