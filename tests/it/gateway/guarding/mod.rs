@@ -5,4 +5,5 @@ mod canned;
 mod entities;
 mod failures;
 mod lies;
+mod named;
 mod shapes;
