@@ -1,4 +1,5 @@
-//! The model `ConversationAggregationQuery` (Platform API v2), typed whole.
+//! The models of queries that count: `…AggregationQuery`, `…ActivityQuery` and `…ObservationQuery` (Platform API v2), typed
+//! whole. Their fields are the same for whatever is counted.
 //!
 //! Not among its fields: `queryType`, `sortMetric` and `limit`, by which Genesys would choose among groups that are not
 //! all the tenant's.
@@ -8,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::body::{Filter, Range};
 use crate::model::Text;
 
-/// The body of `POST /api/v2/analytics/conversations/aggregates/query`.
+/// The body of `POST /api/v2/analytics/{what}/aggregates/query`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConversationAggregationQuery<'a> {
+pub struct AggregationQuery<'a> {
     /// ISO-8601: `start/end`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Text<'a>>,
@@ -40,7 +41,7 @@ pub struct ConversationAggregationQuery<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub alternate_time_dimension: Option<Text<'a>>,
 
-    /// Of a job alone (model `ConversationAsyncAggregationQuery`): groups a page.
+    /// Of a job alone (model `AsyncAggregationQuery`): groups a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<i64>,
 
@@ -65,4 +66,41 @@ pub struct AggregationView<'a> {
     /// The range, from `gte` up to `lt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+}
+
+/// The body of `POST /api/v2/analytics/{what}/activity/query`: what is going on now.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ActivityQuery<'a> {
+    /// What is counted.
+    #[serde(borrow)]
+    pub metrics: Vec<ActivityMetric<'a>>,
+    /// Dimensions by which is counted apart.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<Vec<Text<'a>>>,
+    /// Of what is counted.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter<'a>>,
+}
+
+/// A metric of what is going on. Not among its fields: `details`, which would list whom and what was counted.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivityMetric<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub metric: Text<'a>,
+}
+
+/// The body of `POST /api/v2/analytics/{what}/observations/query`. Not among its fields: `detailMetrics`, which would list
+/// whom and what was counted.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObservationQuery<'a> {
+    /// Of what is counted.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter<'a>>,
+    /// What is counted.
+    #[serde(borrow)]
+    pub metrics: Vec<Text<'a>>,
 }

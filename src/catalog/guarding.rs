@@ -106,6 +106,8 @@ pub enum Named {
     User,
     /// Queues.
     Queue,
+    /// Flows.
+    Flow,
     /// Divisions.
     Division,
 }
@@ -116,6 +118,7 @@ impl Named {
         match self {
             Self::User => Some(Entity::User),
             Self::Queue => Some(Entity::Queue),
+            Self::Flow => Some(Entity::Flow),
             Self::Division => None,
         }
     }

@@ -216,6 +216,12 @@ fn check(
     {
         return Err(format!("nothing says how all of {entity:?} are found, which its answer names"));
     }
+    if let Guarding::Groups { named, .. } = &operation.guard {
+        let mut grouped = named.values().filter_map(|named| named.entity());
+        if let Some(entity) = grouped.find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none())) {
+            return Err(format!("nothing says how all of {entity:?} are found, which its groups name"));
+        }
+    }
     for (name, entity) in operation.narrowing.looked_up() {
         if !operation.path.contains(&format!("{{{name}}}")) {
             return Err(format!("its path has no parameter `{name}`"));
@@ -263,7 +269,9 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
         Some(
             BodyModel::ConversationQuery
                 | BodyModel::UserSearchRequest
-                | BodyModel::ConversationAggregationQuery
+                | BodyModel::AggregationQuery
+                | BodyModel::ActivityQuery
+                | BodyModel::ObservationQuery
                 | BodyModel::Declared(_)
         )
     );
@@ -290,6 +298,17 @@ fn proves(operation: &Operation) -> bool {
             | (Narrowing::Handle { .. }, Guarding::Empty)
             | (Narrowing::DivisionPredicate, Guarding::Handle { .. })
     )
+}
+
+/// What is narrowed by all that the tenant has of a kind.
+fn check_counted(operation: &Operation, dimension: &str, is_looked_at: bool) -> Result<(), String> {
+    if !is_looked_at {
+        return Err(format!("its guard does not look at whom `{dimension}` names"));
+    }
+    match operation.body {
+        Some(BodyModel::AggregationQuery | BodyModel::ActivityQuery | BodyModel::ObservationQuery) => Ok(()),
+        _ => Err("its body is none of a query that counts".to_owned()),
+    }
 }
 
 fn check_halves(operation: &Operation) -> Result<(), String> {
@@ -319,6 +338,10 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             }
             Some(_) => {}
         },
+        (Narrowing::Membership { dimension, entity }, Guarding::Groups { named, .. }) => {
+            let is_looked_at = named.get(dimension).and_then(|named| named.entity()) == Some(*entity);
+            check_counted(operation, dimension, is_looked_at)?;
+        }
         (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. } | Guarding::Items { .. })
         | (Narrowing::Own { .. }, Guarding::Own)

@@ -23,7 +23,7 @@ mod writes;
 
 use std::{collections::HashMap, sync::Arc};
 
-pub use aggregates::{AggregationView, ConversationAggregationQuery};
+pub use aggregates::{ActivityMetric, ActivityQuery, AggregationQuery, AggregationView, ObservationQuery};
 pub use api::{Api, ApiOperation, ApiParameter, Field, FieldType, Model, ModelId};
 pub use body::{
     Aggregation, Clause, ConversationQuery, Filter, Logic, Operator, Paging, Predicate, PredicateKind, Range,

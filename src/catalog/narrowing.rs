@@ -18,6 +18,13 @@ pub enum Narrowing {
     },
     /// A clause over divisions is put beside the caller's filter, never inside an `or`; where, the body's model says.
     DivisionPredicate,
+    /// A clause over all that the tenant has of a kind is put beside the caller's filter, where Genesys knows no divisions.
+    Membership {
+        /// The dimension that holds their ids.
+        dimension: String,
+        /// What they are.
+        entity: Entity,
+    },
     /// The entity that an id names must be the tenant's own; another's and a missing one look the same.
     Owned {
         /// Where the id stands.
@@ -97,6 +104,7 @@ impl Narrowing {
         match self {
             Self::DivisionQuery { .. } => "division_query",
             Self::DivisionPredicate => "division_predicate",
+            Self::Membership { .. } => "membership",
             Self::Owned { .. } => "owned",
             Self::OwnedDivision => "owned_division",
             Self::Listed { .. } => "listed",
@@ -105,6 +113,11 @@ impl Narrowing {
             Self::Open { .. } => "open",
             Self::Own { .. } => "own",
         }
+    }
+
+    /// The dimension by which a query may be taken apart.
+    pub fn dimension(&self) -> Option<&str> {
+        if let Self::Membership { dimension, .. } = self { Some(dimension) } else { None }
     }
 
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
@@ -120,6 +133,7 @@ impl Narrowing {
             | Self::DivisionQuery { .. }
             | Self::Listed { .. }
             | Self::DivisionPredicate
+            | Self::Membership { .. }
             | Self::OwnedDivision
             | Self::Handle { .. }
             | Self::Translate { .. }

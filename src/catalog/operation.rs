@@ -38,6 +38,9 @@ pub struct Operation {
     /// The dimensions that the predicates of a details query may name.
     #[serde(default)]
     pub dimensions: Dimensions,
+    /// The metrics that a query that counts may ask for; all where none is listed.
+    #[serde(default)]
+    pub metrics: Option<NameSet>,
     /// What `expand` may add, in the query or the body: taken from the shape of the answer.
     #[serde(skip)]
     pub expand: Vec<String>,
@@ -115,10 +118,14 @@ pub enum BodyModel {
     AsyncConversationQuery,
     /// Of the user search.
     UserSearchRequest,
-    /// Of the conversation aggregates query.
-    ConversationAggregationQuery,
-    /// Of the conversation aggregates job.
-    ConversationAsyncAggregationQuery,
+    /// Of an aggregates query, whatever is counted.
+    AggregationQuery,
+    /// Of an aggregates job, whatever is counted.
+    AsyncAggregationQuery,
+    /// Of an activity query.
+    ActivityQuery,
+    /// Of an observations query.
+    ObservationQuery,
     /// A user to be made.
     CreateUser,
     /// What of a user is to change.
@@ -154,6 +161,7 @@ impl Operation {
         match &self.narrowing {
             Narrowing::DivisionQuery { .. }
             | Narrowing::DivisionPredicate
+            | Narrowing::Membership { .. }
             | Narrowing::Owned { .. }
             | Narrowing::OwnedDivision
             | Narrowing::Listed { .. }

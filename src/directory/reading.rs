@@ -29,6 +29,13 @@ impl Own {
         self.divisions.get(usize::from(*self.places.get(&read_id(id)?)?))
     }
 
+    /// All ids, in order.
+    pub fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.places.keys().map(Uuid::to_string).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// How many they are.
     pub(super) fn len(&self) -> usize {
         self.places.len()

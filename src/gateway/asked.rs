@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     catalog::{
-        Api, BodyModel, Contact, ConversationAggregationQuery, ConversationQuery, CreateUser, DeclaredBody,
-        Entity, Filter, Narrowing, Operation, Paging, Predicate, QueueRequest, UpdateUser,
-        UserSearchCriteria, UserSearchRequest,
+        ActivityQuery, AggregationQuery, Api, BodyModel, Contact, ConversationQuery, CreateUser,
+        DeclaredBody, Entity, Filter, Narrowing, ObservationQuery, Operation, Paging, Predicate,
+        QueueRequest, UpdateUser, UserSearchCriteria, UserSearchRequest,
     },
     model::Text,
     policy::Attributes,
@@ -48,7 +48,11 @@ pub(super) enum Body<'a> {
     /// Of the user search.
     Users(Box<UserSearchRequest<'a>>),
     /// Of the conversation aggregates query.
-    Aggregates(Box<ConversationAggregationQuery<'a>>),
+    Aggregates(Box<AggregationQuery<'a>>),
+    /// Of an activity query.
+    Activity(Box<ActivityQuery<'a>>),
+    /// Of an observations query.
+    Observations(Box<ObservationQuery<'a>>),
     /// A user to be made.
     NewUser(Box<CreateUser<'a>>),
     /// What of a user is to change.
@@ -59,6 +63,25 @@ pub(super) enum Body<'a> {
     QueueChange(Box<QueueRequest<'a>>),
     /// As the API's facts and the catalog declare it.
     Document(Value<'a>),
+}
+
+impl<'a> Body<'a> {
+    /// The dimensions by which a query counts apart.
+    pub(super) fn group_by(&self) -> &[Text<'a>] {
+        match self {
+            Self::Aggregates(query) => query.group_by.as_deref().unwrap_or_default(),
+            Self::Activity(query) => query.group_by.as_deref().unwrap_or_default(),
+            Self::None
+            | Self::Conversations(_)
+            | Self::Users(_)
+            | Self::Observations(_)
+            | Self::NewUser(_)
+            | Self::UserChange(_)
+            | Self::NewQueue(_)
+            | Self::QueueChange(_)
+            | Self::Document(_) => &[],
+        }
+    }
 }
 
 impl<'a> Asked<'a> {
@@ -81,15 +104,14 @@ impl<'a> Asked<'a> {
                 Body::Conversations(Box::new(asked))
             }
             Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
-            Some(
-                model @ (BodyModel::ConversationAggregationQuery
-                | BodyModel::ConversationAsyncAggregationQuery),
-            ) => {
-                let asked: Box<ConversationAggregationQuery<'_>> = body::parse(headers, bytes)?;
+            Some(model @ (BodyModel::AggregationQuery | BodyModel::AsyncAggregationQuery)) => {
+                let asked: Box<AggregationQuery<'_>> = body::parse(headers, bytes)?;
                 body::of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
                 named_divisions(asked.division_ids.as_deref())?;
                 Body::Aggregates(asked)
             }
+            Some(BodyModel::ActivityQuery) => Body::Activity(body::parse(headers, bytes)?),
+            Some(BodyModel::ObservationQuery) => Body::Observations(body::parse(headers, bytes)?),
             Some(BodyModel::CreateUser) => {
                 let asked: Box<CreateUser<'_>> = body::parse(headers, bytes)?;
                 personal(asked.addresses.as_deref())?;
@@ -141,7 +163,15 @@ impl<'a> Asked<'a> {
                 let named = document.texts_at(declared(operation)?.division.as_deref()?);
                 (!named.is_empty()).then_some(named)
             }
-            (_, Body::None | Body::Users(_) | Body::UserChange(_) | Body::Document(_)) => None,
+            (
+                _,
+                Body::None
+                | Body::Users(_)
+                | Body::Activity(_)
+                | Body::Observations(_)
+                | Body::UserChange(_)
+                | Body::Document(_),
+            ) => None,
         }
     }
 
@@ -161,6 +191,8 @@ impl<'a> Asked<'a> {
             | Body::Conversations(_)
             | Body::Users(_)
             | Body::Aggregates(_)
+            | Body::Activity(_)
+            | Body::Observations(_)
             | Body::NewUser(_)
             | Body::QueueChange(_) => Vec::new(),
         }
@@ -201,25 +233,16 @@ impl<'a> Asked<'a> {
                 attributes.expand.extend(texts("expand"));
             }
             Body::Aggregates(query) => aggregated(query, &mut attributes),
-            Body::Conversations(query) => {
-                attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
-                attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
-                let facets = || query.aggregations.iter().flatten();
-                let named = || filters(query).flat_map(predicates);
-                attributes
-                    .metrics
-                    .extend(named().filter_map(|predicate| predicate.metric.as_deref().map(str::to_owned)));
-                attributes
-                    .metrics
-                    .extend(facets().filter_map(|facet| facet.metric.as_deref().map(str::to_owned)));
-                attributes
-                    .group_by
-                    .extend(facets().filter_map(|facet| facet.dimension.as_deref().map(str::to_owned)));
-                let by_id = named().filter(|predicate| names_an_id(predicate));
-                attributes
-                    .ids
-                    .extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
+            Body::Activity(query) => {
+                attributes.metrics = query.metrics.iter().map(|one| one.metric.to_string()).collect();
+                attributes.group_by = texts(query.group_by.as_deref().unwrap_or_default());
+                attributes.ids.extend(named_ids(query.filter.as_ref()));
             }
+            Body::Observations(query) => {
+                attributes.metrics = texts(&query.metrics);
+                attributes.ids.extend(named_ids(query.filter.as_ref()));
+            }
+            Body::Conversations(query) => detailed(query, &mut attributes),
             Body::Users(search) => {
                 attributes.page_size = search.page_size;
                 attributes.expand = search.expand.iter().flatten().map(|part| part.to_string()).collect();
@@ -238,19 +261,40 @@ pub(super) fn declared(operation: &Operation) -> Option<&DeclaredBody> {
     }
 }
 
-fn aggregated(query: &ConversationAggregationQuery<'_>, attributes: &mut Attributes) {
-    let texts = |all: &[Text<'_>]| all.iter().map(|one| one.to_string()).collect::<Vec<_>>();
+fn detailed(query: &ConversationQuery<'_>, attributes: &mut Attributes) {
+    attributes.page_size = query.paging.as_ref().map(|paging| paging.page_size);
+    attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
+    let facets = || query.aggregations.iter().flatten();
+    let named = || filters(query).flat_map(predicates);
+    let metrics = named().filter_map(|predicate| predicate.metric.as_deref());
+    let metrics = metrics.chain(facets().filter_map(|facet| facet.metric.as_deref()));
+    attributes.metrics.extend(metrics.map(str::to_owned));
+    let dimensions = facets().filter_map(|facet| facet.dimension.as_deref());
+    attributes.group_by.extend(dimensions.map(str::to_owned));
+    let by_id = named().filter(|predicate| names_an_id(predicate));
+    attributes.ids.extend(by_id.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
+}
+
+fn aggregated(query: &AggregationQuery<'_>, attributes: &mut Attributes) {
     attributes.interval_seconds = query.interval.as_deref().and_then(interval_seconds);
     attributes.metrics = texts(&query.metrics);
     attributes.metrics.extend(query.views.iter().flatten().map(|view| view.target.to_string()));
     attributes.group_by = texts(query.group_by.as_deref().unwrap_or_default());
-    let named = query.filter.iter().flat_map(predicates).filter(|predicate| names_an_id(predicate));
-    attributes.ids.extend(named.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)));
+    attributes.ids.extend(named_ids(query.filter.as_ref()));
+}
+
+fn texts(all: &[Text<'_>]) -> Vec<String> {
+    all.iter().map(|one| one.to_string()).collect()
+}
+
+fn named_ids(filter: Option<&Filter<'_>>) -> Vec<String> {
+    let named = filter.into_iter().flat_map(predicates).filter(|predicate| names_an_id(predicate));
+    named.filter_map(|predicate| predicate.value.as_deref().map(str::to_owned)).collect()
 }
 
 /// Divisions aside.
 fn names_an_id(predicate: &Predicate<'_>) -> bool {
-    matches!(predicate.dimension.as_deref(), Some("conversationId" | "userId" | "queueId"))
+    matches!(predicate.dimension.as_deref(), Some("conversationId" | "userId" | "queueId" | "flowId"))
 }
 
 /// The ids that a search asks for, in groups too: parsing has bounded how deep they are.

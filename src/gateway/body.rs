@@ -95,8 +95,7 @@ pub(super) fn of_conversations(query: &ConversationQuery<'_>) -> [(&'static str,
 
 /// Queries and their jobs share their fields but for those named here: whether a job has it, and whether it is sent.
 pub(super) fn of_its_model(model: &BodyModel, fields: &[(&str, bool, bool)]) -> Result<(), Invalid> {
-    let is_job =
-        matches!(model, BodyModel::AsyncConversationQuery | BodyModel::ConversationAsyncAggregationQuery);
+    let is_job = matches!(model, BodyModel::AsyncConversationQuery | BodyModel::AsyncAggregationQuery);
     match fields.iter().find(|(_, of_job, is_sent)| *is_sent && *of_job != is_job) {
         None => Ok(()),
         Some((name, ..)) => {

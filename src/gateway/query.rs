@@ -104,6 +104,7 @@ fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
     let division = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => Some(parameter.as_str()),
         Narrowing::DivisionPredicate
+        | Narrowing::Membership { .. }
         | Narrowing::Owned { .. }
         | Narrowing::OwnedDivision
         | Narrowing::Listed { .. }

@@ -63,28 +63,35 @@ type Span = (String, String);
 /// The values grouped by, then the interval, then the metric's numbers.
 type Groups = BTreeMap<BTreeMap<String, String>, BTreeMap<Span, BTreeMap<String, Vec<f64>>>>;
 
-/// Answers the query.
-pub(super) fn query(exchange: &Exchange) -> Result<Answer, Failure> {
+/// Kinds of figures that know no divisions.
+const UNDIVIDED: [&str; 4] = ["agentcopilots", "knowledge", "resolutions", "summaries"];
+
+/// Answers the query about conversations, or about something else that is told of the same sessions.
+pub(super) fn query(exchange: &Exchange, what: &str) -> Result<Answer, Failure> {
     exchange.query.only(&[])?;
     let question: Question = exchange.body()?;
     if question.page_size.is_some() {
-        return Err(Failure::unknown("pageSize", "ConversationAggregationQuery"));
+        return Err(Failure::unknown("pageSize", "AggregationQuery"));
     }
-    Ok(Answer::json(&json!({"results": results(exchange, &question)?})))
+    Ok(Answer::json(&json!({"results": results(exchange, &question, what)?})))
 }
 
 /// What a job finds, and how much of it stands on a page.
-pub(super) fn job(exchange: &Exchange, page: usize) -> Result<(Vec<String>, usize), Failure> {
+pub(super) fn job(exchange: &Exchange, what: &str, page: usize) -> Result<(Vec<String>, usize), Failure> {
     let question: Question = exchange.body()?;
     let page = question.page_size.unwrap_or(page);
     if !(1..=1_000).contains(&page) {
         return Err(Failure::invalid("pageSize must be from 1 to 1000"));
     }
-    Ok((jobs::texts(results(exchange, &question)?), page))
+    Ok((jobs::texts(results(exchange, &question, what)?), page))
 }
 
-fn results(exchange: &Exchange, question: &Question) -> Result<Vec<Value>, Failure> {
-    question.check()?;
+fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<Value>, Failure> {
+    let is_of_conversations = what == "conversations";
+    question.check(is_of_conversations)?;
+    if UNDIVIDED.contains(&what) {
+        question.check_undivided()?;
+    }
     let spans = question.spans()?;
     let world = &exchange.world;
     let reached = |one: &Conversation| {
@@ -98,7 +105,7 @@ fn results(exchange: &Exchange, question: &Question) -> Result<Vec<Value>, Failu
         };
         for session in &one.sessions {
             if question.filter.as_ref().is_none_or(|filter| filter.holds(&session.row)) {
-                question.count(session, span, &mut groups);
+                question.count(session, span, !is_of_conversations, &mut groups);
             }
         }
     }
@@ -110,14 +117,15 @@ fn results(exchange: &Exchange, question: &Question) -> Result<Vec<Value>, Failu
 
 impl Question {
     /// Refuses what Genesys does not know.
-    fn check(&self) -> Result<(), Failure> {
-        let known = |name: &String| dimensions::AGGREGATE.dimension(name);
+    fn check(&self, is_of_conversations: bool) -> Result<(), Failure> {
+        let known = |name: &String| dimensions::AGGREGATE.dimension(name) || !is_of_conversations;
         if let Some(name) = self.group_by.iter().find(|name| !known(name)) {
-            return Err(Failure::unknown(name, "ConversationAggregationQuery.groupBy"));
+            return Err(Failure::unknown(name, "AggregationQuery.groupBy"));
         }
         let mut metrics = self.metrics.iter().chain(self.views.iter().map(|view| &view.target));
-        if let Some(name) = metrics.find(|name| !dimensions::CONVERSATION.metric(name)) {
-            return Err(Failure::unknown(name, "ConversationAggregationQuery.metrics"));
+        if let Some(name) = metrics.find(|name| is_of_conversations && !dimensions::CONVERSATION.metric(name))
+        {
+            return Err(Failure::unknown(name, "AggregationQuery.metrics"));
         }
         if self.metrics.is_empty() || self.views.len() > 10 {
             return Err(Failure::invalid("A query has metrics, and at most 10 views"));
@@ -132,6 +140,13 @@ impl Question {
             return Err(Failure::invalid("The simulator knows no time zone but UTC"));
         }
         self.filter.as_ref().map_or(Ok(()), |filter| filter.check(&dimensions::AGGREGATE))
+    }
+
+    fn check_undivided(&self) -> Result<(), Failure> {
+        if self.group_by.iter().any(|one| one == "divisionId") {
+            return Err(Failure::unknown("divisionId", "AggregationQuery.groupBy"));
+        }
+        self.filter.as_ref().map_or(Ok(()), |filter| filter.check_members(&dimensions::MEMBERS))
     }
 
     /// The interval, cut by the granularity.
@@ -160,7 +175,9 @@ impl Question {
     }
 
     /// Counts a session into each group that its values make.
-    fn count(&self, session: &Session, span: &Span, groups: &mut Groups) {
+    ///
+    /// `counts_all`: a session has a value of every metric that is asked for.
+    fn count(&self, session: &Session, span: &Span, counts_all: bool, groups: &mut Groups) {
         let mut made = vec![BTreeMap::new()];
         for dimension in &self.group_by {
             let named = session.row.dimensions.iter().filter(|(name, _)| name == dimension);
@@ -188,7 +205,10 @@ impl Question {
         let wanted =
             |name: &String| self.metrics.contains(name) || self.views.iter().any(|view| view.target == *name);
         for group in made {
-            for (name, value) in session.metrics.iter().filter(|(name, _)| wanted(name)) {
+            let every = self.metrics.iter().map(|name| (name.clone(), 1.0));
+            let every: Vec<_> = every.filter(|_| counts_all).collect();
+            let known = session.metrics.iter().filter(|(name, _)| !counts_all && wanted(name));
+            for (name, value) in known.chain(&every) {
                 let data = groups.entry(group.clone()).or_default().entry(span.clone()).or_default();
                 data.entry(name.clone()).or_default().push(*value);
             }

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::{
-    account, aggregates,
+    account, activity, aggregates,
     answer::{self, Answer, Failure},
     codes, conversation, conversations,
     data::World,
@@ -171,7 +171,9 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("GET", ["routing", "languages"]) => codes::languages(exchange),
         ("GET", ["analytics", "conversations", "details"]) => conversation::several(exchange),
         ("GET", ["routing", "queues", "divisionviews"]) => queues::views(exchange),
-        ("POST", ["analytics", "conversations", "aggregates", "query"]) => aggregates::query(exchange),
+        ("POST", ["analytics", what, "aggregates", "query"]) => aggregates::query(exchange, what),
+        ("POST", ["analytics", what, "activity", "query"]) => activity::activity(exchange, what),
+        ("POST", ["analytics", what, "observations", "query"]) => activity::observations(exchange, what),
         ("POST", ["analytics", "conversations", "details", "query"]) => conversations::query(exchange),
         (_, ["analytics", "conversations", kind, "jobs", rest @ ..]) => job(parts, exchange, kind, rest),
         // Fixed words stand before ids.

@@ -117,3 +117,12 @@ pub(super) const AGGREGATE: Legal = Legal {
     metrics: "",
     properties: false,
 };
+
+/// Of queries that know no divisions, whatever they count.
+pub(super) const MEMBERS: Legal = Legal {
+    model: "QueryPredicate",
+    dimensions: "activeRouting addressFrom addressTo ani conversationId direction dnis externalContactId flowId flowType \
+        mediaType messageType queueId requestedLanguageId requestedRouting requestedRoutingSkillId usedRouting userId",
+    metrics: "",
+    properties: false,
+};

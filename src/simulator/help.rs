@@ -72,7 +72,8 @@ API
   GET  /api/v2/conversations/{conversationId}
   GET  /api/v2/analytics/conversations/{conversationId}/details
   GET  /api/v2/analytics/conversations/details?id=
-  POST /api/v2/analytics/conversations/aggregates/query   metrics of sessions, by the conversation's start; UTC alone
+  POST /api/v2/analytics/{what}/activity|observations/query   what goes on, counted over the same sessions; no divisions
+  POST /api/v2/analytics/{what}/aggregates/query          metrics of sessions, by the conversation's start; UTC alone
   POST /api/v2/analytics/conversations/details/query
   POST /api/v2/analytics/conversations/{details,aggregates}/jobs   202; what the query would find, kept
   GET, DELETE …/jobs/{jobId}              for any client that knows the id: QUEUED when first asked, then FULFILLED

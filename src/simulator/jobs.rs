@@ -75,7 +75,7 @@ pub(super) fn begin(exchange: &Exchange, kind: Kind) -> Outcome {
     exchange.query.only(&[])?;
     let (results, page_size) = match kind {
         Kind::Details => (conversations::job(exchange)?, PAGE),
-        Kind::Aggregates => aggregates::job(exchange, PAGE)?,
+        Kind::Aggregates => aggregates::job(exchange, "conversations", PAGE)?,
     };
     let jobs = exchange.organisation.jobs();
     // The same in every organisation of one seed, as all else is.

@@ -5,6 +5,7 @@
 //! manual.
 
 mod account;
+mod activity;
 mod aggregates;
 mod answer;
 mod api;

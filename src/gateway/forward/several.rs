@@ -26,6 +26,8 @@ use crate::{
 const MAX_LIST_BYTES: usize = 64 << 20;
 /// How many ids are asked for beside each other, where each is asked for alone.
 const AT_ONCE: usize = 8;
+/// How many parts of a query are asked for beside each other.
+const PARTS_AT_ONCE: usize = 4;
 /// All of them together.
 const LONGEST_EACH: Duration = Duration::from_secs(30);
 
@@ -166,6 +168,29 @@ async fn pages(
         }
     }
     Err(Denial::from(Failure::AnswerTooLarge).into())
+}
+
+/// What several queries find, each its own part; or the first that is refused, which is then all there is.
+pub(super) async fn parts(
+    way: &Way<'_>,
+    first: UpstreamRequest,
+    rest: &[UpstreamRequest],
+) -> Result<Received, Stopped> {
+    let mut collected = Collected::default();
+    let asked = stream::iter(std::iter::once(first).chain(rest.iter().cloned()).enumerate());
+    let asked = asked.map(|(number, request)| way.read(request, number == 0));
+    let read = async {
+        let mut answers = pin!(asked.buffered(PARTS_AT_ONCE));
+        while let Some(answer) = answers.next().await {
+            let answer = answer?;
+            if answer.status != StatusCode::OK {
+                return Ok(Received::One(answer));
+            }
+            collected.take(way, answer)?;
+        }
+        Ok(Received::Collected { collected, _turn: None })
+    };
+    timeout(LONGEST_EACH, read).await.map_err(|_| UpstreamError::TimedOut)?
 }
 
 /// Several ids at once; where that fails for one of them, each alone, so that it is missing as if it were not there and

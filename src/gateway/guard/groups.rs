@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::{
+    Counts, Own,
     entity::{Divisions, keep},
-    object::{Object, Writer},
+    object::Object,
 };
 use crate::{
     catalog::{Named, Shape},
@@ -24,28 +25,30 @@ pub(super) struct Rules<'r> {
     pub(super) plain: &'r [String],
     pub(super) named: &'r BTreeMap<String, Named>,
     pub(super) divisions: Divisions<'r>,
+    /// The dimension by which a query was taken apart: a group that does not name it would stand there several times.
+    pub(super) apart_by: Option<&'r str>,
 }
 
-/// The answer, without the groups that name others; how many those were; and what stands beside them.
-pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(String, u64, Object<'a>), Denial> {
+/// The groups that name nobody but the tenant's own, the others counted; and what stands beside them.
+pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(Own, Object<'a>), Denial> {
     let refused = || Denial::Failed(Failure::AnswerRefused(format!("no groups in `{}`", rules.collection)));
     let (beside, list) = Object::read_list(json, rules.collection).ok_or_else(refused)?;
-    let mut kept = Vec::with_capacity(list.items.len());
-    let mut dropped = 0;
+    let mut own = Own { items: Vec::with_capacity(list.items.len()), counts: Counts::default() };
     for item in list.items {
         let object = Object::read(item.get()).ok_or_else(refused)?;
         let group = group(&object).ok_or_else(refused)?;
+        if rules.apart_by.is_some_and(|by| group.iter().all(|(dimension, _)| dimension != by)) {
+            return Err(refused());
+        }
         let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules));
         // Read to the end: what is not declared must not hide behind what is foreign.
         if is_own.collect::<Option<Vec<_>>>().ok_or_else(refused)?.iter().all(|own| *own) {
-            kept.push(keep(&object, rules.shape, rules.divisions));
+            own.items.push(keep(&object, rules.shape, rules.divisions).into());
         } else {
-            dropped += 1;
+            own.counts.dropped += 1;
         }
     }
-    let mut out = Writer::with_capacity(json.len());
-    out.list(rules.collection, kept.iter().map(String::as_str));
-    Ok((out.finish(), dropped, beside))
+    Ok((own, beside))
 }
 
 /// Dimensions and values; `None` where they are no texts. Where nothing is grouped by, there are none.

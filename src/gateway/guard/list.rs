@@ -138,6 +138,7 @@ impl Checking<'_> {
             | Form::Named(_)
             | Form::Each(_)
             | Form::Groups
+            | Form::Parts(_)
             | Form::Opened(_) => {
                 let mut body = checked.write(json, &rules)?;
                 self.add_cursor(&mut body, &checked.object, form)?;

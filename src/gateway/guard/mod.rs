@@ -95,6 +95,10 @@ pub(super) fn own(
     answer: &UpstreamAnswer,
 ) -> Result<Own, Denial> {
     let checking = Checking::new(against, permit, owned);
+    if let Guarding::Groups { .. } = &permit.operation().guard {
+        let apart_by = permit.operation().narrowing.dimension();
+        return Ok(groups::check(text(answer)?, &checking.groups(apart_by)?)?.0);
+    }
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
     Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
@@ -204,9 +208,14 @@ impl<'c> Checking<'c> {
                 if let Some(why) = collected.withheld {
                     note_withheld(self.permit.operation(), why, record);
                 }
-                let mut out = Writer::with_capacity(collected.items.iter().map(|item| item.len() + 1).sum());
-                out.list(self.rules()?.collection, collected.items.iter().map(AsRef::as_ref));
-                Ok((StatusCode::OK, out.finish().into()))
+                Ok((StatusCode::OK, write_list(self.rules()?.collection, &collected.items).into()))
+            }
+            (Received::Collected { collected, .. }, Form::Parts(_)) => {
+                note(self.permit, collected.counts, record);
+                let Guarding::Groups { collection, .. } = &self.permit.operation().guard else {
+                    return Err(Denial::Failed(Failure::Internal));
+                };
+                Ok((StatusCode::OK, write_list(collection, &collected.items).into()))
             }
             (Received::Kept(list), Form::Listed(page)) => self.page(list, page),
             (Received::One(answer), Form::Named(page)) if answer.status == StatusCode::OK => {
@@ -215,12 +224,12 @@ impl<'c> Checking<'c> {
                 self.page(&own.items.into(), page)
             }
             // Of several answers, the one that was refused for all.
-            (Received::One(answer), Form::Listed(_) | Form::Named(_) | Form::Each(_))
+            (Received::One(answer), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
                 if answer.status != StatusCode::OK =>
             {
                 Err(refusal(self.permit.operation(), answer.status, &answer.body))
             }
-            (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_))
+            (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
             | (
                 Received::Collected { .. },
                 Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_),
@@ -232,6 +241,7 @@ impl<'c> Checking<'c> {
                 | Form::Named(_)
                 | Form::Each(_)
                 | Form::Groups
+                | Form::Parts(_)
                 | Form::Opened(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
@@ -278,11 +288,10 @@ impl<'c> Checking<'c> {
                 note(permit, Counts { dropped, ..Counts::default() }, record);
                 own
             }
-            Guarding::Groups { collection, shape, plain, named } => {
-                let shape = self.shape(shape)?;
-                let rules = groups::Rules { collection, shape, plain, named, divisions };
-                let (mut body, dropped, beside) = groups::check(json, &rules)?;
-                note(permit, Counts { dropped, ..Counts::default() }, record);
+            Guarding::Groups { collection, .. } => {
+                let (own, beside) = groups::check(json, &self.groups(None)?)?;
+                note(permit, own.counts, record);
+                let mut body = write_list(collection, &own.items);
                 self.add_cursor(&mut body, &beside, form)?;
                 body
             }
@@ -319,9 +328,25 @@ impl<'c> Checking<'c> {
         Ok(list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions })
     }
 
+    /// What the guard of groups declares; `apart_by`: the dimension by which a query was taken apart.
+    fn groups<'r>(&'r self, apart_by: Option<&'r str>) -> Result<groups::Rules<'r>, Denial> {
+        let Guarding::Groups { collection, shape, plain, named } = &self.permit.operation().guard else {
+            return Err(Denial::Failed(Failure::Internal));
+        };
+        let (shape, divisions) = (self.shape(shape)?, self.divisions);
+        Ok(groups::Rules { collection, shape, plain, named, divisions, apart_by })
+    }
+
     fn shape(&self, name: &str) -> Result<&Shape, Denial> {
         self.against.catalog.shape(name).map(AsRef::as_ref).ok_or(Denial::Failed(Failure::Internal))
     }
+}
+
+/// An object that holds a list.
+fn write_list(collection: &str, items: &[Arc<str>]) -> String {
+    let mut out = Writer::with_capacity(items.iter().map(|item| item.len() + 1).sum());
+    out.list(collection, items.iter().map(AsRef::as_ref));
+    out.finish()
 }
 
 fn text(answer: &UpstreamAnswer) -> Result<&str, Denial> {

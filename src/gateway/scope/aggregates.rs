@@ -2,7 +2,7 @@
 
 use super::{Denial, Invalid, bounded, conversations, dimensions, filter};
 use crate::{
-    catalog::{AggregationView, ConversationAggregationQuery, Filter},
+    catalog::{AggregationQuery, AggregationView, Filter},
     gateway::{asked::interval_seconds, authorize::Permit},
     model::Text,
 };
@@ -19,10 +19,10 @@ const MAX_WORD: usize = 64;
 
 /// Narrows a query to a permit.
 pub(super) fn narrow<'a>(
-    mut query: ConversationAggregationQuery<'a>,
+    mut query: AggregationQuery<'a>,
     permit: &'a Permit,
-) -> Result<ConversationAggregationQuery<'a>, Denial> {
-    check(&query, permit)?;
+) -> Result<AggregationQuery<'a>, Denial> {
+    check_query(&query, permit)?;
     if let Some(theirs) = &mut query.filter {
         conversations::hide_foreign(std::slice::from_mut(theirs), permit.granted())?;
     }
@@ -31,7 +31,8 @@ pub(super) fn narrow<'a>(
     Ok(query)
 }
 
-fn check(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
+/// What Genesys bounds, and what the guard cannot check.
+pub(super) fn check_query(query: &AggregationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
     match query.interval.as_deref().map(interval_seconds) {
         None => return invalid("`interval` is missing: send it as `start/end`, both ISO-8601."),
         Some(Some(1..=MAX_INTERVAL_SECONDS)) => {}
@@ -56,7 +57,8 @@ fn check(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<()
     bounded("pageSize", query.page_size, MAX_PAGE_SIZE)?;
     check_views(query.views.as_deref().unwrap_or_default())?;
     check_filter(query.filter.as_ref(), permit)?;
-    check_groups(query, permit)
+    let by = query.group_by.as_deref().unwrap_or_default();
+    check_grouping(by, query.flatten_multivalued_dimensions == Some(true), permit)
 }
 
 fn check_views(views: &[AggregationView<'_>]) -> Result<(), Invalid> {
@@ -73,7 +75,7 @@ fn check_views(views: &[AggregationView<'_>]) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn check_filter(theirs: Option<&Filter<'_>>, permit: &Permit) -> Result<(), Invalid> {
+pub(super) fn check_filter(theirs: Option<&Filter<'_>>, permit: &Permit) -> Result<(), Invalid> {
     let Some(theirs) = theirs else { return Ok(()) };
     filter::check(theirs).map_err(conversations::unnarrowable)?;
     dimensions::check_aggregates(theirs, &permit.operation().dimensions.filter)
@@ -81,11 +83,10 @@ fn check_filter(theirs: Option<&Filter<'_>>, permit: &Permit) -> Result<(), Inva
 
 /// Only by what the guard can check: by a number or an address, another division's part of a shared conversation would
 /// show.
-fn check_groups(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Result<(), Invalid> {
+pub(super) fn check_grouping(by: &[Text<'_>], is_flat: bool, permit: &Permit) -> Result<(), Invalid> {
     let Some((plain, named)) = permit.operation().guard.grouping() else {
         return invalid("This operation does not group.");
     };
-    let by = query.group_by.as_deref().unwrap_or_default();
     let is_plain = |one: &Text<'_>| plain.iter().any(|name| **name == **one);
     let is_named = |one: &Text<'_>| named.contains_key(&**one);
     if by.len() > MAX_GROUPS || !by.iter().all(|one| is_plain(one) || is_named(one)) {
@@ -94,7 +95,7 @@ fn check_groups(query: &ConversationAggregationQuery<'_>, permit: &Permit) -> Re
         return Err(Invalid::new("ringfence.aggregation_refused", message));
     }
     // Joined into one text, own and foreign ids could not be told apart.
-    if query.flatten_multivalued_dimensions == Some(true) && by.iter().any(is_named) {
+    if is_flat && by.iter().any(is_named) {
         let known: Vec<_> = named.keys().map(String::as_str).collect();
         let message =
             format!("`flattenMultivaluedDimensions` cannot be used with `groupBy` {}.", known.join(", "));

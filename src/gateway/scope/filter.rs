@@ -37,15 +37,23 @@ pub fn narrow<'a>(
     filter: Option<Filter<'a>>,
     divisions: &'a [DivisionId],
 ) -> Result<Filter<'a>, Unnarrowable> {
-    let Some(filter) = filter else { return Ok(division_filter(divisions)) };
+    narrow_to(filter, &clause(divisions))
+}
+
+/// Likewise, where the dimension that narrows is another one.
+pub(super) fn narrow_to<'a>(
+    filter: Option<Filter<'a>>,
+    within: &[Predicate<'a>],
+) -> Result<Filter<'a>, Unnarrowable> {
+    let Some(filter) = filter else { return Ok(any_of(within)) };
     check(&filter)?;
     let clauses = filter.clauses.unwrap_or_default();
     let predicates = filter.predicates.unwrap_or_default();
     let narrowed = match filter.r#type {
-        Logic::And => both(clauses, predicates, divisions),
+        Logic::And => both(clauses, predicates, within),
         Logic::Or => match one_clause(clauses, predicates) {
-            Ok(clause) => both(vec![clause], Vec::new(), divisions),
-            Err(alternatives) => distribute(&alternatives, divisions)?,
+            Ok(clause) => both(vec![clause], Vec::new(), within),
+            Err(alternatives) => distribute(&alternatives, within)?,
         },
     };
     let size = narrowed.clauses.iter().flatten().map(|clause| clause.predicates.len()).sum::<usize>();
@@ -59,7 +67,7 @@ pub fn narrow_list<'a>(
 ) -> Result<Vec<Filter<'a>>, Unnarrowable> {
     let mut filters = filters.unwrap_or_default();
     filters.iter().try_for_each(check)?;
-    filters.push(division_filter(divisions));
+    filters.push(any_of(&clause(divisions)));
     Ok(filters)
 }
 
@@ -79,9 +87,9 @@ pub(super) fn check(filter: &Filter<'_>) -> Result<(), Unnarrowable> {
 fn both<'a>(
     mut clauses: Vec<Clause<'a>>,
     predicates: Vec<Predicate<'a>>,
-    divisions: &'a [DivisionId],
+    within: &[Predicate<'a>],
 ) -> Filter<'a> {
-    clauses.push(Clause { r#type: Logic::Or, predicates: division_predicates(divisions) });
+    clauses.push(Clause { r#type: Logic::Or, predicates: within.to_vec() });
     let predicates = (!predicates.is_empty()).then_some(predicates);
     Filter { r#type: Logic::And, clauses: Some(clauses), predicates }
 }
@@ -111,17 +119,17 @@ fn one_clause<'a>(
 /// `(a and b) or c`, in divisions D and E: `(a and b and D) or (a and b and E) or (c and D) or (c and E)`.
 fn distribute<'a>(
     alternatives: &[Vec<Predicate<'a>>],
-    divisions: &'a [DivisionId],
+    within: &[Predicate<'a>],
 ) -> Result<Filter<'a>, Unnarrowable> {
-    let size: usize = alternatives.iter().map(|alternative| (alternative.len() + 1) * divisions.len()).sum();
+    let size: usize = alternatives.iter().map(|alternative| (alternative.len() + 1) * within.len()).sum();
     if size > MAX_PREDICATES {
         return Err(Unnarrowable::TooLarge);
     }
     let clauses = alternatives
         .iter()
         .flat_map(|alternative| {
-            division_predicates(divisions).into_iter().map(|division| {
-                let predicates = alternative.iter().cloned().chain([division]).collect();
+            within.iter().map(|one| {
+                let predicates = alternative.iter().cloned().chain([one.clone()]).collect();
                 Clause { r#type: Logic::And, predicates }
             })
         })
@@ -129,20 +137,21 @@ fn distribute<'a>(
     Ok(Filter { r#type: Logic::Or, clauses: Some(clauses), predicates: None })
 }
 
-fn division_filter(divisions: &[DivisionId]) -> Filter<'_> {
-    let predicates = Some(division_predicates(divisions));
-    Filter { r#type: Logic::Or, clauses: None, predicates }
+fn any_of<'a>(within: &[Predicate<'a>]) -> Filter<'a> {
+    Filter { r#type: Logic::Or, clauses: None, predicates: Some(within.to_vec()) }
 }
 
-fn division_predicates(divisions: &[DivisionId]) -> Vec<Predicate<'_>> {
-    divisions
-        .iter()
-        .map(|division| Predicate {
-            r#type: Some(PredicateKind::Dimension),
-            dimension: Some(DIVISION.into()),
-            operator: Some(Operator::Matches),
-            value: Some(division.as_str().into()),
-            ..Predicate::default()
-        })
-        .collect()
+fn clause(divisions: &[DivisionId]) -> Vec<Predicate<'_>> {
+    divisions.iter().map(|division| matches(DIVISION, division.as_str())).collect()
+}
+
+/// A predicate that one value matches.
+pub(super) fn matches<'a>(dimension: &'a str, value: &'a str) -> Predicate<'a> {
+    Predicate {
+        r#type: Some(PredicateKind::Dimension),
+        dimension: Some(dimension.into()),
+        operator: Some(Operator::Matches),
+        value: Some(value.into()),
+        ..Predicate::default()
+    }
 }

@@ -5,10 +5,10 @@
 
 use crate::{
     audit::Record,
-    catalog::{ConversationAggregationQuery, Entity, Operation},
+    catalog::{Entity, Operation},
     directory::{Directory, Divisions},
     gateway::{authorize::Permit, denial::Denial},
-    model::DivisionId,
+    model::{DivisionId, Text},
 };
 
 use super::{
@@ -26,11 +26,11 @@ impl Owned {
         Self(operation.names.iter().map(|entity| (*entity, Divisions::default())).collect())
     }
 
-    /// The kinds that a query groups by; nothing of them is known yet.
-    pub(super) fn named(query: &ConversationAggregationQuery<'_>, operation: &Operation) -> Self {
+    /// The kinds that a query groups by, and what it is narrowed by; nothing of them is known yet.
+    pub(super) fn grouped(by: &[Text<'_>], operation: &Operation, within: Option<Entity>) -> Self {
         let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
         let mut kinds = Self::default();
-        for entity in query.group_by.iter().flatten().filter_map(|by| named.get(&**by)?.entity()) {
+        for entity in by.iter().filter_map(|by| named.get(&**by)?.entity()).chain(within) {
             if !kinds.0.iter().any(|(known, _)| *known == entity) {
                 kinds.0.push((entity, Divisions::default()));
             }

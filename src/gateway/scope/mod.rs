@@ -9,6 +9,7 @@ mod dimensions;
 pub mod filter;
 mod groups;
 mod handle;
+mod membership;
 mod owned;
 mod search;
 mod translate;
@@ -59,6 +60,8 @@ pub(super) enum Form {
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
     Groups,
+    /// Groups that several queries find, each its own; here those after the first.
+    Parts(Vec<UpstreamRequest>),
     /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
     Opened(String),
     /// A list of what several ids name; here the requests for each of them alone.
@@ -86,7 +89,7 @@ pub(super) fn scope(
     record: &mut Record,
 ) -> Result<Scoped, Denial> {
     record.call.notes.append(&mut asked.notes);
-    let Proven { object, proofs } = proven;
+    let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let mut owned = Owned::shown(&operation);
     let (request, form) = match &operation.narrowing {
@@ -96,24 +99,12 @@ pub(super) fn scope(
             (get(&operation, &asked)?, form)
         }
         Narrowing::DivisionPredicate => {
-            let mut form = Form::Upstream;
-            let body = match asked.body {
-                Body::Conversations(query) => encode(&conversations::narrow(*query, &permit)?)?,
-                Body::Users(search) => encode(&search::narrow(*search, &permit)?)?,
-                Body::Aggregates(query) => {
-                    let query = aggregates::narrow(*query, &permit)?;
-                    form = Form::Groups;
-                    owned = Owned::named(&query, &operation);
-                    encode(&query)?
-                }
-                Body::None
-                | Body::NewUser(_)
-                | Body::UserChange(_)
-                | Body::NewQueue(_)
-                | Body::QueueChange(_)
-                | Body::Document(_) => return Err(Denial::Failed(Failure::Internal)),
-            };
+            let (body, form) = predicated(asked.body, &permit, &mut owned)?;
             (post(&operation.path, body), form)
+        }
+        Narrowing::Membership { dimension, entity } => {
+            owned = Owned::grouped(asked.body.group_by(), &operation, Some(*entity));
+            in_parts(&operation, membership::narrow(asked.body, dimension, members, &permit)?)?
         }
         Narrowing::Owned { place: Place::Path, name, .. } => {
             owned::path_id(&asked, name)?;
@@ -145,6 +136,35 @@ pub(super) fn scope(
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
     Ok(Scoped { permit, request, form, owned, proofs })
+}
+
+/// A query with a clause over divisions beside the caller's filter.
+fn predicated(body: Body<'_>, permit: &Permit, owned: &mut Owned) -> Result<(Bytes, Form), Denial> {
+    match body {
+        Body::Conversations(query) => Ok((encode(&conversations::narrow(*query, permit)?)?, Form::Upstream)),
+        Body::Users(search) => Ok((encode(&search::narrow(*search, permit)?)?, Form::Upstream)),
+        Body::Aggregates(query) => {
+            let query = aggregates::narrow(*query, permit)?;
+            *owned = Owned::grouped(query.group_by.as_deref().unwrap_or_default(), permit.operation(), None);
+            Ok((encode(&query)?, Form::Groups))
+        }
+        Body::None
+        | Body::Activity(_)
+        | Body::Observations(_)
+        | Body::NewUser(_)
+        | Body::UserChange(_)
+        | Body::NewQueue(_)
+        | Body::QueueChange(_)
+        | Body::Document(_) => Err(Denial::Failed(Failure::Internal)),
+    }
+}
+
+/// A query, or several in its place.
+fn in_parts(operation: &Operation, bodies: Vec<Bytes>) -> Result<(UpstreamRequest, Form), Denial> {
+    let mut requests = bodies.into_iter().map(|body| post(&operation.path, body));
+    let first = requests.next().ok_or(Denial::Failed(Failure::Internal))?;
+    let rest: Vec<_> = requests.collect();
+    Ok((first, if rest.is_empty() { Form::Groups } else { Form::Parts(rest) }))
 }
 
 /// All ids at once, and each of them alone.

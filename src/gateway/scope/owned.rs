@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     audit::Record,
-    catalog::Entity,
+    catalog::{Entity, Narrowing},
     directory::{Asker, Change, Directory, Found, LookupError, Within, is_id},
     gateway::{
         asked::{Asked, Body},
@@ -34,6 +34,8 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 pub(in crate::gateway) struct Proven {
     /// What a write changes, as it was just now.
     pub(super) object: Option<Object>,
+    /// The ids of all that the tenant has of the kind that a query is narrowed by, in order.
+    pub(super) members: Vec<String>,
     /// All that a write names.
     pub(super) proofs: Vec<Proof>,
 }
@@ -83,13 +85,30 @@ pub(in crate::gateway) async fn prove(
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<Proven, Denial> {
-    if permit.operation().narrowing.looked_up().next().is_none()
-        && asked.references(permit.operation()).is_empty()
-    {
+    let operation = permit.operation();
+    if let Narrowing::Membership { entity, .. } = &operation.narrowing {
+        return Box::pin(members(directory, permit, *entity, record, confirm)).await;
+    }
+    if operation.narrowing.looked_up().next().is_none() && asked.references(operation).is_empty() {
         return Ok(Proven::default());
     }
     // Boxed: nearly all requests do without, and would carry its size.
     Box::pin(look_up(directory, permit, asked, record, confirm)).await
+}
+
+/// All that the tenant has of a kind in the divisions that the request is narrowed to.
+async fn members(
+    directory: &Directory,
+    permit: &Permit,
+    entity: Entity,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<Proven, Denial> {
+    confirm(permit)?;
+    let holds = || confirm(permit).is_ok();
+    let all = directory.all(on_behalf_of(permit, &holds), entity, permit.divisions()).await;
+    let all = all.map_err(|error| unanswered(&error, permit, record, confirm))?;
+    Ok(Proven { members: all.ids(), ..Proven::default() })
 }
 
 async fn look_up(
@@ -143,6 +162,8 @@ pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<
         | Body::Conversations(_)
         | Body::Users(_)
         | Body::Aggregates(_)
+        | Body::Activity(_)
+        | Body::Observations(_)
         | Body::UserChange(_)
         | Body::QueueChange(_)
         | Body::Document(_) => {
@@ -183,8 +204,8 @@ pub(super) fn unanswered(
         LookupError::Limited(wait) => Limited::told(*wait).into(),
         LookupError::TooMany => Invalid::new(
             "ringfence.aggregation_refused",
-            "Your divisions hold more than 50,000 users, deleted ones among them, or queues: more than can be told from \
-             others'. Leave `userId` or `queueId` out of `groupBy`, or ask with a key whose policy grants fewer divisions.",
+            "Your divisions hold more than 50,000 users, deleted ones among them, queues or flows: more than can be told from \
+             others'. Leave `userId`, `queueId` and `flowId` out of `groupBy`, or ask with a key whose policy grants fewer divisions.",
         )
         .into(),
         LookupError::Unknown(_) => Failure::Internal.into(),

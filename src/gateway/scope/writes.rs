@@ -92,6 +92,8 @@ pub(super) fn create(operation: &Operation, body: &mut Body<'_>, permit: &Permit
         | Body::Conversations(_)
         | Body::Users(_)
         | Body::Aggregates(_)
+        | Body::Activity(_)
+        | Body::Observations(_)
         | Body::UserChange(_)
         | Body::QueueChange(_) => Err(Denial::Failed(Failure::Internal)),
     }
@@ -112,6 +114,8 @@ pub(super) fn change(
         Body::Conversations(_)
         | Body::Users(_)
         | Body::Aggregates(_)
+        | Body::Activity(_)
+        | Body::Observations(_)
         | Body::NewUser(_)
         | Body::NewQueue(_) => Err(Denial::Failed(Failure::Internal)),
     }

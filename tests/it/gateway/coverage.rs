@@ -23,6 +23,86 @@ const TESTS: &[(&str, &str, &str)] = &[
         "groups_name_the_tenants_own_users_queues_and_divisions_alone",
     ),
     (
+        "postAnalyticsEvaluationsAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsFlowexecutionsAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsFlowsAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsSurveysAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsTaskmanagementAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsTranscriptsAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsCopilotsAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsCasemanagementAggregatesQuery",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+        "whatever_is_counted_by_division_is_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsAgentcopilotsAggregatesQuery",
+        "what_knows_no_divisions_is_counted_over_the_tenants_own_queues_alone",
+        "anothers_queue_in_a_filter_finds_as_much_as_a_missing_one",
+    ),
+    (
+        "postAnalyticsKnowledgeAggregatesQuery",
+        "what_knows_no_divisions_is_counted_over_the_tenants_own_queues_alone",
+        "anothers_queue_in_a_filter_finds_as_much_as_a_missing_one",
+    ),
+    (
+        "postAnalyticsResolutionsAggregatesQuery",
+        "what_knows_no_divisions_is_counted_over_the_tenants_own_queues_alone",
+        "anothers_queue_in_a_filter_finds_as_much_as_a_missing_one",
+    ),
+    (
+        "postAnalyticsSummariesAggregatesQuery",
+        "what_knows_no_divisions_is_counted_over_the_tenants_own_queues_alone",
+        "anothers_queue_in_a_filter_finds_as_much_as_a_missing_one",
+    ),
+    (
+        "postAnalyticsConversationsActivityQuery",
+        "what_knows_no_divisions_is_counted_over_the_tenants_own_queues_alone",
+        "anothers_queue_in_a_filter_finds_as_much_as_a_missing_one",
+    ),
+    (
+        "postAnalyticsQueuesObservationsQuery",
+        "what_knows_no_divisions_is_counted_over_the_tenants_own_queues_alone",
+        "anothers_queue_in_a_filter_finds_as_much_as_a_missing_one",
+    ),
+    (
+        "postAnalyticsFlowsActivityQuery",
+        "what_goes_on_in_flows_is_asked_of_the_tenants_own_alone",
+        "what_goes_on_in_flows_is_asked_of_the_tenants_own_alone",
+    ),
+    (
+        "postAnalyticsFlowsObservationsQuery",
+        "what_goes_on_in_flows_is_asked_of_the_tenants_own_alone",
+        "what_goes_on_in_flows_is_asked_of_the_tenants_own_alone",
+    ),
+    (
         "getAnalyticsConversationDetails",
         "an_own_conversation_is_shown_by_its_id",
         "anothers_conversation_looks_like_a_missing_one",
@@ -256,6 +336,7 @@ fn is_data(operation: &Operation) -> bool {
         | Narrowing::Open { .. } => true,
         Narrowing::Owned { place, .. } => *place == Place::Path,
         Narrowing::DivisionPredicate
+        | Narrowing::Membership { .. }
         | Narrowing::Handle { .. }
         | Narrowing::Translate { .. }
         | Narrowing::Own { .. } => false,

@@ -267,3 +267,47 @@ async fn what_would_show_others_is_refused_before_anything_is_sent() {
     assert_eq!(some["results"][0]["data"][0]["views"].as_array().unwrap().len(), 2, "{some}");
     app.finish().await;
 }
+
+#[tokio::test]
+async fn whatever_is_counted_by_division_is_the_tenants_own_alone() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    for (what, named) in [
+        ("evaluations", vec!["userId", "queueId", "divisionId"]),
+        ("flowexecutions", vec!["divisionId"]),
+        ("flows", vec!["userId", "queueId", "divisionId"]),
+        ("surveys", vec!["userId", "queueId", "divisionId"]),
+        ("taskmanagement", vec!["userId", "queueId", "divisionId"]),
+        ("transcripts", vec!["userId", "queueId", "divisionId"]),
+        ("copilots", vec!["userId", "divisionId"]),
+        ("casemanagement", vec!["divisionId"]),
+    ] {
+        let path = format!("/api/v2/analytics/{what}/aggregates/query");
+        let body = json!({"interval": INTERVAL, "metrics": ["nCounted"]});
+        let narrowed =
+            json!({"interval": INTERVAL, "metrics": ["nCounted"], "filter": by_division(&[ALPHA])});
+        let expected = everything(&app, &path, Some(&narrowed)).await;
+        assert_eq!(alpha.post(&path, &body).await.expect(200), expected, "{what}");
+        for dimension in named {
+            let by = json!({"interval": INTERVAL, "metrics": ["nCounted"], "groupBy": [dimension]});
+            let answer = alpha.post(&path, &by).await;
+            let own = match dimension {
+                "userId" => owned(&app, ALPHA, "users"),
+                "queueId" => owned(&app, ALPHA, "queues"),
+                _ => BTreeSet::from([ALPHA.to_owned()]),
+            };
+            let shown = values(&answer.expect(200), dimension);
+            assert!(!shown.is_empty() && shown.is_subset(&own), "{what} by {dimension}: {shown:?}");
+        }
+        let foreign = json!({"interval": INTERVAL, "metrics": ["nCounted"], "filter": by_division(&[BETA])});
+        assert_refused(&alpha.post(&path, &foreign).await, 403, "ringfence.division_not_permitted");
+        for dimension in ["teamId", "evaluatorId", "assigneeId", "agentId", "ownerId", "scoredAgentId"] {
+            let by = json!({"interval": INTERVAL, "metrics": ["nCounted"], "groupBy": [dimension]});
+            assert_refused(&alpha.post(&path, &by).await, 400, "ringfence.aggregation_refused");
+            let filter = json!({"type": "and", "predicates": [{"dimension": dimension, "value": NOBODY}]});
+            let by = json!({"interval": INTERVAL, "metrics": ["nCounted"], "filter": filter});
+            assert_refused(&alpha.post(&path, &by).await, 400, "ringfence.filter_refused");
+        }
+    }
+    app.finish().await;
+}

@@ -8,6 +8,7 @@ mod forms;
 mod handles;
 mod identity;
 mod members;
+mod membership;
 mod moved;
 mod policies;
 mod queues;
