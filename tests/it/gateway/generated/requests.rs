@@ -175,19 +175,6 @@ impl<'m> Maker<'m> {
         let name = format!("{} {nth} {}", self.operation.id, replaced.len());
         let body = match &self.operation.body {
             None => return Some(None),
-            Some(BodyModel::ConversationQuery) => {
-                json!({"interval": INTERVAL, "paging": {"pageSize": 100, "pageNumber": 1}})
-            }
-            Some(BodyModel::UserSearchRequest) => json!({"pageSize": 100, "query": []}),
-            Some(BodyModel::AsyncConversationQuery) => json!({"interval": INTERVAL}),
-            Some(BodyModel::ConversationAggregationQuery | BodyModel::ConversationAsyncAggregationQuery) => {
-                json!({"interval": INTERVAL, "metrics": ["nConnected"], "groupBy": ["queueId"]})
-            }
-            Some(BodyModel::CreateUser) => {
-                json!({"name": name, "email": format!("{}@generated.example", name.replace(' ', "."))})
-            }
-            Some(BodyModel::UpdateUser) => json!({"version": 0, "title": "Generated"}),
-            Some(BodyModel::CreateQueueRequest | BodyModel::QueueRequest) => json!({"name": name}),
             Some(BodyModel::Declared(body)) => {
                 let model = body.model.as_ref()?;
                 let mut value = self.sample(model, "", &name, 0);
@@ -202,8 +189,40 @@ impl<'m> Maker<'m> {
                 }
                 value
             }
+            Some(typed) => self.typed(json!(typed).as_str().unwrap_or_default(), &name)?,
         };
         Some(Some(body))
+    }
+
+    /// A body that the gateway reads as a type of its own.
+    fn typed(&self, model: &str, name: &str) -> Option<Value> {
+        let address = || format!("{}@generated.example", name.replace(' ', "."));
+        Some(match model {
+            "UserSearchRequest" => json!({"pageSize": 100, "query": []}),
+            "CreateUser" => json!({"name": name, "email": address()}),
+            "UpdateUser" => json!({"version": 0, "title": "Generated"}),
+            "CreateQueueRequest" | "QueueRequest" => json!({"name": name}),
+            _ => {
+                // A query: what it is about, and when.
+                let api = self.catalog.api();
+                let fields = api.model_named(self.told()?.body?)?;
+                let mut query = json!({});
+                if fields.field("interval").is_some() {
+                    query["interval"] = json!(INTERVAL);
+                }
+                if let Some(FieldType::List(metric)) = fields.field("metrics").map(|field| &field.r#type) {
+                    query["metrics"] = json!([self.sample(metric, "metrics", "nConnected", 0)]);
+                    let is_named = json!(self.operation.guard)["named"]["queueId"].is_string();
+                    if is_named && fields.field("groupBy").is_some() {
+                        query["groupBy"] = json!(["queueId"]);
+                    }
+                }
+                if fields.field("paging").is_some() {
+                    query["paging"] = json!({"pageSize": 100, "pageNumber": 1});
+                }
+                query
+            }
+        })
     }
 
     /// A value of a type: what Genesys requires of it.
