@@ -10,6 +10,57 @@ use super::{
     asked::{Asked, Pool, choose, get, list, words},
 };
 
+/// What is counted by divisions, by the word in its path.
+const DIVIDED: [&str; 9] = [
+    "conversations",
+    "evaluations",
+    "flowexecutions",
+    "flows",
+    "surveys",
+    "taskmanagement",
+    "transcripts",
+    "copilots",
+    "casemanagement",
+];
+
+/// What knows no divisions, and is counted by the tenant's own queues and flows.
+pub(super) fn any_counted(pool: &Pool) -> BoxedStrategy<Asked> {
+    let queue = choose(&pool.queues);
+    let filter =
+        (list(queue), prop::option::of(words(&["voice", "email", "chat"]))).prop_map(|(ids, medium)| {
+            let ids: Vec<_> = ids.split(',').map(|id| json!({"dimension": "queueId", "value": id})).collect();
+            match medium {
+                None => json!({"type": "or", "predicates": ids}),
+                Some(medium) => json!({"type": "or", "clauses": [{"type": "or", "predicates": ids}],
+                "predicates": [{"dimension": "mediaType", "value": medium}]}),
+            }
+        });
+    let what = words(&[
+        "agentcopilots/aggregates",
+        "knowledge/aggregates",
+        "resolutions/aggregates",
+        "summaries/aggregates",
+        "conversations/activity",
+        "queues/observations",
+        "flows/activity",
+        "flows/observations",
+    ]);
+    let by = prop::collection::vec(words(&["queueId", "userId", "mediaType", "conversationId"]), 0..3);
+    (what, prop::option::of(filter), by)
+        .prop_map(|(what, filter, by)| {
+            let mut body = match what.rsplit('/').next() {
+                Some("aggregates") => json!({"interval": INTERVAL, "metrics": ["nCounted"], "groupBy": by}),
+                Some("activity") => json!({"metrics": [{"metric": "oCounted"}], "groupBy": by}),
+                _ => json!({"metrics": [if what.starts_with("flows") { "oFlow" } else { "oWaiting" }]}),
+            };
+            if let Some(filter) = filter {
+                body["filter"] = filter;
+            }
+            Asked { method: Method::POST, path: format!("/api/v2/analytics/{what}/query"), body: Some(body) }
+        })
+        .boxed()
+}
+
 /// Whom a filter names is the tenant's own party: other divisions' parts of shared conversations are held still for
 /// aggregates.
 pub(super) fn any_aggregates(pool: &Pool) -> BoxedStrategy<Asked> {
@@ -23,8 +74,9 @@ pub(super) fn any_aggregates(pool: &Pool) -> BoxedStrategy<Asked> {
         prop::option::of(words(&["P1D", "PT12H"])),
         prop::option::weighted(0.3, any::<bool>()),
         prop::option::weighted(0.1, list(words(&[ALPHA, BETA]))),
+        prop_oneof![2 => Just("conversations".to_owned()), 1 => words(&DIVIDED)],
     )
-        .prop_map(|(filter, by, metrics, granularity, flat, divisions)| {
+        .prop_map(|(filter, by, metrics, granularity, flat, divisions, what)| {
             let mut body = json!({"interval": INTERVAL, "groupBy": by, "metrics": metrics});
             let mut set = |name: &str, value: Option<Value>| {
                 if let Some(value) = value {
@@ -35,7 +87,7 @@ pub(super) fn any_aggregates(pool: &Pool) -> BoxedStrategy<Asked> {
             set("granularity", granularity.map(Value::from));
             set("flattenMultivaluedDimensions", flat.map(Value::from));
             set("divisionIds", divisions.map(|ids| json!(ids.split(',').collect::<Vec<_>>())));
-            let path = "/api/v2/analytics/conversations/aggregates/query".to_owned();
+            let path = format!("/api/v2/analytics/{what}/aggregates/query");
             Asked { method: Method::POST, path, body: Some(body) }
         })
         .boxed()

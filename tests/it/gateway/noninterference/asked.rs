@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     NOBODY,
-    analytics::{any_aggregates, any_conversation, any_details_query},
+    analytics::{any_aggregates, any_conversation, any_counted, any_details_query},
 };
 
 /// One request of the tenant.
@@ -42,6 +42,7 @@ pub(super) fn any_request(pool: &Pool) -> BoxedStrategy<Asked> {
         1 => any_division_list(),
         6 => any_details_query(pool),
         4 => any_aggregates(pool),
+        3 => any_counted(pool),
         2 => any_conversation(pool),
         2 => any_below_a_parent(pool),
         1 => choose(&pool.codes).prop_map(|id| get(format!("/api/v2/routing/wrapupcodes/{id}"))),
