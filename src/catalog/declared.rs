@@ -57,9 +57,15 @@ pub enum Allowed {
 /// How names of ids and of places of ids end.
 const ENDINGS: [&str; 6] = ["Id", "Ids", "Uri", "Uris", "By", "Ref"];
 /// What texts hold that name something without saying so by their ending.
-const THINGS: [&str; 22] = [
+const THINGS: [&str; 28] = [
     "agent",
     "assignee",
+    "campaign",
+    "contactlist",
+    "conversation",
+    "prompt",
+    "workbin",
+    "worktype",
     "contact",
     "division",
     "flow",
@@ -103,12 +109,38 @@ impl DeclaredBody {
         }
     }
 
-    /// A declared place that the model does not have; it would be a fence that nobody looks at.
+    /// A declared place that is not as it must be; it would be a fence that nobody looks at.
     pub(super) fn misplaced(&self, api: &Api) -> Option<&str> {
-        let places = self.references.iter().map(|one| &one.at).chain(&self.division);
-        let mut places = places.chain(&self.plain).chain(&self.refused).map(String::as_str);
-        places.find(|place| self.model.as_ref().is_none_or(|model| !has(api, model, place)))
+        let ends = |place: &str| self.model.as_ref().and_then(|model| end(api, model, place, false));
+        let is_text = |kind: &FieldType| matches!(kind, FieldType::Text);
+        let is_texts = |kind: &FieldType| matches!(kind, FieldType::List(item) if is_text(item));
+        let named = self.references.iter().map(|one| one.at.as_str());
+        let mut named = named.filter(|place| !ends(place).is_some_and(|end| is_text(end) || is_texts(end)));
+        // What is made is one thing, so its division stands in no list.
+        let division = self.division.as_deref();
+        let divided = self.model.as_ref().filter(|model| matches!(model, FieldType::Model(_)));
+        let mut division = division.filter(|place| {
+            let end = divided.and_then(|model| end(api, model, place, true));
+            !end.is_some_and(is_text)
+        });
+        let mut others = self.plain.iter().chain(&self.refused).map(String::as_str);
+        named.next().or_else(|| division.take()).or_else(|| others.find(|place| !is_there(api, self, place)))
     }
+}
+
+fn is_there(api: &Api, body: &DeclaredBody, place: &str) -> bool {
+    body.model.as_ref().is_some_and(|model| has(api, model, place))
+}
+
+/// The type of a place that is reached through models and, unless it is to be one thing, lists of them: nothing else is
+/// walked through where what is named is looked for.
+fn end<'m>(api: &'m Api, kind: &'m FieldType, place: &str, is_one: bool) -> Option<&'m FieldType> {
+    let item = if let FieldType::List(item) = kind { Some(&**item) } else { None };
+    let kind = item.filter(|_| !is_one).unwrap_or(kind);
+    let FieldType::Model(id) = kind else { return None };
+    let (name, rest) = place.split_once('.').map_or((place, None), |(name, rest)| (name, Some(rest)));
+    let field = &api.model(*id)?.field(name)?.r#type;
+    rest.map_or(Some(field), |rest| end(api, field, rest, is_one))
 }
 
 fn has(api: &Api, kind: &FieldType, place: &str) -> bool {

@@ -211,6 +211,7 @@ fn check(
     }
     check_effect(operation)?;
     check_halves(operation)?;
+    check_named(operation, entities)?;
     if let Some(entity) =
         operation.names.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none()))
     {
@@ -298,6 +299,15 @@ fn proves(operation: &Operation) -> bool {
             | (Narrowing::Handle { .. }, Guarding::Empty)
             | (Narrowing::DivisionPredicate, Guarding::Handle { .. })
     )
+}
+
+/// What a body names can be looked up.
+fn check_named(operation: &Operation, entities: &Entities) -> Result<(), String> {
+    let Some(BodyModel::Declared(body)) = &operation.body else { return Ok(()) };
+    match body.references.iter().find(|one| !entities.contains_key(&one.entity)) {
+        Some(one) => Err(format!("nothing says how {:?} is looked up, which its body names", one.entity)),
+        None => Ok(()),
+    }
 }
 
 /// What is narrowed by all that the tenant has of a kind.

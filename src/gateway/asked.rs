@@ -25,6 +25,9 @@ use crate::{
 /// Genesys's own default of the list of users.
 pub(super) const USERS_PAGE_SIZE: i64 = 25;
 
+/// What one body may name: each is looked up.
+const MOST_REFERENCES: usize = 20;
+
 /// A request, parsed.
 #[derive(Debug, Clone)]
 pub(super) struct Asked<'a> {
@@ -126,7 +129,15 @@ impl<'a> Asked<'a> {
             Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
             Some(BodyModel::Declared(declared)) => {
                 body::check_type(headers, bytes)?;
-                Body::Document(document::read(api, declared, bytes)?)
+                let document = document::read(api, declared, bytes)?;
+                let named = declared.references.iter().map(|one| document.texts_at(&one.at).len());
+                if named.sum::<usize>() > MOST_REFERENCES {
+                    let message = format!(
+                        "The body names more than {MOST_REFERENCES} other objects; send fewer at a time."
+                    );
+                    return Err(Invalid::new("ringfence.body_invalid", message));
+                }
+                Body::Document(document)
             }
             None if bytes.is_empty() => Body::None,
             None => {

@@ -47,11 +47,11 @@ struct Place<'p> {
 
 impl Place<'_> {
     fn dotted(&self) -> String {
-        match self.up {
-            Some(up) if up.name.is_empty() => self.name.to_owned(),
-            Some(up) if self.name.is_empty() => up.dotted(),
-            Some(up) => format!("{}.{}", up.dotted(), self.name),
-            None => self.name.to_owned(),
+        let above = self.up.map(Place::dotted).unwrap_or_default();
+        match (above.is_empty(), self.name.is_empty()) {
+            (true, _) => self.name.to_owned(),
+            (false, true) => above,
+            (false, false) => format!("{above}.{}", self.name),
         }
     }
 }
@@ -362,6 +362,28 @@ mod tests {
             "name": "new", "acwSettings": {"timeoutMs": 5}, "whisperPrompt": {"id": "p"},
         });
         assert_eq!(serde_json::to_value(&document).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_stands_in_a_list_is_not_taken_for_what_stands_at_the_root() {
+        let api = Api::embedded().unwrap();
+        let at = |place: &str| Reference { at: place.to_owned(), entity: Entity::Queue };
+        // A field of an item is called as one of the body is.
+        let body = DeclaredBody {
+            references: vec![at("name")],
+            model: api.field_type("CreateQueueRequest"),
+            ..DeclaredBody::default()
+        };
+        let read = |json: &str| read(&api, &body, json.as_bytes()).map(|_| ()).map_err(|fault| fault.code);
+        assert_eq!(read(r#"{"name":"q"}"#), Ok(()));
+        let inside = r#"{"name":"q","memberGroups":[{"name":"g"}]}"#;
+        assert_eq!(read(inside), Err("ringfence.body_unknown_field"));
+        let place = Place {
+            up: Some(&Place { up: Some(&Place::default()), name: "a", depth: 1 }),
+            name: "",
+            depth: 2,
+        };
+        assert_eq!(Place { up: Some(&place), name: "b", depth: 3 }.dotted(), "a.b");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A change is sent only while it was known a moment ago that what it changes is the tenant's own.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 
 use super::{
@@ -16,6 +17,8 @@ use crate::{
     upstream::{Effect, Share, UpstreamError, UpstreamRequest},
 };
 
+/// How many are looked up again beside each other.
+const LOOKUPS_AT_ONCE: usize = 8;
 /// How often what had to wait is looked up again.
 const ATTEMPTS: u32 = 3;
 
@@ -36,9 +39,9 @@ pub(super) async fn change(
         if !is_stale || !(way.holds)() {
             return Ok(Received::One(sent?));
         }
-        for proof in &mut proofs {
-            *proof = renew(way, directory, proof).await?;
-        }
+        let stale = stream::iter(std::mem::take(&mut proofs));
+        let renewed = stale.map(|proof| async move { renew(way, directory, &proof).await });
+        proofs = renewed.buffered(LOOKUPS_AT_ONCE).try_collect().await?;
     }
     Err(Denial::from(Failure::UpstreamTimedOut).into())
 }

@@ -96,7 +96,7 @@ pub(super) async fn forward(
             _ if effect == Effect::Writes => Box::pin(change::change(&way, directory, request, proofs)).await,
             Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,
             Form::Each(alone) => Box::pin(several::each(&way, request, alone)).await,
-            Form::Parts(rest) => Box::pin(several::parts(&way, request, rest)).await,
+            Form::Parts(parts) => Box::pin(several::parts(&way, parts)).await,
             Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_) => {
                 let sent = upstream.send(Share::Of(tenant), account, request, effect, &holds).await;
                 sent.map(Received::One).map_err(Stopped::Failed)

@@ -15,9 +15,9 @@ use crate::{
     gateway::{
         authorize::Permit,
         denial::{Denial, Failure},
-        guard::{self, Against, Counts},
+        guard::{self, Against, Counts, Own},
         listed::{Found, ListedPage, MAX_PAGES, Turn},
-        scope::Owned,
+        scope::{Owned, Part},
     },
     upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, refuses_any},
 };
@@ -73,6 +73,15 @@ impl Collected {
     fn take(&mut self, way: &Way<'_>, answer: UpstreamAnswer) -> Result<(), Denial> {
         self.note(&answer);
         let own = guard::own(way.against, way.permit, way.owned, &answer)?;
+        self.keep(answer, own)
+    }
+
+    fn add(&mut self, answer: UpstreamAnswer, own: Own) -> Result<(), Denial> {
+        self.note(&answer);
+        self.keep(answer, own)
+    }
+
+    fn keep(&mut self, answer: UpstreamAnswer, own: Own) -> Result<(), Denial> {
         self.counts.add(own.counts);
         let bytes: usize = own.items.iter().map(|item| item.len()).sum();
         self.bytes += bytes;
@@ -171,22 +180,22 @@ async fn pages(
 }
 
 /// What several queries find, each its own part; or the first that is refused, which is then all there is.
-pub(super) async fn parts(
-    way: &Way<'_>,
-    first: UpstreamRequest,
-    rest: &[UpstreamRequest],
-) -> Result<Received, Stopped> {
+pub(super) async fn parts(way: &Way<'_>, parts: &[Part]) -> Result<Received, Stopped> {
     let mut collected = Collected::default();
-    let asked = stream::iter(std::iter::once(first).chain(rest.iter().cloned()).enumerate());
-    let asked = asked.map(|(number, request)| way.read(request, number == 0));
+    let parts: Vec<_> = parts.iter().cloned().enumerate().collect();
+    let asked = stream::iter(parts).map(|(number, part)| async move {
+        let answer = way.read(part.request, number == 0).await;
+        (part.ids, answer)
+    });
     let read = async {
         let mut answers = pin!(asked.buffered(PARTS_AT_ONCE));
-        while let Some(answer) = answers.next().await {
+        while let Some((ids, answer)) = answers.next().await {
             let answer = answer?;
             if answer.status != StatusCode::OK {
                 return Ok(Received::One(answer));
             }
-            collected.take(way, answer)?;
+            let own = guard::own_part(way.against, way.permit, way.owned, &answer, &ids)?;
+            collected.add(answer, own)?;
         }
         Ok(Received::Collected { collected, _turn: None })
     };

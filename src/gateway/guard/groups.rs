@@ -25,8 +25,8 @@ pub(super) struct Rules<'r> {
     pub(super) plain: &'r [String],
     pub(super) named: &'r BTreeMap<String, Named>,
     pub(super) divisions: Divisions<'r>,
-    /// The dimension by which a query was taken apart: a group that does not name it would stand there several times.
-    pub(super) apart_by: Option<&'r str>,
+    /// The dimension by which a query was taken apart, and the ids of this part.
+    pub(super) apart: Option<(&'r str, &'r [String])>,
 }
 
 /// The groups that name nobody but the tenant's own, the others counted; and what stands beside them.
@@ -37,8 +37,12 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(Own, Object
     for item in list.items {
         let object = Object::read(item.get()).ok_or_else(refused)?;
         let group = group(&object).ok_or_else(refused)?;
-        if rules.apart_by.is_some_and(|by| group.iter().all(|(dimension, _)| dimension != by)) {
-            return Err(refused());
+        // What does not name the dimension would stand there several times.
+        if let Some((by, ids)) = rules.apart {
+            let (_, id) = group.iter().find(|(dimension, _)| dimension == by).ok_or_else(refused)?;
+            if !ids.contains(id) {
+                continue;
+            }
         }
         let is_own = group.iter().map(|(dimension, value)| is_own(dimension, value, rules));
         // Read to the end: what is not declared must not hide behind what is foreign.

@@ -95,13 +95,23 @@ pub(super) fn own(
     answer: &UpstreamAnswer,
 ) -> Result<Own, Denial> {
     let checking = Checking::new(against, permit, owned);
-    if let Guarding::Groups { .. } = &permit.operation().guard {
-        let apart_by = permit.operation().narrowing.dimension();
-        return Ok(groups::check(text(answer)?, &checking.groups(apart_by)?)?.0);
-    }
     let checked = list::check(text(answer)?, &checking.rules()?)?;
     let counts = checked.counts;
     Ok(Own { items: checked.into_items().map(|item| Arc::from(item.as_ref())).collect(), counts })
+}
+
+/// Judges what one of the queries found that a query was taken apart into: the groups of its own ids. Of others, another
+/// part tells, and more than this one could.
+pub(super) fn own_part(
+    against: Against<'_>,
+    permit: &Permit,
+    owned: &Owned,
+    answer: &UpstreamAnswer,
+    ids: &[String],
+) -> Result<Own, Denial> {
+    let checking = Checking::new(against, permit, owned);
+    let apart = permit.operation().narrowing.dimension().map(|dimension| (dimension, ids));
+    Ok(groups::check(text(answer)?, &checking.groups(apart)?)?.0)
 }
 
 /// Checks an answer, as its operation declares.
@@ -328,13 +338,13 @@ impl<'c> Checking<'c> {
         Ok(list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions })
     }
 
-    /// What the guard of groups declares; `apart_by`: the dimension by which a query was taken apart.
-    fn groups<'r>(&'r self, apart_by: Option<&'r str>) -> Result<groups::Rules<'r>, Denial> {
+    /// What the guard of groups declares; `apart`: the dimension by which a query was taken apart, and a part's ids.
+    fn groups<'r>(&'r self, apart: Option<(&'r str, &'r [String])>) -> Result<groups::Rules<'r>, Denial> {
         let Guarding::Groups { collection, shape, plain, named } = &self.permit.operation().guard else {
             return Err(Denial::Failed(Failure::Internal));
         };
         let (shape, divisions) = (self.shape(shape)?, self.divisions);
-        Ok(groups::Rules { collection, shape, plain, named, divisions, apart_by })
+        Ok(groups::Rules { collection, shape, plain, named, divisions, apart })
     }
 
     fn shape(&self, name: &str) -> Result<&Shape, Denial> {

@@ -32,13 +32,13 @@ const MOST_QUERIES: usize = 50;
 /// Nothing has it: what a tenant finds that has none of the kind.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The bodies that are sent in a query's place; one, but for a tenant that has many.
+/// The bodies that are sent in a query's place, each with the ids that it asks for; one, but for a tenant that has many.
 pub(super) fn narrow(
     body: Body<'_>,
     dimension: &str,
     own: Vec<String>,
     permit: &Permit,
-) -> Result<Vec<Bytes>, Denial> {
+) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
     match body {
         Body::Aggregates(query) => {
             check_query(&query, permit)?;
@@ -83,10 +83,10 @@ fn each(
     dimension: &str,
     theirs: Option<&Filter<'_>>,
     body: impl Fn(Filter<'_>) -> Result<Bytes, Denial>,
-) -> Result<Vec<Bytes>, Denial> {
+) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
     let narrowed = parts.iter().map(|ids| {
         let within: Vec<Predicate<'_>> = ids.iter().map(|id| matches(dimension, id)).collect();
-        body(narrow_to(theirs.cloned(), &within).map_err(unnarrowable)?)
+        Ok((body(narrow_to(theirs.cloned(), &within).map_err(unnarrowable)?)?, ids.clone()))
     });
     narrowed.collect()
 }

@@ -60,12 +60,21 @@ pub(super) enum Form {
     Named(ListedPage),
     /// Groups, held against what the tenant has of the kinds that they name.
     Groups,
-    /// Groups that several queries find, each its own; here those after the first.
-    Parts(Vec<UpstreamRequest>),
+    /// Groups that several queries find, each of them those of its own ids.
+    Parts(Vec<Part>),
     /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
     Opened(String),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
+}
+
+/// One of the queries that a query was taken apart into.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// What is sent.
+    pub(super) request: UpstreamRequest,
+    /// What it asks for.
+    pub(super) ids: Vec<String>,
 }
 
 impl Scoped {
@@ -160,11 +169,14 @@ fn predicated(body: Body<'_>, permit: &Permit, owned: &mut Owned) -> Result<(Byt
 }
 
 /// A query, or several in its place.
-fn in_parts(operation: &Operation, bodies: Vec<Bytes>) -> Result<(UpstreamRequest, Form), Denial> {
-    let mut requests = bodies.into_iter().map(|body| post(&operation.path, body));
-    let first = requests.next().ok_or(Denial::Failed(Failure::Internal))?;
-    let rest: Vec<_> = requests.collect();
-    Ok((first, if rest.is_empty() { Form::Groups } else { Form::Parts(rest) }))
+fn in_parts(
+    operation: &Operation,
+    bodies: Vec<(Bytes, Vec<String>)>,
+) -> Result<(UpstreamRequest, Form), Denial> {
+    let parts = bodies.into_iter().map(|(body, ids)| Part { request: post(&operation.path, body), ids });
+    let parts: Vec<_> = parts.collect();
+    let first = parts.first().ok_or(Denial::Failed(Failure::Internal))?.request.clone();
+    Ok((first, if parts.len() == 1 { Form::Groups } else { Form::Parts(parts) }))
 }
 
 /// All ids at once, and each of them alone.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 
 use crate::{
     audit::Record,
@@ -24,8 +25,8 @@ use crate::{
 
 /// How long a write relies on what was looked up for it.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// What one body may name: each is looked up.
-const MOST_REFERENCES: usize = 20;
+/// How many of what a body names are looked up beside each other.
+const LOOKUPS_AT_ONCE: usize = 8;
 /// Nothing has it.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -136,15 +137,14 @@ async fn look_up(
             within.filter(|within| directory.is_own(within, permit.granted())).ok_or(Denial::NotFound)?;
         }
     }
-    let references = asked.references(operation);
-    if references.len() > MOST_REFERENCES {
-        let message =
-            format!("The body names more than {MOST_REFERENCES} other objects; send fewer at a time.");
-        return Err(Invalid::new("ringfence.body_invalid", message).into());
-    }
-    for (entity, id) in references {
-        let found = Proof::find(directory, whom, permit.granted(), (entity, id)).await;
-        proven.proofs.push(found.map_err(&mut failed)?.ok_or(Denial::NotFound)?.0);
+    let references = asked.references(operation).into_iter();
+    let references: Vec<_> = references.map(|(entity, id)| (entity, id.to_owned())).collect();
+    let found = stream::iter(references).map(|(entity, id)| async move {
+        Proof::find(directory, whom, permit.granted(), (entity, &id)).await
+    });
+    let found: Vec<_> = found.buffered(LOOKUPS_AT_ONCE).collect().await;
+    for one in found {
+        proven.proofs.push(one.map_err(&mut failed)?.ok_or(Denial::NotFound)?.0);
     }
     Ok(proven)
 }

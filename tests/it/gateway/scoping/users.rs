@@ -102,10 +102,11 @@ async fn only_what_says_something_about_the_user_alone_can_be_expanded() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let own = owned(&app, ALPHA, "users").first().unwrap().clone();
-    let listed = alpha.get(&format!("{USERS}?state=any&id={own}&expand=skills,presence")).await.expect(200);
-    let single = alpha.get(&format!("{USERS}/{own}?expand=skills&expand=presence")).await.expect(200);
+    let listed =
+        alpha.get(&format!("{USERS}?state=any&id={own}&expand=languages,presence")).await.expect(200);
+    let single = alpha.get(&format!("{USERS}/{own}?expand=languages&expand=presence")).await.expect(200);
     assert_eq!(listed["entities"][0], single);
-    assert!(single["skills"].is_array() && single["presence"].is_object(), "{single}");
+    assert!(single["languages"].is_array() && single["presence"].is_object(), "{single}");
     app.simulator.organisation().clear_calls();
     for part in ["groups", "authorization", "station", "conversationSummary", "locations", "skills,groups"] {
         for path in [USERS.to_owned(), format!("{USERS}/{own}")] {
