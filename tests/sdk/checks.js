@@ -180,7 +180,8 @@ describe("refusals", () => {
     const client = await logIn();
     const denied = await refused(client, () => new sdk.OAuthApi(client).getOauthClients());
     assert.deepEqual([denied.status, denied.body.code], [403, "ringfence.operation_denied"]);
-    assert.equal((await refused(client, () => new sdk.StationsApi(client).getStations())).status, 404);
+    const unlisted = () => client.callApi("/api/v2/nothing", "GET", {}, {}, {}, {}, null, ["PureCloud OAuth"], ["application/json"], ["application/json"]);
+    assert.equal((await refused(client, unlisted)).status, 404);
     const smuggled = await refused(client, () => new sdk.UsersApi(client).getUser("x/../../oauth/clients"));
     assert.ok([400, 403, 404].includes(smuggled.status));
   });
@@ -195,6 +196,33 @@ function assertNothingForeign(tenant, answer) {
   const foreign = house.all.filter((id) => !mine.has(id) && text.includes(id));
   assert.deepEqual(foreign, []);
 }
+
+test("figures of all kinds name nothing foreign", async () => {
+  const analytics = new sdk.AnalyticsApi(await logIn());
+  const counted = { interval: house.interval, metrics: ["nCounted"] }, activity = { metrics: [{ metric: "oCounted" }] };
+  const figures = ["Evaluations", "Flowexecutions", "Flows", "Surveys", "Taskmanagement", "Transcripts", "Copilots",
+    "Casemanagement", "Agentcopilots", "Knowledge", "Resolutions", "Summaries"].map((what) => [`${what}Aggregates`, counted]);
+  const others = [["ConversationsActivity", activity], ["FlowsActivity", activity],
+    ["QueuesObservations", { metrics: ["oWaiting"] }], ["FlowsObservations", { metrics: ["oFlow"] }]];
+  for (const [what, body] of [...figures, ...others]) {
+    assertNothingForeign("alpha", await analytics[`postAnalytics${what}Query`](body));
+  }
+});
+
+test("a job is begun, waited for, read and given up", async () => {
+  const client = await logIn(), analytics = new sdk.AnalyticsApi(client);
+  assert.ok(await analytics.getAnalyticsConversationsDetailsJobsAvailability());
+  for (const [kind, body] of [["Details", {}], ["Aggregates", { metrics: ["nOffered"] }]]) {
+    const name = `AnalyticsConversations${kind}Job`;
+    const { jobId } = await analytics[`post${name}s`]({ interval: house.interval, ...body });
+    let state;
+    for (let tries = 0; state !== "FULFILLED" && tries < 20; tries += 1) ({ state } = await analytics[`get${name}`](jobId));
+    assert.equal(state, "FULFILLED");
+    assertNothingForeign("alpha", await analytics[`get${name}Results`](jobId, {}));
+    await analytics[`delete${name}`](jobId);
+    assert.equal((await refused(client, () => analytics[`get${name}`](jobId))).status, 404);
+  }
+});
 
 const FAULTS = {
   "429 with a time to wait": { kind: "status", status: 429, retry_after: 1 },

@@ -291,9 +291,10 @@ class Denials(Check):
         self.assertEqual(self.error_body(error).code, "ringfence.operation_denied")
 
     def test_an_operation_that_is_not_listed_does_not_exist(self):
-        error = self.refused(sdk.StationsApi(self.client()).get_stations)
+        client = self.client()
+        error = self.refused(client.call_api, "/api/v2/nothing", "GET", auth_settings=["PureCloud OAuth"])
         self.assertEqual(error.status, 404)
-        self.error_body(error)
+        self.assertEqual(self.error_body(error).code, "ringfence.operation_unknown")
 
     def test_a_path_smuggled_in_an_id_goes_nowhere(self):
         error = self.refused(sdk.UsersApi(self.client()).get_user, "x/../../oauth/clients")

@@ -25,6 +25,9 @@ FAULTS = {
     "a slow answer": {"kind": "latency", "ms": 300},
     "a lie": {"kind": "lie"},
 }
+# What is counted beside conversations, as the SDK's methods name it.
+FIGURES = ["evaluations", "flowexecutions", "flows", "surveys", "taskmanagement", "transcripts", "copilots",
+           "casemanagement", "agentcopilots", "knowledge", "resolutions", "summaries"]
 REFUSED, UNDONE, OPEN = "too.many.requests.retry.after", "ringfence.upstream_failed", "ringfence.effect_unknown"
 # How a change ends then; one that is answered with nothing but its status may end well.
 ENDS = {"429 with a time to wait": REFUSED, "401": UNDONE, "a slow answer": None}
@@ -99,6 +102,31 @@ class WhileAllIsWell(Operations):
             answer = client.sanitize_for_serialization(read())
             self.assertTrue(answer)
             self.assert_nothing_foreign(json.dumps(answer))
+
+    def test_figures_of_all_kinds_name_nothing_foreign(self):
+        client, interval = self.client(), self.house.facts["interval"]
+        analytics = sdk.AnalyticsApi(client)
+        activity, observed = {"metrics": [{"metric": "oCounted"}]}, {"metrics": ["oWaiting"]}
+        asked = [(f"{what}_aggregates", {"interval": interval, "metrics": ["nCounted"]}) for what in FIGURES]
+        asked += [("conversations_activity", activity), ("flows_activity", activity), ("queues_observations", observed)]
+        for what, body in asked + [("flows_observations", {"metrics": ["oFlow"]})]:
+            answer = getattr(analytics, f"post_analytics_{what}_query")(body)
+            self.assert_nothing_foreign(json.dumps(client.sanitize_for_serialization(answer)))
+
+    def test_a_job_is_begun_waited_for_read_and_given_up(self):
+        client, interval = self.client(), self.house.facts["interval"]
+        analytics = sdk.AnalyticsApi(client)
+        self.assertTrue(analytics.get_analytics_conversations_details_jobs_availability())
+        for kind, body in [("details", {"interval": interval}), ("aggregates", {"interval": interval, "metrics": ["nOffered"]})]:
+            name = f"analytics_conversations_{kind}_job"
+            job = getattr(analytics, f"post_{name}s")(body).job_id
+            states = (getattr(analytics, f"get_{name}")(job).state for _ in range(20))
+            self.assertIn("FULFILLED", states)
+            answer = client.sanitize_for_serialization(getattr(analytics, f"get_{name}_results")(job))
+            self.assertTrue(answer["conversations" if kind == "details" else "results"])
+            self.assert_nothing_foreign(json.dumps(answer))
+            getattr(analytics, f"delete_{name}")(job)
+            self.assertEqual(self.refused(getattr(analytics, f"get_{name}"), job).status, 404)
 
     def test_lists_beyond_queues_and_users_are_the_tenants_own(self):
         client, division = self.client(), self.house.division("alpha")["id"]
