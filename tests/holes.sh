@@ -16,7 +16,7 @@ git ls-files -z | xargs -0 cp --parents --target-directory="$copy"
 holes=0
 for hole in "$PWD"/tests/holes/*.patch; do
     name=$(basename "$hole" .patch)
-    (cd "$copy" && patch -s -p1 <"$hole")
+    (cd "$copy" && patch -s --no-backup-if-mismatch -p1 <"$hole")
     if (cd "$copy" && cargo test --locked --test it gateway::noninterference) >"$log" 2>&1; then
         echo "hole $name: the test stayed green" >&2
         exit 1
@@ -27,14 +27,14 @@ for hole in "$PWD"/tests/holes/*.patch; do
         exit 1
     fi
     echo "hole $name: red, as it must be"
-    (cd "$copy" && patch -s -R -p1 <"$hole")
+    (cd "$copy" && patch -s --no-backup-if-mismatch -R -p1 <"$hole")
     holes=$((holes + 1))
 done
 echo "$holes holes planted, $holes found"
 
 for defect in "$PWD"/tests/defects/*.patch; do
     name=$(basename "$defect" .patch)
-    (cd "$copy" && patch -s -p1 <"$defect")
+    (cd "$copy" && patch -s --no-backup-if-mismatch -p1 <"$defect")
     if ! (cd "$copy" && cargo test --locked --test it -- --ignored gateway::defects) >"$log" 2>&1 \
         || ! grep -q "test result: ok. 1 passed" "$log"; then
         echo "defect $name: not answered as it must be:" >&2
@@ -42,5 +42,5 @@ for defect in "$PWD"/tests/defects/*.patch; do
         exit 1
     fi
     echo "defect $name: answered and recorded"
-    (cd "$copy" && patch -s -R -p1 <"$defect")
+    (cd "$copy" && patch -s --no-backup-if-mismatch -R -p1 <"$defect")
 done
