@@ -7,6 +7,7 @@
 mod aggregates;
 mod api;
 mod body;
+mod check;
 mod coverage;
 mod declared;
 mod denied;

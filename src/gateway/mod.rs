@@ -18,6 +18,7 @@
 
 mod answer;
 mod asked;
+mod attributes;
 mod authenticate;
 mod authorize;
 mod body;

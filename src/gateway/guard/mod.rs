@@ -17,11 +17,12 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use http::StatusCode;
 
-pub(super) use refusal::UpstreamRefusal;
+pub(super) use refusal::{UpstreamRefusal, failure};
 
 use self::{
     entity::{Divisions, Judged},
     object::Writer,
+    refusal::refusal,
 };
 use super::{
     authorize::Permit,
@@ -35,7 +36,7 @@ use crate::{
     audit::Record,
     catalog::{Catalog, Guarding, Narrowing, Operation, Shape},
     model::DivisionId,
-    upstream::{UpstreamAnswer, refuses_any},
+    upstream::UpstreamAnswer,
 };
 
 /// An answer of which everything is the caller's. Made here alone.
@@ -393,32 +394,4 @@ fn note(permit: &Permit, counts: Counts, record: &mut Record) {
         unjudged,
         "Genesys sent entities that do not say their division; they were dropped",
     );
-}
-
-/// What a status other than 200 means to the caller.
-fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
-    let by_id = is_by_id(operation);
-    match status {
-        // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
-        StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
-        // Any other refusal of what was asked for could tell as much.
-        refused if refuses_any(refused) => failure(operation, refused),
-        refused if by_id && refused.is_client_error() => Denial::NotFound,
-        StatusCode::BAD_REQUEST => Denial::UpstreamRefused(UpstreamRefusal::read(status, body)),
-        // Nothing was changed, and the caller must know that. Of a read it could tell what is another's.
-        refused if operation.is_write() && refused.is_client_error() => {
-            Denial::UpstreamRefused(UpstreamRefusal::read(status, body))
-        }
-        other => failure(operation, other),
-    }
-}
-
-pub(super) fn failure(operation: &Operation, status: StatusCode) -> Denial {
-    Denial::Failed(match status {
-        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Failure::UpstreamTimedOut,
-        other => {
-            tracing::warn!(operation.name = %operation.id, status = other.as_u16(), "Genesys refused a call");
-            Failure::UpstreamFailed
-        }
-    })
 }

@@ -3,6 +3,13 @@
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::is_by_id;
+use crate::{
+    catalog::Operation,
+    gateway::denial::{Denial, Failure},
+    upstream::refuses_any,
+};
+
 /// A refusal for a reason that the caller can mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway) struct UpstreamRefusal(&'static Known);
@@ -83,4 +90,33 @@ impl UpstreamRefusal {
     pub(in crate::gateway) fn message(self) -> &'static str {
         self.0.message
     }
+}
+
+/// What a status other than 200 means to the caller.
+pub(super) fn refusal(operation: &Operation, status: StatusCode, body: &[u8]) -> Denial {
+    let by_id = is_by_id(operation);
+    match status {
+        // Genesys says 403 where the service account may not see the division: that it exists is another's secret.
+        StatusCode::NOT_FOUND | StatusCode::GONE => Denial::NotFound,
+        // Any other refusal of what was asked for could tell as much.
+        refused if refuses_any(refused) => failure(operation, refused),
+        refused if by_id && refused.is_client_error() => Denial::NotFound,
+        StatusCode::BAD_REQUEST => Denial::UpstreamRefused(UpstreamRefusal::read(status, body)),
+        // Nothing was changed, and the caller must know that. Of a read it could tell what is another's.
+        refused if operation.is_write() && refused.is_client_error() => {
+            Denial::UpstreamRefused(UpstreamRefusal::read(status, body))
+        }
+        other => failure(operation, other),
+    }
+}
+
+/// A status that is Genesys's failure, whatever was asked.
+pub(in crate::gateway) fn failure(operation: &Operation, status: StatusCode) -> Denial {
+    Denial::Failed(match status {
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => Failure::UpstreamTimedOut,
+        other => {
+            tracing::warn!(operation.name = %operation.id, status = other.as_u16(), "Genesys refused a call");
+            Failure::UpstreamFailed
+        }
+    })
 }

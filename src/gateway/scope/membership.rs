@@ -14,6 +14,7 @@ use super::{
     conversations::unnarrowable,
     dimensions, encode,
     filter::{matches, narrow_to},
+    owned::NOBODY,
 };
 use crate::{
     catalog::{ActivityQuery, AggregationQuery, Clause, Filter, Logic, Operator, Predicate},
@@ -29,8 +30,6 @@ use crate::{
 const MOST_AT_ONCE: usize = 100;
 /// Each is a request of its own, and a minute has 300.
 const MOST_QUERIES: usize = 50;
-/// Nothing has it: what a tenant finds that has none of the kind.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The bodies that are sent in a query's place, each with the ids that it asks for; one, but for a tenant that has many.
 pub(super) fn narrow(

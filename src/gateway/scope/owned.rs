@@ -28,7 +28,7 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 /// How many of what a body names are looked up beside each other.
 const LOOKUPS_AT_ONCE: usize = 8;
 /// Nothing has it.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What had to be the tenant's own is. Made here alone.
 #[derive(Debug, Default)]
