@@ -54,7 +54,7 @@ async fn an_unknown_field_of_a_declared_body_is_left_out_too() {
     assert_refused(&app, "strict", &refused, 400, "ringfence.body_unknown_field").await;
     assert_eq!(sent(&app), []);
     let answer = alpha.post(CODES, &body).await;
-    assert_eq!(event(&app, &answer).await["notes"].as_array().unwrap().len(), 1);
+    assert_eq!(event(&app, &answer).await["notes"].as_array().unwrap().len(), 2);
     answer.expect(200);
     assert_eq!(only_call(&app).1, json!({ "name": "Resolved", "division": { "id": ALPHA } }));
     app.finish().await;
