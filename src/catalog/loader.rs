@@ -56,9 +56,10 @@ struct File {
 }
 
 pub(super) fn embedded() -> Result<Catalog, CatalogError> {
-    let named = FILES.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
     // An editor's copy beside a file is not part of the contract.
-    let mut files: Vec<(&str, &str)> = named.filter(|(name, _)| name.ends_with(".toml")).collect();
+    let written = FILES.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "toml"));
+    let mut files: Vec<(&str, &str)> =
+        written.filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
     files.sort_unstable();
     load(&files)
 }
