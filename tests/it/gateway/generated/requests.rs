@@ -12,7 +12,10 @@ use ringfence::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{handles::opened, suite::NOBODY};
+use super::{
+    handles::{SEVERAL, opened},
+    suite::NOBODY,
+};
 
 /// Which of a division's things are named.
 pub(super) type Nth = usize;
@@ -234,7 +237,7 @@ impl<'m> Maker<'m> {
                 if fields.field("pageSize").is_some() {
                     query["pageSize"] = json!(1);
                     let plain = json!(self.operation.guard)["plain"].clone();
-                    let is_several = |one: &&Value| matches!(one.as_str(), Some("mediaType" | "direction"));
+                    let is_several = |one: &&Value| one.as_str().is_some_and(|one| SEVERAL.contains(&one));
                     query["groupBy"] =
                         plain.as_array().into_iter().flatten().filter(is_several).cloned().collect();
                 }
