@@ -5,7 +5,9 @@
 
 mod aggregates;
 mod conversations;
+mod cursor;
 mod dimensions;
+mod division_field;
 pub mod filter;
 mod groups;
 mod handle;
@@ -20,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 
 use super::{
-    asked::{Asked, Body},
+    asked::{Asked, Body, declared},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
     handle::Handles,
@@ -33,6 +35,7 @@ use crate::{
     upstream::UpstreamRequest,
 };
 
+pub(super) use cursor::Turning;
 pub(super) use groups::{Owned, identify};
 pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use translate::UsersPage;
@@ -64,6 +67,8 @@ pub(super) enum Form {
     Parts(Vec<Part>),
     /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
     Opened(String),
+    /// Upstream's own, its cursor sealed.
+    Turned(Turning),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -101,8 +106,12 @@ pub(super) fn scope(
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let mut owned = Owned::shown(&operation);
+    let turning = cursor::open(handles, &permit, &mut asked, record)?;
     let (request, form) = match &operation.narrowing {
-        Narrowing::DivisionQuery { parameter, .. } => {
+        Narrowing::DivisionQuery { parameter, is_one, .. } => {
+            if *is_one {
+                writes::the_division(&permit)?;
+            }
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
             let form = ListedPage::named(&operation, &mut asked).map_or(Form::Upstream, Form::Named);
             (get(&operation, &asked)?, form)
@@ -122,6 +131,10 @@ pub(super) fn scope(
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
+        Narrowing::DivisionField => {
+            let body = division_field::narrow(&mut asked.body, declared(&operation), &permit)?;
+            (send(&operation, &asked, Some(body))?, Form::Upstream)
+        }
         Narrowing::OwnedDivision => {
             let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
@@ -144,6 +157,10 @@ pub(super) fn scope(
         Narrowing::Open { .. } => (get(&operation, &asked)?, Form::Upstream),
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
+    };
+    let form = match turning {
+        Some(turning) => Form::Turned(turning),
+        None => form,
     };
     Ok(Scoped { permit, request, form, owned, proofs })
 }
