@@ -54,7 +54,9 @@ impl Stays {
     pub fn after(known: Option<&Self>, sighting: Sighting) -> Self {
         let Sighting { vouched_at, vouched_since, from, until, present } = sighting;
         // By a newer word the same look tells more.
-        let is_newer = |known: &&Self| known.vouched_at > vouched_at || known.vouched_at == vouched_at && known.seen_at >= from;
+        let is_newer = |known: &&Self| {
+            known.vouched_at > vouched_at || known.vouched_at == vouched_at && known.seen_at >= from
+        };
         if let Some(known) = known.filter(is_newer) {
             return known.clone();
         }
