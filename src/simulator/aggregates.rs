@@ -106,12 +106,12 @@ fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<V
             |id: &str| question.filter.as_ref().is_none_or(|filter| filter.holds(&timelines::row(id)));
         for user in world.users.iter().filter(|user| is_meant(&user.id)) {
             for (start, session) in timelines::spells(&user.id) {
-                at(&start)
-                    .into_iter()
-                    .for_each(|span| question.count(&session, span, what != "users", &mut groups));
+                if let Some(span) = at(&start) {
+                    question.count(&session, span, what != "users", &mut groups);
+                }
             }
         }
-        return question.end(exchange, spans.first(), groups);
+        return Ok(question.end(exchange, spans.first(), groups));
     }
     for one in world.conversations.iter().filter(|one| reached(one)) {
         let Some(span) = at(&one.start) else { continue };
@@ -121,7 +121,7 @@ fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<V
             }
         }
     }
-    question.end(exchange, spans.first(), groups)
+    Ok(question.end(exchange, spans.first(), groups))
 }
 
 impl Question {
@@ -224,16 +224,11 @@ impl Question {
         }
     }
 
-    fn end(
-        &self,
-        exchange: &Exchange,
-        span: Option<&Span>,
-        mut groups: Groups,
-    ) -> Result<Vec<Value>, Failure> {
+    fn end(&self, exchange: &Exchange, span: Option<&Span>, mut groups: Groups) -> Vec<Value> {
         if exchange.lie && self.group_by.iter().any(|one| one == "userId") {
             self.lie(exchange, span, &mut groups);
         }
-        Ok(groups.into_iter().map(|(group, data)| self.shown(&group, data)).collect())
+        groups.into_iter().map(|(group, data)| self.shown(&group, data)).collect()
     }
 
     /// Groups of users that were not asked for.

@@ -141,7 +141,7 @@ impl Over<'_> {
             match (since.map(whole), within) {
                 (Some(since), Some((_, until))) if since >= until => {}
                 (Some(since), Some((from, _))) if since > from => {
-                    by_start.entry(Some(since)).or_default().push(id)
+                    by_start.entry(Some(since)).or_default().push(id);
                 }
                 (Some(_) | None, _) => by_start.entry(None).or_default().push(id),
             }
