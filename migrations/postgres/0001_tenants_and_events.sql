@@ -54,6 +54,7 @@ CREATE TABLE tenant (
     dedicated_agents BOOLEAN NOT NULL,
     dedicated_at TIMESTAMPTZ,
     dedicated_since TIMESTAMPTZ,
+    lenient BOOLEAN NOT NULL,
     limits TEXT COLLATE "C" NOT NULL CHECK (length(limits) <= 1000),
     suspended BOOLEAN NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,

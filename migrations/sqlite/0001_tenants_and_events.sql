@@ -54,6 +54,7 @@ CREATE TABLE tenant (
     dedicated_agents INTEGER NOT NULL CHECK (dedicated_agents IN (0, 1)),
     dedicated_at TEXT,
     dedicated_since TEXT,
+    lenient INTEGER NOT NULL CHECK (lenient IN (0, 1)),
     limits TEXT NOT NULL CHECK (length(limits) <= 1000),
     suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)),
     created_at TEXT NOT NULL,

@@ -28,6 +28,8 @@ pub struct Tenant {
     /// Since when they have served no other; never another, where the operator does not say.
     #[serde(default)]
     pub dedicated_since: Option<DateTime<Utc>>,
+    /// Fields of a body that its model does not know are left out, where they are refused otherwise.
+    pub lenient: bool,
     /// How much all its keys together may send.
     #[serde(default)]
     pub limits: Limits,

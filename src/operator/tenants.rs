@@ -43,6 +43,9 @@ pub struct NewTenant {
     /// With `dedicated_agents`: since when they have served no other; without it, the operator vouches for all of their past.
     #[serde(default)]
     pub dedicated_since: Option<DateTime<Utc>>,
+    /// Fields of a body that its model does not know are left out, where they are refused otherwise.
+    #[serde(default)]
+    pub lenient: bool,
     /// How much all its keys together may send; without it, as much as they like.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
@@ -67,6 +70,8 @@ pub struct TenantChange {
     pub dedicated_agents: Option<bool>,
     /// As [`NewTenant::dedicated_since`].
     pub dedicated_since: Option<DateTime<Utc>>,
+    /// As [`NewTenant::lenient`].
+    pub lenient: Option<bool>,
     /// All of [`NewTenant::limits`]: what this does not name is not limited any more.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
@@ -87,6 +92,7 @@ pub async fn add(desk: &Desk, author: &Author, new: NewTenant) -> Result<Tenant,
         dedicated_agents: new.dedicated_agents,
         dedicated_at: new.dedicated_agents.then_some(now),
         dedicated_since: new.dedicated_since,
+        lenient: new.lenient,
         limits: new.limits.unwrap_or_default(),
         suspended: false,
         created_at: now,
@@ -205,6 +211,7 @@ fn apply(change: TenantChange, mut tenant: Tenant, now: DateTime<Utc>) -> Tenant
         cross_division,
         dedicated_agents,
         dedicated_since,
+        lenient,
         limits,
     } = change;
     tenant.name = name.unwrap_or(tenant.name);
@@ -218,6 +225,7 @@ fn apply(change: TenantChange, mut tenant: Tenant, now: DateTime<Utc>) -> Tenant
         tenant.dedicated_since = None;
     }
     tenant.dedicated_since = dedicated_since.or(tenant.dedicated_since);
+    tenant.lenient = lenient.unwrap_or(tenant.lenient);
     tenant.limits = limits.unwrap_or(tenant.limits);
     tenant
 }

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     catalog::{
-        ActivityQuery, AggregationQuery, Clause, Filter, Logic, ObservationQuery, Operator, Predicate,
+        ActivityQuery, AggregationQuery, Clause, Filter, Guarding, Logic, ObservationQuery, Operator,
+        Predicate,
     },
     directory::Member,
     gateway::{
@@ -42,12 +43,13 @@ pub(super) fn narrow(
     own: Vec<Member>,
     permit: &Permit,
 ) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
+    let is_begun = matches!(permit.operation().guard, Guarding::Handle { .. });
     match body {
         Body::Aggregates(query) => {
             check_query(&query, permit)?;
             check_named_metrics(&query.metrics, permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
-            let over = Over { dimension, is_grouped: is_grouped(by, dimension) };
+            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun };
             let within = query.interval.as_deref().and_then(interval);
             let own = named(query.filter.as_ref(), dimension, own)?;
             each(&over.parts(own, within)?, dimension, query.filter.as_ref(), |filter, clipped| {
@@ -60,7 +62,7 @@ pub(super) fn narrow(
             check_filter(query.filter.as_ref(), permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
             check_grouping(by, false, permit)?;
-            let over = Over { dimension, is_grouped: is_grouped(by, dimension) };
+            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun };
             let own = named(query.filter.as_ref(), dimension, own)?;
             each(&over.parts(own, None)?, dimension, query.filter.as_ref(), |filter, _| {
                 encode(&ActivityQuery { filter: Some(filter), ..(*query).clone() })
@@ -70,7 +72,7 @@ pub(super) fn narrow(
             check_metrics(query.metrics.iter(), permit)?;
             check_filter(query.filter.as_ref(), permit)?;
             // Genesys groups observations by what they are of.
-            let over = Over { dimension, is_grouped: true };
+            let over = Over { dimension, is_grouped: true, is_begun };
             let own = named(query.filter.as_ref(), dimension, own)?;
             each(&over.parts(own, None)?, dimension, query.filter.as_ref(), |filter, _| {
                 encode(&ObservationQuery { filter: Some(filter), ..(*query).clone() })
@@ -98,6 +100,8 @@ struct Over<'o> {
     dimension: &'o str,
     /// Whether each group names it.
     is_grouped: bool,
+    /// Whether a job is begun, whose groups can name nothing.
+    is_begun: bool,
 }
 
 /// From and until.
@@ -169,6 +173,8 @@ impl Over<'_> {
         let dimension = self.dimension;
         let remedy = if queries > MOST_QUERIES {
             format!("name those that you ask for in `filter`, {} at most", MOST_AT_ONCE * MOST_QUERIES)
+        } else if self.is_begun {
+            format!("name up to {MOST_AT_ONCE} of them in `filter`, and begin a job for each such part")
         } else {
             format!("name up to {MOST_AT_ONCE} of them in `filter`, or put `{dimension}` into `groupBy`")
         };
@@ -180,11 +186,14 @@ impl Over<'_> {
 
     /// Of all together, no part of the time can be left out for one of them.
     fn came_later(&self, latest: DateTime<Utc>) -> Invalid {
+        let or_apart = match self.is_begun {
+            false => format!(", or put `{}` into `groupBy`", self.dimension),
+            true => String::new(),
+        };
         let message = format!(
             "Of those that you ask for, some have been yours for a part of the interval only: begin it at {} or later, \
-             name others in `filter`, or put `{}` into `groupBy`.",
-            written(latest),
-            self.dimension
+             name others in `filter`{or_apart}.",
+            written(latest)
         );
         Invalid::new("ringfence.aggregation_refused", message)
     }

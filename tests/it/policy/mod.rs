@@ -64,6 +64,7 @@ fn tenant(template: &str) -> Tenant {
         dedicated_agents: false,
         dedicated_at: None,
         dedicated_since: None,
+        lenient: false,
         limits: Limits::default(),
         suspended: false,
         created_at: DateTime::<Utc>::UNIX_EPOCH,

@@ -82,6 +82,7 @@ pub(super) fn tenant(id: &str, service_account: &str) -> Tenant {
         dedicated_agents: false,
         dedicated_at: None,
         dedicated_since: None,
+        lenient: false,
         limits: Limits::default(),
         suspended: false,
         created_at: at(0),

@@ -8,6 +8,7 @@ mod conversations;
 mod forms;
 mod handles;
 mod identity;
+mod jobs;
 mod members;
 mod membership;
 mod moved;
