@@ -11,7 +11,7 @@ mod groups;
 mod handle;
 mod membership;
 mod owned;
-mod search;
+pub mod search;
 mod translate;
 mod writes;
 
