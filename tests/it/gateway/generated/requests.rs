@@ -178,8 +178,12 @@ impl<'m> Maker<'m> {
             Some(BodyModel::Declared(body)) => {
                 let model = body.model.as_ref()?;
                 let mut value = self.sample(model, "", &name, 0);
-                for place in body.refused.iter().filter(|place| !place.contains('.')) {
-                    value.as_object_mut()?.remove(place);
+                let objects = match &mut value {
+                    Value::Array(items) => items.iter_mut().collect(),
+                    one => vec![one],
+                };
+                for object in objects {
+                    object.as_object_mut()?.retain(|place, _| !body.refused.contains(place));
                 }
                 for reference in &body.references {
                     let place = Place::Body(reference.at.clone());
@@ -211,7 +215,9 @@ impl<'m> Maker<'m> {
                     query["interval"] = json!(INTERVAL);
                 }
                 if let Some(FieldType::List(metric)) = fields.field("metrics").map(|field| &field.r#type) {
-                    query["metrics"] = json!([self.sample(metric, "metrics", "nConnected", 0)]);
+                    let allowed = self.operation.metrics.clone().map(Vec::from).unwrap_or_default();
+                    let sample = || self.sample(metric, "metrics", "nConnected", 0);
+                    query["metrics"] = json!([allowed.first().map_or_else(sample, |name| json!(name))]);
                     let is_named = json!(self.operation.guard)["named"]["queueId"].is_string();
                     if is_named && fields.field("groupBy").is_some() {
                         query["groupBy"] = json!(["queueId"]);
