@@ -126,9 +126,9 @@ pub(super) async fn events(tenant: &TenantClient) -> Vec<Value> {
         let mut page: Value = serde_json::from_str(&text.replace(&tenant.client_id, "KEY")).unwrap();
         let next = page["next_cursor"].as_str().map(|next| format!("&cursor={next}"));
         blank(&mut page, false);
-        // Of what is asked here, the outcome may not be known yet.
-        let asked =
-            page["events"].as_array().unwrap().iter().filter(|one| one["operation"] != "gatewayEvents");
+        // What looks back is asked until there is something to be seen.
+        let is_asked = |one: &&Value| !one["path"].as_str().is_some_and(|path| path.starts_with("/gateway/"));
+        let asked = page["events"].as_array().unwrap().iter().filter(is_asked);
         all.extend(asked.map(|one| serde_json::from_str::<Value>(&unsealed(&one.to_string())).unwrap()));
         match next {
             Some(next) => cursor = next,
