@@ -53,7 +53,6 @@ impl Maker<'_> {
             FieldType::Number => json!(0.5),
             FieldType::Boolean => json!(self.chance.percent(50)),
             FieldType::Enum(words) => json!(self.chance.one(words).unwrap()),
-            FieldType::Any => json!({}),
             FieldType::List(item) if depth < DEPTH => {
                 let count = 1 + self.chance.below(2);
                 (0..count).map(|_| self.value(item, at, is_change, depth + 1)).collect()
@@ -61,7 +60,7 @@ impl Maker<'_> {
             FieldType::Map(item) if depth < DEPTH => {
                 json!({"key": self.value(item, at, is_change, depth + 1)})
             }
-            FieldType::Map(_) => json!({}),
+            FieldType::Map(_) | FieldType::Any => json!({}),
             FieldType::List(_) => json!([]),
             FieldType::Model(id) => {
                 let families = self.families;
