@@ -17,7 +17,7 @@ use ringfence::{
     catalog::{BodyModel, Catalog, Guarding, Narrowing, Operation, Parameter, ParameterKind, Place},
     simulator::{ALPHA, BETA, INTERVAL, Organisation},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::chance::Chance;
 use super::{NOBODY, asked::Asked, rows::MADE};
@@ -102,6 +102,7 @@ impl Families {
                 let body = bodies::Maker { families: self, body, chance, is_own };
                 body.made(operation.method == "PATCH")
             }
+            Some(BodyModel::AsyncAggregationQuery) => Some(counting(operation, chance)),
             Some(_) | None => None,
         };
         Asked { method: operation.method.parse::<Method>().unwrap(), path, body }
@@ -241,9 +242,22 @@ impl Families {
     }
 }
 
+/// What is to be counted, by what may be grouped by.
+fn counting(operation: &Operation, chance: &mut Chance) -> Value {
+    let metrics = operation.metrics.clone().map_or_else(|| vec!["nConnected".to_owned()], Vec::from);
+    let (plain, _) = operation.guard.grouping().unwrap();
+    let by: Vec<_> = plain.iter().filter(|_| chance.percent(15)).collect();
+    let mut query = json!({"interval": INTERVAL, "metrics": [chance.one(&metrics)], "groupBy": by});
+    if chance.percent(30) {
+        query["pageSize"] = json!(1 + chance.below(40));
+    }
+    query
+}
+
 /// Whether requests of it are made here.
 fn is_drawn(operation: &Operation) -> bool {
-    let is_declared = matches!(operation.body, None | Some(BodyModel::Declared(_)));
+    let is_declared =
+        matches!(operation.body, None | Some(BodyModel::Declared(_) | BodyModel::AsyncAggregationQuery));
     is_declared && !matches!(operation.narrowing, Narrowing::Own { .. } | Narrowing::Translate { .. })
 }
 
