@@ -13,7 +13,7 @@ mod groups;
 mod handle;
 mod membership;
 mod owned;
-mod search;
+pub mod search;
 mod translate;
 mod writes;
 
@@ -140,8 +140,12 @@ pub(super) fn scope(
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Listed { .. } => {
-            let page = ListedPage::read(&operation, &mut asked);
-            (get(&operation, &asked)?, Form::Listed(page))
+            // Where Genesys lists nothing but what is named, there is no whole list to be read.
+            let named =
+                if needs_ids(api, &operation) { ListedPage::named(&operation, &mut asked) } else { None };
+            let form =
+                named.map_or_else(|| Form::Listed(ListedPage::read(&operation, &mut asked)), Form::Named);
+            (get(&operation, &asked)?, form)
         }
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
@@ -195,6 +199,12 @@ fn in_parts(
     let parts: Vec<_> = parts.collect();
     let first = parts.first().ok_or(Denial::Failed(Failure::Internal))?.request.clone();
     Ok((first, if parts.len() == 1 { Form::Groups } else { Form::Parts(parts) }))
+}
+
+/// Whether Genesys requires the ids of what is to be listed.
+fn needs_ids(api: &Api, operation: &Operation) -> bool {
+    let told = api.operation(&operation.id);
+    told.is_some_and(|told| told.query.iter().any(|one| one.name == "id" && one.required))
 }
 
 /// All ids at once, and each of them alone.

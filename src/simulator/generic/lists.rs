@@ -83,7 +83,8 @@ impl Place<'_> {
                 };
                 of_all.flat_map(two).collect()
             }
-            None if is_divided => things::all(world, self.path),
+            // What is shown one by one below another thing is as much a division's as that.
+            None if is_divided && !self.facts.is_collection(self.path) => things::all(world, self.path),
             Some(_) | None => things::below(world, parent, self.path),
         }
     }
