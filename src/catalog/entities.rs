@@ -83,6 +83,9 @@ pub struct EntityKind {
     /// Where its division stands in that answer: field names from the outside in. A list on the way means that it may be
     /// of several.
     pub division: String,
+    /// It comes to others by itself, as a conversation does that is transferred: where it was is not relied on.
+    #[serde(default)]
+    pub fleeting: bool,
     /// How all of a tenant's are found; without it they cannot be.
     #[serde(default)]
     pub all: Option<Enumeration>,

@@ -169,6 +169,9 @@ impl Directory {
         entity: Entity,
         id: &str,
     ) -> Result<Option<Within>, LookupError> {
+        if self.0.entities.get(&entity).is_some_and(|kind| kind.fleeting) {
+            return Ok(self.fresh(asker, entity, id).await?.map(|found| found.within));
+        }
         let memory = self.0.memories.of(asker.tenant);
         if let Some(known) = memory.division(entity, id) {
             return Ok(known.0);

@@ -18,6 +18,8 @@ use crate::catalog::{Api, Operation};
 
 /// As many kinds of fields are left out: each is found by reading the body once more.
 const MOST: usize = 32;
+/// What a longer body holds that is unknown is refused as ever: it would be read so often at others' expense.
+const LONGEST: usize = 16 * 1_024;
 
 /// A field that a body has and its model has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Sent {
     ) -> Result<(Body<'s>, Vec<String>), Invalid> {
         let read = |bytes: &'s [u8]| read_body(api, operation, headers, bytes);
         match read(&self.bytes) {
-            Err(fault) if self.is_lenient && fault.unknown.is_some() => {
+            Err(fault) if self.is_lenient && fault.unknown.is_some() && self.bytes.len() <= LONGEST => {
                 let is_right = |bytes: &[u8]| read_body(api, operation, headers, bytes).map(|_| ());
                 let (left, mut notes) = without_unknown(&self.bytes, fault, is_right)?;
                 let (body, mut translated) = read(self.left.get_or_init(|| left))?;

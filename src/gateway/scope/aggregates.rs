@@ -2,7 +2,7 @@
 
 use super::{Denial, Invalid, bounded, conversations, dimensions, filter};
 use crate::{
-    catalog::{AggregationQuery, AggregationView, Filter},
+    catalog::{AggregationQuery, AggregationView, Filter, NameSet},
     gateway::{asked::interval_seconds, authorize::Permit},
     model::Text,
 };
@@ -55,15 +55,18 @@ pub(super) fn check_query(query: &AggregationQuery<'_>, permit: &Permit) -> Resu
         return invalid("`metrics` must name 1 to 100 metrics.");
     }
     bounded("pageSize", query.page_size, MAX_PAGE_SIZE)?;
-    check_views(query.views.as_deref().unwrap_or_default())?;
+    check_views(query.views.as_deref().unwrap_or_default(), permit.operation().metrics.as_ref())?;
     check_filter(query.filter.as_ref(), permit)?;
     let by = query.group_by.as_deref().unwrap_or_default();
     check_grouping(by, query.flatten_multivalued_dimensions == Some(true), permit)
 }
 
-fn check_views(views: &[AggregationView<'_>]) -> Result<(), Invalid> {
+/// A view is of a metric: where the catalog lists those that can be asked for, of one of them.
+fn check_views(views: &[AggregationView<'_>], known: Option<&NameSet>) -> Result<(), Invalid> {
+    let is_known = |target: &str| known.is_none_or(|known| known.contains(target));
     let fits = |view: &AggregationView<'_>| {
         dimensions::is_metric(&view.target)
+            && is_known(&view.target)
             && is_made_of(&view.name, " _-.")
             && *view.function == *"rangeBound"
     };

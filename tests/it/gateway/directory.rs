@@ -35,6 +35,21 @@ async fn what_was_looked_up_is_remembered_for_a_minute() {
 }
 
 #[tokio::test]
+async fn where_a_conversation_is_is_asked_each_time_because_it_is_transferred() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let conversation = owned(&app, ALPHA, "conversations").first().unwrap().clone();
+    let path = format!("/api/v2/conversations/{conversation}/summaries");
+    for _ in 0..2 {
+        app.simulator.organisation().clear_calls();
+        alpha.get(&path).await.expect(200);
+        let calls: Vec<_> = sent(&app).into_iter().map(|(call, _)| call).collect();
+        assert_eq!(calls, [format!("GET /api/v2/conversations/{conversation}"), format!("GET {path}")]);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_lookup_that_is_overtaken_by_a_change_is_not_remembered() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
