@@ -208,9 +208,10 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_)) => {
-                self.one(answer, form, record)
-            }
+            (
+                Received::One(answer),
+                Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_) | Form::Turned(_),
+            ) => self.one(answer, form, record),
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
                 note(self.permit, collected.counts, record);
                 let list: OwnList = collected.items.iter().cloned().collect();
@@ -246,7 +247,12 @@ impl<'c> Checking<'c> {
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
             | (
                 Received::Collected { .. },
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_),
+                Form::Upstream
+                | Form::Users(_)
+                | Form::Named(_)
+                | Form::Groups
+                | Form::Opened(_)
+                | Form::Turned(_),
             )
             | (
                 Received::Kept(_),
@@ -256,7 +262,8 @@ impl<'c> Checking<'c> {
                 | Form::Each(_)
                 | Form::Groups
                 | Form::Parts(_)
-                | Form::Opened(_),
+                | Form::Opened(_)
+                | Form::Turned(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -294,8 +301,14 @@ impl<'c> Checking<'c> {
                 }
                 Judged::Malformed => return Err(refused("an entity without its division")),
             },
-            Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
-                .ok_or_else(|| refused("the answer is no object"))?,
+            Guarding::Fields { shape } => {
+                let mut body = entity::fields(json, self.shape(shape)?, divisions)
+                    .ok_or_else(|| refused("the answer is no object"))?;
+                if let (Form::Turned(turning), Some(cursor)) = (form, &operation.cursor) {
+                    handle::add_turning(self.against, cursor, turning, json, &mut body)?;
+                }
+                body
+            }
             Guarding::Items { shape } => {
                 let (own, dropped) = entity::items(json, self.shape(shape)?, divisions)
                     .ok_or_else(|| refused("the answer is no list"))?;
@@ -327,7 +340,11 @@ impl<'c> Checking<'c> {
             (Guarding::List { collection, .. }, _) => collection,
             (_, _) => return Err(Denial::Failed(Failure::Internal)),
         };
-        Ok((StatusCode::OK, list::write_page(list, page, collection).into()))
+        let body = match &page.turning {
+            Some(turning) => self.turned_page(list, page, collection, turning)?,
+            None => list::write_page(list, page, collection),
+        };
+        Ok((StatusCode::OK, body.into()))
     }
 
     /// What the guard of a list declares.

@@ -5,7 +5,9 @@
 
 mod aggregates;
 mod conversations;
+mod cursor;
 mod dimensions;
+mod division_field;
 pub mod filter;
 mod groups;
 mod handle;
@@ -20,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 
 use super::{
-    asked::{Asked, Body},
+    asked::{Asked, Body, declared},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
     handle::Handles,
@@ -33,6 +35,7 @@ use crate::{
     upstream::UpstreamRequest,
 };
 
+pub(super) use cursor::Turning;
 pub(super) use groups::{Owned, identify};
 pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use translate::UsersPage;
@@ -64,6 +67,8 @@ pub(super) enum Form {
     Parts(Vec<Part>),
     /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
     Opened(String),
+    /// Upstream's own, its cursor sealed.
+    Turned(Turning),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -101,11 +106,13 @@ pub(super) fn scope(
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let mut owned = Owned::shown(&operation);
+    let mut turning = cursor::open(handles, &permit, &mut asked, record)?;
     let (request, form) = match &operation.narrowing {
-        Narrowing::DivisionQuery { parameter, .. } => {
-            asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
-            let form = ListedPage::named(&operation, &mut asked).map_or(Form::Upstream, Form::Named);
-            (get(&operation, &asked)?, form)
+        Narrowing::DivisionQuery { parameter, is_one, .. } => {
+            if *is_one {
+                writes::the_division(&permit)?;
+            }
+            in_query(&operation, &mut asked, parameter, &permit)?
         }
         Narrowing::DivisionPredicate => {
             let (body, form) = predicated(asked.body, &permit, &mut owned)?;
@@ -122,18 +129,15 @@ pub(super) fn scope(
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
+        Narrowing::DivisionField => {
+            let body = division_field::narrow(&mut asked.body, declared(&operation), &permit)?;
+            (send(&operation, &asked, Some(body))?, Form::Upstream)
+        }
         Narrowing::OwnedDivision => {
             let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
-        Narrowing::Listed { .. } => {
-            // Where Genesys lists nothing but what is named, there is no whole list to be read.
-            let named =
-                if needs_ids(api, &operation) { ListedPage::named(&operation, &mut asked) } else { None };
-            let form =
-                named.map_or_else(|| Form::Listed(ListedPage::read(&operation, &mut asked)), Form::Named);
-            (get(&operation, &asked)?, form)
-        }
+        Narrowing::Listed { .. } => listed(api, &operation, &mut asked, turning.take())?,
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
             (send(&operation, &asked, None)?, Form::Opened(opened))
@@ -149,7 +153,36 @@ pub(super) fn scope(
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
+    let form = match turning {
+        Some(turning) => Form::Turned(turning),
+        None => form,
+    };
     Ok(Scoped { permit, request, form, owned, proofs })
+}
+
+/// The permitted divisions, in the query's parameter.
+fn in_query(
+    operation: &Operation,
+    asked: &mut Asked<'_>,
+    parameter: &str,
+    permit: &Permit,
+) -> Result<(UpstreamRequest, Form), Denial> {
+    asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
+    let form = ListedPage::named(operation, asked).map_or(Form::Upstream, Form::Named);
+    Ok((get(operation, asked)?, form))
+}
+
+/// A list that cannot be narrowed.
+fn listed(
+    api: &Api,
+    operation: &Operation,
+    asked: &mut Asked<'_>,
+    turning: Option<Turning>,
+) -> Result<(UpstreamRequest, Form), Denial> {
+    // Where Genesys lists nothing but what is named, there is no whole list to be read.
+    let named = if needs_ids(api, operation) { ListedPage::named(operation, asked) } else { None };
+    let form = named.map_or_else(|| Form::Listed(ListedPage::read(operation, asked, turning)), Form::Named);
+    Ok((get(operation, asked)?, form))
 }
 
 /// A query with a clause over divisions beside the caller's filter.

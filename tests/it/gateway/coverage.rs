@@ -347,14 +347,15 @@ pub(in crate::gateway) fn by_hand() -> BTreeSet<&'static str> {
     TESTS.iter().map(|(operation, _, _)| *operation).collect()
 }
 
-/// Whether it follows from a query that counts: `scoping::jobs` asks each of them.
+/// Whether it follows from a query that counts, or from a body that names divisions: `scoping::jobs` and `scoping::fields`
+/// ask each of them.
 fn follows(operation: &Operation) -> bool {
     let ((Narrowing::Handle { kind, .. }, _) | (_, Guarding::Handle { kind, .. })) =
         (&operation.narrowing, &operation.guard)
     else {
         return false;
     };
-    kind.ends_with("AggregatesJob")
+    kind.ends_with("AggregatesJob") || kind == "routingAssessmentsJob"
 }
 
 /// Whether nothing of an operation is told by code.
@@ -362,6 +363,7 @@ fn is_data(operation: &Operation) -> bool {
     let is_told = match &operation.narrowing {
         Narrowing::DivisionQuery { .. }
         | Narrowing::Listed { .. }
+        | Narrowing::DivisionField
         | Narrowing::OwnedDivision
         | Narrowing::Open { .. } => true,
         Narrowing::Owned { place, .. } => *place == Place::Path,
@@ -382,6 +384,21 @@ fn read(folder: &Path, into: &mut String) {
         } else {
             into.push_str(&fs::read_to_string(path).unwrap());
         }
+    }
+}
+
+/// `q64` holds a search that nobody can read, and so nobody can narrow.
+#[test]
+fn nothing_that_is_enabled_takes_an_opaque_search() {
+    let catalog = Catalog::embedded().unwrap();
+    let is_opaque = |name: &str| name.eq_ignore_ascii_case("q64");
+    for operation in catalog.operations() {
+        let Some(told) = catalog.api().operation(&operation.id) else { continue };
+        let in_query = told.query.iter().any(|one| is_opaque(one.name));
+        let passes = operation.query.iter().any(|one| is_opaque(&one.name));
+        let model = told.body.and_then(|body| catalog.api().model_named(body));
+        let in_body = model.is_some_and(|model| model.fields().iter().any(|field| is_opaque(field.name)));
+        assert!(!in_query && !passes && !in_body, "{}", operation.id);
     }
 }
 

@@ -170,6 +170,12 @@ impl<'m> Maker<'m> {
                 ParameterKind::Integer { .. } if name == "pageSize" && opened(self.operation).is_some() => {
                     "7".to_owned()
                 }
+                // So that there are several pages, and few.
+                ParameterKind::Integer { .. }
+                    if self.operation.cursor.is_some() && (name == "pageSize" || name == "limit") =>
+                {
+                    "1".to_owned()
+                }
                 ParameterKind::Integer { max, .. } if name == "pageSize" => (*max).min(100).to_string(),
                 ParameterKind::Expand => self.operation.expand.join(","),
                 _ if !required(name) => continue,
