@@ -19,6 +19,9 @@ use crate::{
 
 const OWN: &str = "a0000000-0000-4000-8000-000000000000";
 const OTHER: &str = "b0000000-0000-4000-8000-000000000000";
+/// Makes one of a list.
+type Item = fn(usize) -> Value;
+
 const MEGABYTE: usize = 1 << 20;
 const TIMES: usize = 60;
 /// Or four times what copying costs, whichever is more.
@@ -109,7 +112,6 @@ fn guarding_a_megabyte_costs_three_milliseconds_at_most_or_four_copies() {
     let own: [DivisionId; 1] = [OWN.parse().unwrap()];
     let owned = Owned::default();
     let divisions = Divisions { narrowed: &own, granted: &own, neutral: &[], owned: &owned };
-    type Item = fn(usize) -> Value;
     let cases: [(&str, &str, Item); 6] = [
         ("conversations, all own", "postAnalyticsConversationsDetailsQuery", |n| conversation(n, &[OWN])),
         ("conversations, a fourth shared", "postAnalyticsConversationsDetailsQuery", |n| {
