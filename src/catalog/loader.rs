@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::{
-    Api, Catalog, Entity, Entry, Guarding,
+    Api, Catalog, Entity, Entry, Guarding, Shape,
     check::check,
     denied::{Denied, DeniedGroup},
     entities::{self, Entities, EntityKind},
@@ -96,7 +96,8 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     }
     for operation in &mut operations {
         operation.expand = expand(&operation.guard, &shapes);
-        operation.names = names(&operation.guard, &shapes);
+        operation.names = names(&operation.guard, &shapes, Shape::names);
+        operation.shared_names = names(&operation.guard, &shapes, Shape::shared_names);
         locate(operation, &api)
             .and_then(|()| read_as(operation, &api))
             .and_then(|()| check(operation, &shapes, &entities))
@@ -164,7 +165,7 @@ fn read_as(operation: &mut Operation, api: &Api) -> Result<(), String> {
 }
 
 /// What may be added to an answer, as its shape says.
-fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<String> {
+fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<Shape>>) -> Vec<String> {
     match guard {
         Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Items { shape } => {
             shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
@@ -178,7 +179,11 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
 }
 
 /// What an answer can name without its division, as its shape says.
-fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<Entity> {
+fn names(
+    guard: &Guarding,
+    shapes: &HashMap<String, Arc<Shape>>,
+    of: impl Fn(&Shape, &mut Vec<Entity>),
+) -> Vec<Entity> {
     let mut names = Vec::new();
     match guard {
         Guarding::List { shape, .. }
@@ -186,7 +191,7 @@ fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<E
         | Guarding::Fields { shape }
         | Guarding::Items { shape } => {
             if let Some(shape) = shapes.get(shape) {
-                shape.names(&mut names);
+                of(shape, &mut names);
             }
         }
         // As it is grouped.

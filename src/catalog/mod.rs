@@ -20,6 +20,7 @@ mod name_set;
 mod narrowing;
 mod operation;
 mod routes;
+mod shared;
 mod writes;
 
 use std::{collections::HashMap, sync::Arc};
@@ -44,6 +45,7 @@ pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Dimensions, Operation, Parameter, ParameterKind};
 use serde_json::{Value, json};
+pub use shared::Shared;
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
 use crate::policy::PolicyAction;

@@ -47,6 +47,9 @@ pub struct Operation {
     /// What its answer can name without its division: taken from the shape of the answer.
     #[serde(skip)]
     pub names: Vec<Entity>,
+    /// What tells whose the parts of a shared entity in its answer are: taken from the shape of the answer.
+    #[serde(skip)]
+    pub shared_names: Vec<Entity>,
 }
 
 /// Dimensions that predicates may name, by the kind of filter they stand in; what is not listed is refused.

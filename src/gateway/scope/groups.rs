@@ -5,8 +5,8 @@
 
 use crate::{
     audit::Record,
-    catalog::{Entity, Operation},
-    directory::{Directory, Divisions},
+    catalog::{Entity, Narrowing, Operation, Place},
+    directory::{Directory, Divisions, LookupError},
     gateway::{authorize::Permit, denial::Denial},
     model::{DivisionId, Text},
 };
@@ -21,20 +21,30 @@ use super::{
 pub(in crate::gateway) struct Owned(Vec<(Entity, Divisions)>);
 
 impl Owned {
-    /// The kinds that an operation's answer can name; nothing of them is known yet.
-    pub(super) fn shown(operation: &Operation) -> Self {
-        Self(operation.names.iter().map(|entity| (*entity, Divisions::default())).collect())
+    /// The kinds that an operation's answer can name; nothing of them is known yet. Where each of several answers is judged
+    /// as it comes, also those that tell whose the parts of a shared entity are.
+    pub(super) fn shown(operation: &Operation, redacts: bool) -> Self {
+        let is_of_several = matches!(operation.narrowing, Narrowing::Owned { place: Place::Query, .. });
+        let shared = operation.shared_names.iter().filter(|_| redacts && is_of_several);
+        let mut kinds = Self::default();
+        kinds.extend(operation.names.iter().chain(shared));
+        kinds
+    }
+
+    fn extend<'e>(&mut self, entities: impl Iterator<Item = &'e Entity>) {
+        for entity in entities {
+            if !self.0.iter().any(|(known, _)| known == entity) {
+                self.0.push((*entity, Divisions::default()));
+            }
+        }
     }
 
     /// The kinds that a query groups by, and what it is narrowed by; nothing of them is known yet.
     pub(super) fn grouped(by: &[Text<'_>], operation: &Operation, within: Option<Entity>) -> Self {
         let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
         let mut kinds = Self::default();
-        for entity in by.iter().filter_map(|by| named.get(&**by)?.entity()).chain(within) {
-            if !kinds.0.iter().any(|(known, _)| *known == entity) {
-                kinds.0.push((entity, Divisions::default()));
-            }
-        }
+        let entities: Vec<_> = by.iter().filter_map(|by| named.get(&**by)?.entity()).chain(within).collect();
+        kinds.extend(entities.iter());
         kinds
     }
 
@@ -58,6 +68,22 @@ pub(in crate::gateway) async fn identify(
     Ok(scoped)
 }
 
+/// Reads what tells whose the parts are of what others have a part in.
+///
+/// That is read once such an entity is there: the tenant is shown that it is shared, so that this tells nothing more.
+pub(in crate::gateway) async fn identify_parts(
+    directory: &Directory,
+    permit: &Permit,
+    owned: &mut Owned,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<(), Denial> {
+    let known = owned.0.len();
+    owned.extend(permit.operation().shared_names.iter());
+    let unread = owned.0.get_mut(known..).unwrap_or_default();
+    read(directory, permit, unread, record, confirm).await
+}
+
 async fn read(
     directory: &Directory,
     permit: &Permit,
@@ -69,8 +95,17 @@ async fn read(
     let holds = || confirm(permit).is_ok();
     let whom = on_behalf_of(permit, &holds);
     for (entity, own) in kinds {
-        let all = directory.all(whom, *entity, permit.granted()).await;
-        *own = all.map_err(|error| unanswered(&error, permit, record, confirm))?;
+        match directory.all(whom, *entity, permit.granted()).await {
+            Ok(all) => *own = all,
+            // Without it less is shown of what is shared, and nothing wrong.
+            Err(error @ (LookupError::TooMany | LookupError::Refused(_)))
+                if !permit.operation().names.contains(entity)
+                    && permit.operation().guard.grouping().is_none() =>
+            {
+                tracing::warn!(event.id = %record.id(), ?entity, %error, "whose parts are whose is not known");
+            }
+            Err(error) => return Err(unanswered(&error, permit, record, confirm)),
+        }
     }
     Ok(())
 }

@@ -30,10 +30,11 @@ use super::{
 use crate::{
     audit::Record,
     catalog::{Api, Narrowing, Operation, Place, Translation},
+    model::CrossDivision,
     upstream::UpstreamRequest,
 };
 
-pub(super) use groups::{Owned, identify};
+pub(super) use groups::{Owned, identify, identify_parts};
 pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use translate::UsersPage;
 
@@ -100,7 +101,8 @@ pub(super) fn scope(
     record.call.notes.append(&mut asked.notes);
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
-    let mut owned = Owned::shown(&operation);
+    let redacts = permit.caller().tenant().tenant().cross_division == CrossDivision::Redact;
+    let mut owned = Owned::shown(&operation, redacts);
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => {
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());

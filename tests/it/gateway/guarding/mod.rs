@@ -7,3 +7,4 @@ mod failures;
 mod lies;
 mod named;
 mod shapes;
+mod shared;
