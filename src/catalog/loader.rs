@@ -15,6 +15,7 @@ use super::{
     entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
     handles,
+    jobs::{self, Job},
     operation::{BodyModel, Operation},
     routes::Routes,
 };
@@ -48,6 +49,8 @@ struct File {
     #[serde(default)]
     operation: Vec<Operation>,
     #[serde(default)]
+    job: Vec<Job>,
+    #[serde(default)]
     denied: Vec<DeniedGroup>,
     #[serde(default)]
     shape: HashMap<String, ShapeSource>,
@@ -56,8 +59,10 @@ struct File {
 }
 
 pub(super) fn embedded() -> Result<Catalog, CatalogError> {
+    // An editor's copy beside a file is not part of the contract.
+    let written = FILES.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "toml"));
     let mut files: Vec<(&str, &str)> =
-        FILES.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
+        written.filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
     files.sort_unstable();
     load(&files)
 }
@@ -65,6 +70,7 @@ pub(super) fn embedded() -> Result<Catalog, CatalogError> {
 pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     let api = Api::embedded()?;
     let mut operations = Vec::new();
+    let mut jobs = Vec::new();
     let mut denied = Vec::new();
     let mut sources = HashMap::new();
     let mut entities = Entities::new();
@@ -72,6 +78,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let file: File = toml::from_str(text)
             .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
         operations.extend(file.operation);
+        jobs.extend(file.job);
         for group in &file.denied {
             denied.extend(group.resolve(&api)?);
         }
@@ -86,6 +93,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
             }
         }
     }
+    operations.extend(jobs::operations(&jobs, &operations)?);
     for (entity, kind) in &entities {
         entities::check(kind).map_err(|why| refused(&format!("{entity:?}"), why))?;
     }
@@ -248,5 +256,23 @@ mod tests {
         }
         let modelled = format!("body = \"CreateUser\"\n{OWNED}");
         assert!(loads("POST", "reads", &modelled).is_err());
+    }
+
+    #[test]
+    fn a_shape_that_contradicts_itself_does_not_load() {
+        let loads = |rest: &str| {
+            let shapes = format!("[shape.A]\nkeep = []\n{rest}\n[shape.B]\nkeep = [\"id\"]\n");
+            load(&[("a.toml", &shapes)]).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let nested = |more: &str| format!("nested = [{{ at = \"x\", shape = \"B\", {more} }}]");
+        assert_eq!(loads(&nested("holds = \"keyed\", entity = \"user\"")), Ok(()));
+        for rest in [
+            nested("holds = \"one\" }, { at = \"x\", holds = \"list\", shape = \"B\""),
+            format!("ids = {{ x = \"user\" }}\n{}", nested("holds = \"one\"")),
+            nested("holds = \"keyed\", entity = \"user\", by = \"user.id\""),
+            nested("holds = \"one\", by = \"user.id\""),
+        ] {
+            assert!(loads(&rest).is_err(), "{rest}");
+        }
     }
 }

@@ -82,9 +82,8 @@ pub(super) fn is_own_and_whole(scanned: &Scanned<'_>, shape: &Shape, divisions: 
 
 /// Whether other divisions have a part in an entity of the tenant's.
 pub(super) fn is_shared(json: &str, shape: &Shape, divisions: Divisions<'_>) -> bool {
-    let scanned = scan(json, shape);
-    let share = scanned.and_then(|scanned| share(&scanned, shape, divisions));
-    shape.shared.is_some() && matches!(share, Some(Share::Part))
+    let scanned = scan(json, shape).filter(|_| shape.shared.is_some());
+    scanned.is_some_and(|scanned| matches!(share(&scanned, shape, divisions), Some(Share::Part)))
 }
 
 /// `None` where it says its divisions in another form than its shape: only what can be shared has several, and always

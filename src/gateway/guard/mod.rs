@@ -3,6 +3,7 @@
 //!
 //! An answer that does not have the promised shape is refused, never passed on. A field that no shape names is removed.
 
+mod counts;
 mod entity;
 mod groups;
 mod handle;
@@ -19,10 +20,12 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use http::StatusCode;
 
+pub(super) use counts::Counts;
 pub(super) use look::{Look, look};
 pub(super) use refusal::{UpstreamRefusal, failure};
 
 use self::{
+    counts::note,
     entity::{Divisions, Judged},
     object::Writer,
     refusal::refusal,
@@ -63,25 +66,6 @@ pub(super) struct Against<'g> {
     pub(super) neutral: &'g [DivisionId],
     pub(super) lists: &'g Lists,
     pub(super) handles: &'g Handles,
-}
-
-/// What was not among the tenant's own.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
-    /// Entities that were taken out.
-    pub(super) dropped: u64,
-    /// Those of them that upstream had been told to leave out.
-    pub(super) violations: u64,
-    /// Those of them that do not say whose they are.
-    pub(super) unjudged: u64,
-}
-
-impl Counts {
-    pub(super) fn add(&mut self, other: Self) {
-        self.dropped += other.dropped;
-        self.violations += other.violations;
-        self.unjudged += other.unjudged;
-    }
 }
 
 /// What of one answer is the tenant's own.
@@ -379,32 +363,4 @@ fn text(answer: &UpstreamAnswer) -> Result<&str, Denial> {
 
 fn refused(why: &str) -> Denial {
     Denial::Failed(Failure::AnswerRefused(why.to_owned()))
-}
-
-/// Foreign entities are for auditors and alarms, never for the tenant.
-fn note(permit: &Permit, counts: Counts, record: &mut Record) {
-    let Counts { dropped, violations, unjudged } = counts;
-    let counted = |count: u64| (count > 0).then_some(count);
-    record.ended.dropped = counted(dropped).or(record.ended.dropped);
-    record.ended.violations = counted(violations).or(record.ended.violations);
-    record.ended.unjudged = counted(unjudged).or(record.ended.unjudged);
-    let alarm = |name: &'static str, count: u64, what: &str| {
-        if count == 0 {
-            return;
-        }
-        let operation = permit.operation().id.to_string();
-        metrics::counter!(name, "operation" => operation.clone()).increment(count);
-        let tenant = &permit.caller().tenant().tenant().id;
-        tracing::error!(event.id = %record.id(), tenant.id = %tenant, operation.name = operation, count, "{what}");
-    };
-    alarm(
-        "ringfence_isolation_violations_total",
-        violations,
-        "Genesys sent entities of other divisions although it was told to leave them out; they were dropped",
-    );
-    alarm(
-        "ringfence_unjudged_entities_total",
-        unjudged,
-        "Genesys sent entities that do not say their division; they were dropped",
-    );
 }

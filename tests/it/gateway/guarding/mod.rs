@@ -8,3 +8,4 @@ mod lies;
 mod named;
 mod shapes;
 mod shared;
+mod whose;

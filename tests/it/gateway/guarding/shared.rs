@@ -1,18 +1,13 @@
 //! A conversation in which other divisions took part: redacted, the tenant's own parts are shown, and of the others when
 //! they happened; or a stub.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeSet;
 
-use axum::{Router, http::header, routing::post};
 use ringfence::{
     catalog::{Catalog, Entity, Narrowing},
     simulator::{ALPHA, BETA, Fault, GAMMA, HOME, INTERVAL, Match, Rule},
 };
 use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
 
 use super::super::organisation::{
     DETAILS, NOBODY, QUEUES, SEARCH, assert_refused, conversations, eventually, everything, owned, sent, text,
@@ -78,7 +73,7 @@ impl Own {
         if self.has(&theirs["userId"], &queues) && theirs["userId"].is_string() {
             shown.extend(kept(theirs, &["userId", "participantName"]));
         }
-        let shows = |session: &Value| {
+        let redact = |session: &Value| {
             let mut shown = kept(session, &["sessionId", "mediaType", "direction"]);
             if self.has(&theirs["userId"], &queues) {
                 shown.extend(kept(session, &["provider", "requestedRoutings", "usedRouting", "metrics"]));
@@ -95,7 +90,7 @@ impl Own {
             shown.insert("segments".to_owned(), segments.collect());
             Value::from(shown)
         };
-        shown.insert("sessions".to_owned(), sessions.iter().map(shows).collect());
+        shown.insert("sessions".to_owned(), sessions.iter().map(redact).collect());
         shown.into()
     }
 }
@@ -132,8 +127,8 @@ async fn unless_said_otherwise_a_shared_conversation_shows_own_parts_and_when_th
         assert_eq!(find(&results, &id), &expected, "in a job");
         let single = alpha.get(&format!("{ANALYTICS}/{id}/details")).await.expect(200);
         assert_eq!(single, expected, "by its id");
-        let named = alpha.get(&format!("{ANALYTICS}/details?id={id}")).await.expect(200);
-        assert_eq!(named["conversations"], json!([expected]), "among ids");
+        let among = alpha.get(&format!("{ANALYTICS}/details?id={id}")).await.expect(200);
+        assert_eq!(among["conversations"], json!([expected]), "among ids");
         names += usize::from(expected.to_string().contains("participantName"));
         notes += usize::from(expected.to_string().contains("wrapUpNote"));
     }
@@ -265,164 +260,6 @@ async fn what_is_below_a_shared_conversation_is_missing_and_is_not_asked_for() {
     let named: BTreeSet<_> = families.iter().map(ToString::to_string).collect();
     for family in ["Recording", "Speech & Text Analytics", "Conversations", "Quality"] {
         assert!(named.contains(family), "{family} is not among {named:?}");
-    }
-    app.finish().await;
-}
-
-const OWN_USER: &str = "00000000-0000-4000-8000-0000000000a1";
-const OWN_QUEUE: &str = "00000000-0000-4000-8000-0000000000a2";
-const OWN_FLOW: &str = "00000000-0000-4000-8000-0000000000a3";
-const FOREIGN: &str = "00000000-0000-4000-8000-0000000000b1";
-
-/// An organisation with one user, queue and flow of the tenant's, which shows whatever conversation a test wants.
-async fn telling(app: &TestApp) -> (TenantClient, Arc<Mutex<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let said = Arc::<Mutex<String>>::default();
-    let as_json = [(header::CONTENT_TYPE, "application/json")];
-    let token = json!({"access_token": "t", "token_type": "bearer", "expires_in": 86_400}).to_string();
-    let listed =
-        |id: &str| json!({"entities": [{"id": id, "division": {"id": ALPHA}}], "total": 1}).to_string();
-    let (users, queues, flows) = (listed(OWN_USER), listed(OWN_QUEUE), listed(OWN_FLOW));
-    let told = Arc::clone(&said);
-    let routes = Router::new()
-        .route("/oauth/token", post(async move || (as_json, token)))
-        .route(SEARCH, post(async move || users))
-        .route(QUEUES, axum::routing::get(async move || queues))
-        .route("/api/v2/flows", axum::routing::get(async move || flows))
-        .fallback(async move || told.lock().unwrap().clone());
-    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-    let account =
-        json!({"id": "telling", "client_id": "c", "client_secret": "s", "api_url": url, "login_url": url});
-    app.admin().post("/service-accounts", &account).await.expect(201);
-    (app.tenant_with("alpha", &[ALPHA], json!({"service_account": "telling"})).await, said)
-}
-
-fn session(fields: &Value, segments: &Value) -> Value {
-    let mut session = json!({"sessionId": "s", "mediaType": "voice", "ani": "tel:+1", "dnis": "tel:+2", "remote": "Someone",
-        "peerId": "p", "addressSelf": "sip:a", "provider": "Edge", "unheardOf": 1, "segments": segments});
-    session.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    session
-}
-
-#[tokio::test]
-async fn a_part_is_the_tenants_own_only_where_all_that_it_names_is() {
-    let app = TestApp::start().await;
-    let (alpha, said) = telling(&app).await;
-    let segment = |queue: &Value| {
-        json!([{"segmentType": "interact", "segmentStart": "a", "segmentEnd": "b",
-        "queueId": queue, "wrapUpNote": "noted", "subject": "about", "unheardOf": 1}])
-    };
-    let person = |purpose: &str, user: &Value, session: Value| {
-        json!({"participantId": "p", "purpose": purpose, "userId": user, "participantName": "Name",
-            "externalContactId": "c", "attributes": {"a": "b"}, "sessions": [session]})
-    };
-    let (user, queue, foreign) = (json!(OWN_USER), json!(OWN_QUEUE), json!(FOREIGN));
-    let flow = |id: &str| json!({"flow": {"flowId": id, "flowName": "Flow", "transferTargetName": "Elsewhere", "outcomes": []}});
-    let timing = json!({"segmentType": "interact", "segmentStart": "a", "segmentEnd": "b"});
-    let with = |more: Value| {
-        let mut object = timing.clone();
-        object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        json!([object])
-    };
-    let bare = json!({"participantId": "p", "purpose": "agent", "sessions":
-        [{"sessionId": "s", "mediaType": "voice", "segments": [timing]}]});
-    let changed = |change: &dyn Fn(&mut Value)| {
-        let mut shown = bare.clone();
-        change(&mut shown);
-        shown
-    };
-    for (what, theirs, expected) in [
-        ("another's", person("agent", &foreign, session(&json!({}), &segment(&foreign))), bare.clone()),
-        (
-            "an own user in an own queue",
-            person("agent", &user, session(&json!({}), &segment(&queue))),
-            changed(&|shown| {
-                shown["userId"] = user.clone();
-                shown["participantName"] = json!("Name");
-                shown["sessions"][0]["provider"] = json!("Edge");
-                shown["sessions"][0]["segments"] = with(json!({"queueId": queue, "wrapUpNote": "noted"}));
-            }),
-        ),
-        (
-            "an own user in another's queue",
-            person("agent", &user, session(&json!({}), &segment(&foreign))),
-            changed(&|shown| {
-                shown["userId"] = user.clone();
-            }),
-        ),
-        (
-            "another's user in an own queue",
-            person("agent", &foreign, session(&json!({}), &segment(&queue))),
-            changed(&|shown| {
-                shown["sessions"][0]["segments"] = with(json!({"queueId": queue}));
-            }),
-        ),
-        (
-            "an own queue",
-            person("acd", &json!(null), session(&json!({}), &segment(&queue))),
-            changed(&|shown| {
-                shown["purpose"] = json!("acd");
-                shown["sessions"][0]["provider"] = json!("Edge");
-                shown["sessions"][0]["segments"] = with(json!({"queueId": queue, "wrapUpNote": "noted"}));
-            }),
-        ),
-        (
-            "a customer",
-            person("customer", &json!(null), session(&json!({}), &segment(&json!(null)))),
-            changed(&|shown| {
-                shown["purpose"] = json!("customer");
-            }),
-        ),
-        (
-            "an id that is none",
-            person("agent", &json!(7), session(&json!({}), &segment(&queue))),
-            changed(&|shown| {
-                shown["sessions"][0]["segments"] = with(json!({"queueId": queue}));
-            }),
-        ),
-        (
-            "an own flow",
-            person("ivr", &json!(null), session(&flow(OWN_FLOW), &segment(&json!(null)))),
-            changed(&|shown| {
-                shown["purpose"] = json!("ivr");
-                shown["sessions"][0]["flow"] = json!({"flowId": OWN_FLOW, "flowName": "Flow"});
-                shown["sessions"][0]["provider"] = json!("Edge");
-                shown["sessions"][0]["segments"] = with(json!({"wrapUpNote": "noted"}));
-            }),
-        ),
-        (
-            "another's flow",
-            person("ivr", &json!(null), session(&flow(FOREIGN), &segment(&queue))),
-            changed(&|shown| {
-                shown["purpose"] = json!("ivr");
-                shown["sessions"][0]["segments"] = with(json!({"queueId": queue}));
-            }),
-        ),
-    ] {
-        let conversation = json!({"conversationId": NOBODY, "conversationStart": "a", "conversationEnd": "b",
-            "divisionIds": [BETA, ALPHA], "externalTag": "tag", "unheardOf": 1, "participants": [theirs],
-            "evaluations": [{"userId": OWN_USER, "queueId": OWN_QUEUE}], "surveys": [{"userId": FOREIGN}]});
-        *said.lock().unwrap() = conversation.to_string();
-        let shown = alpha.get(&format!("{ANALYTICS}/{NOBODY}/details")).await.expect(200);
-        let expected = json!({"conversationId": NOBODY, "conversationStart": "a", "conversationEnd": "b",
-            "divisionIds": [ALPHA], "participants": [expected]});
-        assert_eq!(shown, expected, "{what}");
-    }
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn a_shared_conversation_of_another_shape_is_refused() {
-    let app = TestApp::start().await;
-    let (alpha, said) = telling(&app).await;
-    for participants in
-        ["{}", "[1]", "[{\"sessions\":{}}]", "[{\"sessions\":[{\"segments\":[2]}]}]", "[{\"a\":1,\"a\":2}]"]
-    {
-        *said.lock().unwrap() = format!(
-            r#"{{"conversations":[{{"conversationId":"c","divisionIds":["{ALPHA}","{BETA}"],"participants":{participants}}}]}}"#
-        );
-        assert_refused(&alpha.post(DETAILS, &question()).await, 502, "ringfence.answer_refused");
     }
     app.finish().await;
 }
