@@ -8,6 +8,7 @@ mod limits;
 mod operator;
 mod policy;
 mod service_account;
+mod stay;
 mod tenant;
 mod text;
 
@@ -21,5 +22,6 @@ pub use limits::Limits;
 pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{OwnPolicies, PolicyMode, PolicyVersion};
 pub use service_account::ServiceAccount;
+pub use stay::{Sighting, Stay, Stays};
 pub use tenant::{CrossDivision, Tenant};
 pub use text::Text;

@@ -26,6 +26,7 @@ mod policies;
 mod pool;
 mod sealed;
 mod service_accounts;
+mod stays;
 mod streams;
 mod tenants;
 mod views;

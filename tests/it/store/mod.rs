@@ -11,6 +11,7 @@ mod recovery;
 mod schema_parity;
 mod sealed;
 mod service_accounts;
+mod stays;
 mod streams;
 mod tenants;
 mod things;

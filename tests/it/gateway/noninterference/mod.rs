@@ -102,7 +102,7 @@ async fn same_answers(cases: u32, runners: u32, lies: bool, shared: &str) -> Arc
         ids(&here.simulator.organisation().facts(), BETA, "users"),
         ids(&there.simulator.organisation().facts(), BETA, "users")
     );
-    let fields = json!({"cross_division": shared});
+    let fields = json!({"dedicated_agents": true, "cross_division": shared});
     let nearer = here.tenant_with("alpha", &[ALPHA], fields.clone()).await;
     let farther = there.tenant_with("alpha", &[ALPHA], fields).await;
     for app in [&here, &there] {
