@@ -103,10 +103,12 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         shapes.insert(name.clone(), shape);
     }
     for operation in &mut operations {
+        handles::declare(operation);
         operation.expand = expand(&operation.guard, &shapes);
         operation.names = names(&operation.guard, &shapes, Shape::names);
         operation.shared_names = names(&operation.guard, &shapes, Shape::shared_names);
         locate(operation, &api)
+            .and_then(|()| handles::check_cursor(operation, &shapes))
             .and_then(|()| read_as(operation, &api))
             .and_then(|()| check(operation, &shapes, &entities))
             .map_err(|why| refused(&operation.id, why))?;

@@ -186,9 +186,10 @@ impl Over<'_> {
 
     /// Of all together, no part of the time can be left out for one of them.
     fn came_later(&self, latest: DateTime<Utc>) -> Invalid {
-        let or_apart = match self.is_begun {
-            false => format!(", or put `{}` into `groupBy`", self.dimension),
-            true => String::new(),
+        let or_apart = if self.is_begun {
+            String::new()
+        } else {
+            format!(", or put `{}` into `groupBy`", self.dimension)
         };
         let message = format!(
             "Of those that you ask for, some have been yours for a part of the interval only: begin it at {} or later, \
