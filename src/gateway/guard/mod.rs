@@ -335,7 +335,11 @@ impl<'c> Checking<'c> {
             (Guarding::List { collection, .. }, _) => collection,
             (_, _) => return Err(Denial::Failed(Failure::Internal)),
         };
-        Ok((StatusCode::OK, list::write_page(list, page, collection).into()))
+        let body = match &page.turning {
+            Some(turning) => self.turned_page(list, page, collection, turning)?,
+            None => list::write_page(list, page, collection),
+        };
+        Ok((StatusCode::OK, body.into()))
     }
 
     /// What the guard of a list declares.
