@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     object::{Object, Writer, quoted},
     redact::redact,
-    scan::{Ids, Scanned, scan},
+    scan::{Ids, Scanned, look},
 };
 use crate::{
     catalog::{Entity, Holds, Nested, Shape},
@@ -58,7 +58,8 @@ enum Share {
 /// Judges an entity.
 pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) -> Judged<'a> {
     // An entity that does not say its division is nobody's; it must not pass for want of a fence.
-    let Some(scanned) = scan(json, shape) else { return Judged::Malformed };
+    let Some(object) = Object::read(json) else { return Judged::Malformed };
+    let Some(scanned) = look(&object, shape) else { return Judged::Malformed };
     let Some(owned) = share(&scanned, shape, divisions) else { return Judged::Malformed };
     if matches!(owned, Share::All) && scanned.is_whole {
         return Judged::Own(Cow::Borrowed(json));
@@ -67,7 +68,6 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
         return redact(json, shape, divisions)
             .map_or(Judged::Malformed, |json| Judged::Own(Cow::Owned(json)));
     }
-    let Some(object) = Object::read(json) else { return Judged::Malformed };
     match (owned, &shape.partial) {
         (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions))),
         (Share::Part, Some(fields)) => Judged::Own(Cow::Owned(part(&object, fields))),
@@ -82,8 +82,10 @@ pub(super) fn is_own_and_whole(scanned: &Scanned<'_>, shape: &Shape, divisions: 
 
 /// Whether other divisions have a part in an entity of the tenant's.
 pub(super) fn is_shared(json: &str, shape: &Shape, divisions: Divisions<'_>) -> bool {
-    let scanned = scan(json, shape).filter(|_| shape.shared.is_some());
-    scanned.is_some_and(|scanned| matches!(share(&scanned, shape, divisions), Some(Share::Part)))
+    let object = shape.shared.is_some().then(|| Object::read(json)).flatten();
+    object
+        .and_then(|object| look(&object, shape))
+        .is_some_and(|scanned| matches!(share(&scanned, shape, divisions), Some(Share::Part)))
 }
 
 /// `None` where it says its divisions in another form than its shape: only what can be shared has several, and always

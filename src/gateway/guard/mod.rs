@@ -3,6 +3,8 @@
 //!
 //! An answer that does not have the promised shape is refused, never passed on. A field that no shape names is removed.
 
+#[cfg(test)]
+mod cost;
 mod counts;
 mod entity;
 mod groups;

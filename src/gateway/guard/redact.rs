@@ -1,8 +1,8 @@
 //! What is shown of an entity in which other divisions have a part: its own parts, and of the others when they happened.
 //!
 //! Whose a part is, it says by the users, queues and flows that it names, or that the part that it stands in names: it is
-//! the tenant's own where all of them are, and there is one. What names nobody, a customer say, is nobody's alone. The
-//! catalog lists what stays of each ([`Shared`]); whatever else stands there is removed.
+//! the tenant's own where all of them are, and one is a queue or a flow. What names none, and all that is a customer's, is
+//! nobody's alone. The catalog lists what stays of each ([`Shared`]); whatever else stands there is removed.
 
 use std::fmt;
 
@@ -68,7 +68,7 @@ impl<'a> Part<'_, 'a> {
     fn write(&self, above: Whose, divisions: Divisions<'_>, out: &mut Writer) -> Option<()> {
         let shared = self.shape.shared.as_ref()?;
         let here = above.and(self.whose(shared, divisions));
-        let is_own = here == Whose::Own && !self.holds_foreign(divisions);
+        let is_own = here.and(self.inside(divisions)) == Whose::Own;
         for (name, field) in &self.fields {
             let stays = shared.any.contains(name) || is_own && shared.own.contains(name);
             match field {
@@ -137,11 +137,18 @@ impl<'a> Part<'_, 'a> {
 
     /// Whose it is, by what it names itself.
     fn whose(&self, shared: &Shared, divisions: Divisions<'_>) -> Whose {
-        let named = shared.whose.iter().map(|(place, entity)| self.names(place, *entity, divisions));
-        match named.fold(Whose::Nobodys, Whose::and) {
-            Whose::Own if !self.is_among(shared) => Whose::Nobodys,
-            whose @ (Whose::Own | Whose::Nobodys | Whose::Foreign) => whose,
+        // All that a customer does spans the parts of all who serve him, whatever some of it names.
+        if !self.is_among(shared) {
+            return Whose::Foreign;
         }
+        let named = shared.whose.iter().map(|(place, entity)| {
+            match (self.names(place, *entity, divisions), entity) {
+                // A user who is the tenant's now may have been another's then.
+                (Whose::Own, Entity::User) => Whose::Nobodys,
+                (whose, _) => whose,
+            }
+        });
+        named.fold(Whose::Nobodys, Whose::and)
     }
 
     fn is_among(&self, shared: &Shared) -> bool {
@@ -150,18 +157,19 @@ impl<'a> Part<'_, 'a> {
         serde_json::from_str::<Text<'_>>(value.get()).is_ok_and(|word| words.contains(&word))
     }
 
-    /// Whether a part of it names what is another's.
-    fn holds_foreign(&self, divisions: Divisions<'_>) -> bool {
-        let is_foreign = |part: &Part<'_, '_>| {
+    /// Whose its parts are, by what they name.
+    fn inside(&self, divisions: Divisions<'_>) -> Whose {
+        let whose = |part: &Part<'_, '_>| {
             let shared = part.shape.shared.as_ref();
-            shared.is_none_or(|shared| part.whose(shared, divisions) == Whose::Foreign)
-                || part.holds_foreign(divisions)
+            let own = shared.map_or(Whose::Foreign, |shared| part.whose(shared, divisions));
+            own.and(part.inside(divisions))
         };
-        self.fields.iter().any(|(_, field)| match field {
-            Field::Plain(_) => false,
-            Field::Part(part) => is_foreign(part),
-            Field::Parts(parts) => parts.iter().any(is_foreign),
-        })
+        let parts = self.fields.iter().map(|(_, field)| match field {
+            Field::Plain(_) => Whose::Nobodys,
+            Field::Part(part) => whose(part),
+            Field::Parts(parts) => parts.iter().map(whose).fold(Whose::Nobodys, Whose::and),
+        });
+        parts.fold(Whose::Nobodys, Whose::and)
     }
 
     fn names(&self, place: &[String], entity: Entity, divisions: Divisions<'_>) -> Whose {

@@ -103,6 +103,16 @@ fn parts() -> Vec<(&'static str, Value, Value)> {
             left("customer", none(), none(), none()),
         ),
         (
+            "a customer in an own queue",
+            person("customer", &Value::Null, &queue(), none()),
+            left("customer", none(), none(), in_queue()),
+        ),
+        (
+            "an own user who may have been another's then",
+            person("agent", &user(), &Value::Null, none()),
+            left("agent", json!({"userId": OWN_USER}), none(), none()),
+        ),
+        (
             "an id that is none",
             person("agent", &json!(7), &queue(), none()),
             left("agent", none(), none(), in_queue()),
