@@ -95,7 +95,7 @@ fn parts() -> Vec<(&'static str, Value, Value)> {
         (
             "an own queue",
             person("acd", &Value::Null, &queue(), none()),
-            left("acd", none(), provided(), noted()),
+            left("acd", json!({"participantName": "Name"}), provided(), noted()),
         ),
         (
             "a customer",
@@ -120,7 +120,7 @@ fn parts() -> Vec<(&'static str, Value, Value)> {
         (
             "an own flow",
             person("ivr", &Value::Null, &Value::Null, flow(OWN_FLOW)),
-            left("ivr", none(), through, json!({"wrapUpNote": "noted"})),
+            left("ivr", json!({"participantName": "Name"}), through, json!({"wrapUpNote": "noted"})),
         ),
         (
             "another's flow",
