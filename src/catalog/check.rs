@@ -7,9 +7,9 @@ use std::{
 
 use super::{
     Foreign, Guarding, Narrowing, Place, Shape,
-    entities::Entities,
+    entities::{Entities, Entity},
     handles,
-    operation::{BodyModel, Operation, ParameterKind},
+    operation::{BodyModel, Operation, Parameter, ParameterKind},
 };
 
 /// An entry whose halves do not fit together could let an answer through unchecked.
@@ -27,6 +27,7 @@ pub(super) fn check(
     }
     check_effect(operation)?;
     check_halves(operation)?;
+    check_registered(operation, shapes, entities)?;
     check_named(operation, entities)?;
     if let Some(entity) =
         operation.names.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none()))
@@ -58,7 +59,7 @@ pub(super) fn check(
         // Such a shape would be taken for a fence that nobody looks at.
         Guarding::Fields { shape } | Guarding::Groups { shape, .. } => match shapes.get(shape) {
             None => return Err(format!("its guard names the unknown shape `{shape}`")),
-            Some(known) if known.division.is_some() => {
+            Some(known) if known.division.is_some() && !makes(operation, known.registered) => {
                 return Err(format!("its guard does not look at the division that `{shape}` shows"));
             }
             Some(_) => {}
@@ -111,14 +112,55 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
 fn proves(operation: &Operation) -> bool {
     matches!(
         (&operation.narrowing, &operation.guard),
-        (Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision, _)
-            | (Narrowing::Handle { .. }, Guarding::Empty)
+        (
+            Narrowing::Owned { place: Place::Path, entity: Some(_), .. }
+                | Narrowing::OwnedDivision
+                | Narrowing::Registered { .. },
+            _,
+        ) | (Narrowing::Handle { .. }, Guarding::Empty)
             | (Narrowing::DivisionPredicate, Guarding::Handle { .. })
     )
 }
 
+/// Whether it makes something that is registered. Whose that is, the answer need not say: it is the caller's.
+fn makes(operation: &Operation, shown: Option<Entity>) -> bool {
+    matches!(operation.narrowing, Narrowing::Registered { entity, name: None, .. } if shown == Some(entity))
+        && operation.is_write()
+}
+
+/// What is registered is narrowed by that, and nothing else is.
+fn check_registered(
+    operation: &Operation,
+    shapes: &HashMap<String, Arc<Shape>>,
+    entities: &Entities,
+) -> Result<(), String> {
+    let is_registered = |entity: &Entity| entities.get(entity).is_some_and(|kind| kind.registered);
+    match &operation.narrowing {
+        Narrowing::Registered { entity, .. } if !is_registered(entity) => {
+            return Err(format!("{entity:?} is not registered"));
+        }
+        Narrowing::Registered { entity, name: None, .. } => {
+            let (Guarding::List { shape, .. } | Guarding::Fields { shape }) = &operation.guard else {
+                return Ok(());
+            };
+            if shapes.get(shape).is_some_and(|shape| shape.registered != Some(*entity)) {
+                return Err(format!("`{shape}` does not show what is registered as {entity:?}"));
+            }
+        }
+        Narrowing::Owned { entity: Some(entity), .. } if is_registered(entity) => {
+            return Err(format!("{entity:?} is registered: what deletes it must end that"));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// What a body names can be looked up.
 fn check_named(operation: &Operation, entities: &Entities) -> Result<(), String> {
+    let listed = operation.query.iter().filter_map(Parameter::names);
+    if let Some(entity) = { listed }.find(|one| !entities.contains_key(one)) {
+        return Err(format!("nothing says how {entity:?} is looked up, which its query names"));
+    }
     let Some(BodyModel::Declared(body)) = &operation.body else { return Ok(()) };
     match body.references.iter().find(|one| !entities.contains_key(&one.entity)) {
         Some(one) => Err(format!("nothing says how {:?} is looked up, which its body names", one.entity)),
@@ -168,7 +210,14 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             let is_looked_at = named.get(dimension).and_then(|named| named.entity()) == Some(*entity);
             check_counted(operation, dimension, is_looked_at)?;
         }
-        (Narrowing::Translate { .. }, Guarding::List { .. })
+        (Narrowing::Registered { name: None, .. }, Guarding::List { foreign: Foreign::Drop, .. })
+            if !operation.is_write() => {}
+        (Narrowing::Registered { name: None, .. }, Guarding::Fields { .. }) if operation.is_write() => {}
+        (
+            Narrowing::Registered { name: Some(_), .. },
+            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Items { .. } | Guarding::Empty,
+        )
+        | (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. } | Guarding::Items { .. })
         | (Narrowing::Own { .. }, Guarding::Own)
         | (

@@ -38,6 +38,18 @@ pub enum Narrowing {
         #[serde(default)]
         also: Vec<Parent>,
     },
+    /// What carries no division is the tenant's where it is registered as that: what an id names must be, of a list only that
+    /// is shown, what is made becomes it, and what is deleted ceases to be.
+    Registered {
+        /// What it is.
+        entity: Entity,
+        /// The path's parameter that names one; without it, all are listed, or one is made.
+        #[serde(default)]
+        name: Option<String>,
+        /// What else the path names; each must be the tenant's own too.
+        #[serde(default)]
+        also: Vec<Parent>,
+    },
     /// What is made is put into one of the permitted divisions, whatever the body says.
     OwnedDivision,
     /// All pages of a list that cannot be narrowed are read; the tenant is shown pages of what is its own.
@@ -106,6 +118,7 @@ impl Narrowing {
             Self::DivisionPredicate => "division_predicate",
             Self::Membership { .. } => "membership",
             Self::Owned { .. } => "owned",
+            Self::Registered { .. } => "registered",
             Self::OwnedDivision => "owned_division",
             Self::Listed { .. } => "listed",
             Self::Handle { .. } => "handle",
@@ -126,6 +139,7 @@ impl Narrowing {
             Self::Owned { place: Place::Path, name, entity: Some(entity), also } => {
                 (Some((name.as_str(), *entity)), also)
             }
+            Self::Registered { entity, name, also } => (name.as_deref().map(|name| (name, *entity)), also),
             Self::DivisionQuery { parent: Some(parent), .. } | Self::Listed { parent: Some(parent) } => {
                 (None, std::slice::from_ref(parent))
             }

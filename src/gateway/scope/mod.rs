@@ -11,6 +11,7 @@ mod groups;
 mod handle;
 mod membership;
 mod owned;
+mod registered;
 mod search;
 mod translate;
 mod writes;
@@ -35,6 +36,7 @@ use crate::{
 
 pub(super) use groups::{Owned, identify};
 pub(super) use owned::{Proof, Proven, changed, prove};
+pub(super) use registered::{Registering, made, registering};
 pub(super) use translate::UsersPage;
 
 /// A request that cannot reach outside its permit. Made here alone.
@@ -100,7 +102,7 @@ pub(super) fn scope(
     record.call.notes.append(&mut asked.notes);
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
-    let mut owned = Owned::shown(&operation);
+    let mut owned = Owned::shown(&permit);
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, .. } => {
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
@@ -115,7 +117,8 @@ pub(super) fn scope(
             owned = Owned::grouped(asked.body.group_by(), &operation, Some(*entity));
             in_parts(&operation, membership::narrow(asked.body, dimension, members, &permit)?)?
         }
-        Narrowing::Owned { place: Place::Path, name, .. } => {
+        Narrowing::Owned { place: Place::Path, name, .. }
+        | Narrowing::Registered { name: Some(name), .. } => {
             owned::path_id(&asked, name)?;
             let body = writes::change(api, &operation, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
@@ -125,7 +128,11 @@ pub(super) fn scope(
             let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
-        Narrowing::Listed { .. } => {
+        Narrowing::Registered { name: None, .. } if operation.is_write() => {
+            let body = registered::create(&asked.body)?;
+            (send(&operation, &asked, Some(body))?, Form::Upstream)
+        }
+        Narrowing::Listed { .. } | Narrowing::Registered { name: None, .. } => {
             let page = ListedPage::read(&operation, &mut asked);
             (get(&operation, &asked)?, Form::Listed(page))
         }

@@ -333,6 +333,7 @@ fn is_data(operation: &Operation) -> bool {
         Narrowing::DivisionQuery { .. }
         | Narrowing::Listed { .. }
         | Narrowing::OwnedDivision
+        | Narrowing::Registered { .. }
         | Narrowing::Open { .. } => true,
         Narrowing::Owned { place, .. } => *place == Place::Path,
         Narrowing::DivisionPredicate
