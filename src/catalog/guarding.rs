@@ -1,7 +1,7 @@
 //! The ways in which an answer is checked.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -265,6 +265,10 @@ pub(super) fn resolve(
     if let Some(both) = looked_into().find(|at| source.keep.contains(at)) {
         return Err(format!("shape `{name}` both keeps and looks into `{both}`"));
     }
+    let mut places = HashSet::new();
+    if let Some(twice) = looked_into().find(|at| !places.insert(*at)) {
+        return Err(format!("shape `{name}` says twice how `{twice}` is judged"));
+    }
     let is_shown = |part: &&String| source.keep.contains(part) || looked_into().any(|at| at == *part);
     if let Some(hidden) = source.expand.iter().find(|part| !is_shown(part)) {
         return Err(format!("shape `{name}` expands `{hidden}`, which it does not show"));
@@ -279,6 +283,12 @@ pub(super) fn resolve(
             }
             if nested.entity.is_none() && nested.by.is_some() {
                 return Err(format!("shape `{name}` does not say what `{}` is judged by", nested.at));
+            }
+            if nested.by.is_some() && matches!(nested.holds, Holds::Keyed) {
+                return Err(format!(
+                    "shape `{name}` judges `{}` by its names, and by what stands in it",
+                    nested.at
+                ));
             }
             if nested.entity.is_none() && matches!(nested.holds, Holds::Keyed) {
                 return Err(format!("shape `{name}` does not say what the names in `{}` are", nested.at));

@@ -56,8 +56,10 @@ struct File {
 }
 
 pub(super) fn embedded() -> Result<Catalog, CatalogError> {
+    // An editor's copy beside a file is not part of the contract.
+    let written = FILES.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "toml"));
     let mut files: Vec<(&str, &str)> =
-        FILES.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
+        written.filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
     files.sort_unstable();
     load(&files)
 }
@@ -248,5 +250,23 @@ mod tests {
         }
         let modelled = format!("body = \"CreateUser\"\n{OWNED}");
         assert!(loads("POST", "reads", &modelled).is_err());
+    }
+
+    #[test]
+    fn a_shape_that_contradicts_itself_does_not_load() {
+        let loads = |rest: &str| {
+            let shapes = format!("[shape.A]\nkeep = []\n{rest}\n[shape.B]\nkeep = [\"id\"]\n");
+            load(&[("a.toml", &shapes)]).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let nested = |more: &str| format!("nested = [{{ at = \"x\", shape = \"B\", {more} }}]");
+        assert_eq!(loads(&nested("holds = \"keyed\", entity = \"user\"")), Ok(()));
+        for rest in [
+            nested("holds = \"one\" }, { at = \"x\", holds = \"list\", shape = \"B\""),
+            format!("ids = {{ x = \"user\" }}\n{}", nested("holds = \"one\"")),
+            nested("holds = \"keyed\", entity = \"user\", by = \"user.id\""),
+            nested("holds = \"one\", by = \"user.id\""),
+        ] {
+            assert!(loads(&rest).is_err(), "{rest}");
+        }
     }
 }

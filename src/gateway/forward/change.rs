@@ -55,12 +55,10 @@ async fn renew(way: &Way<'_>, directory: &Directory, proof: &Proof) -> Result<Pr
         confirm: way.holds,
     };
     let found = Proof::find(directory, asker, way.permit.granted(), (proof.entity, &proof.id)).await;
-    let (again, _) = found.map_err(|error| unanswered(error, way))?.ok_or(Denial::NotFound)?;
-    if again.within == proof.within {
-        return Ok(again);
-    }
-    // Own still, but the change was made for where it was.
-    Err(Denial::UpstreamRefused(UpstreamRefusal::read(StatusCode::CONFLICT, b"")).into())
+    let (again, body) = found.map_err(|error| unanswered(error, way))?.ok_or(Denial::NotFound)?;
+    // Sent now, it would undo what another changed meanwhile.
+    let changed = || Denial::UpstreamRefused(UpstreamRefusal::read(StatusCode::CONFLICT, b""));
+    Ok(proof.renewed(again, &body).ok_or_else(changed)?)
 }
 
 /// A lookup without a verdict. The change itself was not sent.

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     audit::Record,
-    catalog::{Entity, Narrowing},
+    catalog::{Entity, Narrowing, Operation},
     directory::{Asker, Change, Directory, Found, LookupError, Within, is_id},
     gateway::{
         asked::{Asked, Body},
@@ -47,6 +47,8 @@ pub(in crate::gateway) struct Proof {
     pub(in crate::gateway) entity: Entity,
     pub(in crate::gateway) id: String,
     pub(in crate::gateway) within: Within,
+    /// As it was, where what is sent is made from that.
+    made_from: Option<Bytes>,
     asked: Instant,
 }
 
@@ -60,9 +62,16 @@ impl Proof {
     ) -> Result<Option<(Self, Bytes)>, LookupError> {
         let asked = Instant::now();
         let found = directory.fresh(whom, entity, id).await?;
-        Ok(found
-            .filter(|found| directory.is_own(&found.within, granted))
-            .map(|Found { within, body }| (Self { entity, id: id.to_owned(), within, asked }, body)))
+        Ok(found.filter(|found| directory.is_own(&found.within, granted)).map(|Found { within, body }| {
+            (Self { entity, id: id.to_owned(), within, made_from: None, asked }, body)
+        }))
+    }
+
+    /// Relies on what was found now; not where the change was made for another place, or from something else.
+    pub(in crate::gateway) fn renewed(&self, again: Self, body: &Bytes) -> Option<Self> {
+        let is_as_it_was = self.made_from.as_ref().is_none_or(|made_from| made_from == body);
+        let stands = again.within == self.within && is_as_it_was;
+        stands.then(|| Self { made_from: self.made_from.clone(), ..again })
     }
 
     /// Whether it can be relied on still: things are moved.
@@ -129,8 +138,11 @@ async fn look_up(
         let id = path_id(asked, name)?;
         if operation.is_write() {
             let found = Proof::find(directory, whom, permit.granted(), (entity, id)).await;
-            let (proof, body) = found.map_err(&mut failed)?.ok_or(Denial::NotFound)?;
-            proven.object.get_or_insert(Object { within: proof.within.clone(), body });
+            let (mut proof, body) = found.map_err(&mut failed)?.ok_or(Denial::NotFound)?;
+            if proven.object.is_none() {
+                proof.made_from = is_made_from_what_stands(asked, operation).then(|| body.clone());
+                proven.object = Some(Object { within: proof.within.clone(), body });
+            }
             proven.proofs.push(proof);
         } else {
             let within = directory.within(whom, entity, id).await.map_err(&mut failed)?;
@@ -147,6 +159,11 @@ async fn look_up(
         proven.proofs.push(one.map_err(&mut failed)?.ok_or(Denial::NotFound)?.0);
     }
     Ok(proven)
+}
+
+/// Whether the body that is sent also holds what the caller cannot name of what is changed.
+fn is_made_from_what_stands(asked: &Asked<'_>, operation: &Operation) -> bool {
+    operation.method == "PUT" || matches!(asked.body, Body::UserChange(_))
 }
 
 /// What a write makes or changes: what was known of it before may not be relied on after.

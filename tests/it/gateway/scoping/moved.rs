@@ -8,7 +8,7 @@ use super::super::organisation::{QUEUES, assert_refused, eventually, everything,
 use crate::support::app::{Answer, TestApp, read};
 
 /// Between the lookup and the change there was a wait: for a token, as for anything else.
-async fn late_change(moved_to: Option<&str>) -> (TestApp, Answer, Vec<(String, Value)>, String) {
+async fn late_change(meanwhile: Option<Value>) -> (TestApp, Answer, Vec<(String, Value)>, String) {
     let app = TestApp::start().await;
     let alpha = app.tenant("pair", &[ALPHA, GAMMA]).await;
     let path = format!("{QUEUES}/{}", owned(&app, ALPHA, "queues").first().unwrap());
@@ -24,8 +24,8 @@ async fn late_change(moved_to: Option<&str>) -> (TestApp, Answer, Vec<(String, V
     let change = change.json(&json!({"name": before["name"], "description": "Late"}));
     let changing = tokio::spawn(async move { alpha.send(change).await });
     eventually("the change is refused a token", async || (sent(&app).len() == 2).then_some(())).await;
-    if let Some(division) = moved_to {
-        let body = json!({"name": before["name"], "division": {"id": division}});
+    if let Some(mut body) = meanwhile {
+        body["name"] = before["name"].clone();
         let url = format!("{}{path}", app.simulator.url());
         read(app.client.put(url).bearer_auth(&login).json(&body)).await.expect(200);
     }
@@ -47,10 +47,19 @@ async fn what_a_change_names_is_looked_up_again_where_the_change_had_to_wait() {
 #[tokio::test]
 async fn what_was_moved_while_a_change_waited_is_not_changed() {
     for (division, status, code) in [(BETA, 404, "not.found"), (GAMMA, 409, "general.conflict")] {
-        let (app, answer, _, path) = late_change(Some(division)).await;
+        let (app, answer, _, path) = late_change(Some(json!({"division": {"id": division}}))).await;
         assert_refused(&answer, status, code);
         let after = everything(&app, &path, None).await;
         assert_eq!((&after["division"]["id"], &after["description"]), (&json!(division), &Value::Null));
         app.finish().await;
     }
+}
+
+#[tokio::test]
+async fn what_another_changed_while_a_change_waited_is_not_undone() {
+    let (app, answer, _, path) = late_change(Some(json!({"callingPartyName": "Theirs"}))).await;
+    assert_refused(&answer, 409, "general.conflict");
+    let after = everything(&app, &path, None).await;
+    assert_eq!((&after["callingPartyName"], &after["description"]), (&json!("Theirs"), &Value::Null));
+    app.finish().await;
 }
