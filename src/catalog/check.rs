@@ -7,9 +7,10 @@ use std::{
 
 use super::{
     Foreign, Guarding, Narrowing, Place, Shape,
-    entities::{Entities, Entity},
+    entities::Entities,
     handles,
     operation::{BodyModel, Operation, Parameter, ParameterKind},
+    registered,
 };
 
 /// An entry whose halves do not fit together could let an answer through unchecked.
@@ -27,7 +28,7 @@ pub(super) fn check(
     }
     check_effect(operation)?;
     check_halves(operation)?;
-    check_registered(operation, shapes, entities)?;
+    registered::check(operation, shapes, entities)?;
     check_named(operation, entities)?;
     if let Some(entity) =
         operation.names.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none()))
@@ -59,7 +60,7 @@ pub(super) fn check(
         // Such a shape would be taken for a fence that nobody looks at.
         Guarding::Fields { shape } | Guarding::Groups { shape, .. } => match shapes.get(shape) {
             None => return Err(format!("its guard names the unknown shape `{shape}`")),
-            Some(known) if known.division.is_some() && !makes(operation, known.registered) => {
+            Some(known) if known.division.is_some() && !registered::makes(operation, known.registered) => {
                 return Err(format!("its guard does not look at the division that `{shape}` shows"));
             }
             Some(_) => {}
@@ -122,39 +123,6 @@ fn proves(operation: &Operation) -> bool {
     )
 }
 
-/// Whether it makes something that is registered. Whose that is, the answer need not say: it is the caller's.
-fn makes(operation: &Operation, shown: Option<Entity>) -> bool {
-    matches!(operation.narrowing, Narrowing::Registered { entity, name: None, .. } if shown == Some(entity))
-        && operation.is_write()
-}
-
-/// What is registered is narrowed by that, and nothing else is.
-fn check_registered(
-    operation: &Operation,
-    shapes: &HashMap<String, Arc<Shape>>,
-    entities: &Entities,
-) -> Result<(), String> {
-    let is_registered = |entity: &Entity| entities.get(entity).is_some_and(|kind| kind.registered);
-    match &operation.narrowing {
-        Narrowing::Registered { entity, .. } if !is_registered(entity) => {
-            return Err(format!("{entity:?} is not registered"));
-        }
-        Narrowing::Registered { entity, name: None, .. } => {
-            let (Guarding::List { shape, .. } | Guarding::Fields { shape }) = &operation.guard else {
-                return Ok(());
-            };
-            if shapes.get(shape).is_some_and(|shape| shape.registered != Some(*entity)) {
-                return Err(format!("`{shape}` does not show what is registered as {entity:?}"));
-            }
-        }
-        Narrowing::Owned { entity: Some(entity), .. } if is_registered(entity) => {
-            return Err(format!("{entity:?} is registered: what deletes it must end that"));
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
 /// What a body names can be looked up.
 fn check_named(operation: &Operation, entities: &Entities) -> Result<(), String> {
     let listed = operation.query.iter().filter_map(Parameter::names);
@@ -210,13 +178,8 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             let is_looked_at = named.get(dimension).and_then(|named| named.entity()) == Some(*entity);
             check_counted(operation, dimension, is_looked_at)?;
         }
-        (Narrowing::Registered { name: None, .. }, Guarding::List { foreign: Foreign::Drop, .. })
-            if !operation.is_write() => {}
-        (Narrowing::Registered { name: None, .. }, Guarding::Fields { .. }) if operation.is_write() => {}
-        (
-            Narrowing::Registered { name: Some(_), .. },
-            Guarding::Entity { .. } | Guarding::Fields { .. } | Guarding::Items { .. } | Guarding::Empty,
-        )
+        // By itself.
+        (Narrowing::Registered { .. }, _)
         | (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. } | Guarding::Items { .. })
         | (Narrowing::Own { .. }, Guarding::Own)

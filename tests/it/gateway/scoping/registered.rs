@@ -86,7 +86,7 @@ async fn what_a_tenant_makes_is_its_own_at_once_and_ends_with_it() {
     assert_eq!(registered["registrations"], json!([]));
     for operation in ["registry.make", "registry.delete"] {
         let events = app.find_events(&format!("tenant=alpha&operation={operation}")).await;
-        assert_eq!((events.len(), &events[0]["key"]), (1, &json!(alpha.client_id)), "{operation}");
+        assert_eq!((events.len(), &events[0]["key_id"]), (1, &json!(alpha.client_id)), "{operation}");
         assert_eq!(events[0]["id"], made);
     }
     app.finish().await;
