@@ -277,14 +277,21 @@ def needed(enabled, models):
 def read_enabled(folder, operations):
     enabled = []
     for file in sorted(folder.glob("*.toml")):
-        for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("operation", []):
-            # The gateway's own operations are none of Genesys's.
-            if entry.get("path", "").startswith("/gateway/"):
-                continue
-            if entry["id"] not in operations:
-                raise Unreadable(f"{file.name}: {entry['id']} is no operation of the SDK")
-            enabled.append(operations[entry["id"]])
+        catalog = tomllib.loads(file.read_text(encoding="utf-8"))
+        # The gateway's own operations are none of Genesys's.
+        entries = [one for one in catalog.get("operation", []) if not one.get("path", "").startswith("/gateway/")]
+        ids = [one["id"] for one in entries] + [id for one in catalog.get("job", []) for id in jobs_of(one["of"])]
+        for id in ids:
+            if id not in operations:
+                raise Unreadable(f"{file.name}: {id} is no operation of the SDK")
+            enabled.append(operations[id])
     return enabled
+
+
+def jobs_of(query):
+    """The operations that follow from a query's, as src/catalog/jobs.rs makes them."""
+    name = query.removeprefix("post").removesuffix("Query")
+    return [f"post{name}Jobs", f"get{name}Job", f"get{name}JobResults", f"delete{name}Job"]
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ CREATE TABLE tenant (
     policy_template TEXT COLLATE "C" NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
     cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('stub')),
     dedicated_agents BOOLEAN NOT NULL,
+    lenient BOOLEAN NOT NULL,
     limits TEXT COLLATE "C" NOT NULL CHECK (length(limits) <= 1000),
     suspended BOOLEAN NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,

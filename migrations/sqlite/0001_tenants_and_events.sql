@@ -52,6 +52,7 @@ CREATE TABLE tenant (
     policy_template TEXT NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
     cross_division TEXT NOT NULL CHECK (cross_division IN ('stub')),
     dedicated_agents INTEGER NOT NULL CHECK (dedicated_agents IN (0, 1)),
+    lenient INTEGER NOT NULL CHECK (lenient IN (0, 1)),
     limits TEXT NOT NULL CHECK (length(limits) <= 1000),
     suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)),
     created_at TEXT NOT NULL,

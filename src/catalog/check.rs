@@ -119,7 +119,7 @@ fn proves(operation: &Operation) -> bool {
                 | Narrowing::Registered { .. },
             _,
         ) | (Narrowing::Handle { .. }, Guarding::Empty)
-            | (Narrowing::DivisionPredicate, Guarding::Handle { .. })
+            | (Narrowing::DivisionPredicate | Narrowing::Membership { .. }, Guarding::Handle { .. })
     )
 }
 
@@ -147,6 +147,17 @@ fn check_counted(operation: &Operation, dimension: &str, is_looked_at: bool) -> 
     }
 }
 
+/// What is narrowed in the body.
+fn check_divided(operation: &Operation) -> Result<(), String> {
+    match &operation.body {
+        None => Err("what is narrowed in the body needs the body's model".to_owned()),
+        Some(BodyModel::Declared(body)) if body.division.is_none() => {
+            Err("its body does not say where the division stands".to_owned())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 fn check_halves(operation: &Operation) -> Result<(), String> {
     if let Narrowing::Owned { entity: None, also, .. } = &operation.narrowing
         && !also.is_empty()
@@ -167,17 +178,13 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             Narrowing::DivisionPredicate,
             Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Handle { .. },
         )
-        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => match &operation.body {
-            None => return Err("what is narrowed in the body needs the body's model".to_owned()),
-            Some(BodyModel::Declared(body)) if body.division.is_none() => {
-                return Err("its body does not say where the division stands".to_owned());
-            }
-            Some(_) => {}
-        },
+        | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => return check_divided(operation),
         (Narrowing::Membership { dimension, entity }, Guarding::Groups { named, .. }) => {
             let is_looked_at = named.get(dimension).and_then(|named| named.entity()) == Some(*entity);
             check_counted(operation, dimension, is_looked_at)?;
         }
+        (Narrowing::Membership { .. }, Guarding::Handle { .. })
+            if matches!(operation.body, Some(BodyModel::AsyncAggregationQuery)) => {}
         // By itself.
         (Narrowing::Registered { .. }, _)
         | (Narrowing::Translate { .. }, Guarding::List { .. })

@@ -80,7 +80,7 @@ pub enum Guarding {
 /// Dimensions that may be grouped by: those whose values name nothing foreign, and those whose values are ids.
 pub type Grouping<'g> = (&'g [String], &'g BTreeMap<String, Named>);
 
-static NOBODY: BTreeMap<String, Named> = BTreeMap::new();
+pub(super) static NOBODY: BTreeMap<String, Named> = BTreeMap::new();
 
 impl Guarding {
     /// What the answer, or that of what it begins, may be grouped by.

@@ -15,6 +15,7 @@ use super::{
     entities::{self, Entities, EntityKind},
     guarding::{self, ShapeSource},
     handles,
+    jobs::{self, Job},
     operation::{BodyModel, Operation},
     routes::Routes,
 };
@@ -48,6 +49,8 @@ struct File {
     #[serde(default)]
     operation: Vec<Operation>,
     #[serde(default)]
+    job: Vec<Job>,
+    #[serde(default)]
     denied: Vec<DeniedGroup>,
     #[serde(default)]
     shape: HashMap<String, ShapeSource>,
@@ -67,6 +70,7 @@ pub(super) fn embedded() -> Result<Catalog, CatalogError> {
 pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     let api = Api::embedded()?;
     let mut operations = Vec::new();
+    let mut jobs = Vec::new();
     let mut denied = Vec::new();
     let mut sources = HashMap::new();
     let mut entities = Entities::new();
@@ -74,6 +78,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         let file: File = toml::from_str(text)
             .map_err(|error| CatalogError::Unreadable { file: (*name).to_owned(), why: error.to_string() })?;
         operations.extend(file.operation);
+        jobs.extend(file.job);
         for group in &file.denied {
             denied.extend(group.resolve(&api)?);
         }
@@ -89,6 +94,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
             }
         }
     }
+    operations.extend(jobs::operations(&jobs, &operations)?);
     for (entity, kind) in &entities {
         entities::check(kind).map_err(|why| refused(&format!("{entity:?}"), why))?;
     }

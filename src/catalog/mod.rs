@@ -15,6 +15,7 @@ mod drift;
 mod entities;
 mod guarding;
 mod handles;
+mod jobs;
 mod loader;
 mod name_set;
 mod narrowing;

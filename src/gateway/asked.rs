@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::HeaderMap;
 
@@ -10,6 +9,7 @@ use super::{
     body,
     denial::Invalid,
     document::{self, Value},
+    lenient::Sent,
     query::Query,
 };
 use crate::{
@@ -94,55 +94,10 @@ impl<'a> Asked<'a> {
         parameters: Vec<(String, String)>,
         query: &str,
         headers: &HeaderMap,
-        bytes: &'a Bytes,
+        sent: &'a Sent,
     ) -> Result<Self, Invalid> {
         let mut query = Query::read(query, operation)?;
-        let mut notes = Vec::new();
-        let body = match &operation.body {
-            Some(model @ (BodyModel::ConversationQuery | BodyModel::AsyncConversationQuery)) => {
-                let mut asked = conversations(headers, bytes)?;
-                notes = translate(&mut asked)?;
-                body::of_its_model(model, &body::of_conversations(&asked))?;
-                Body::Conversations(Box::new(asked))
-            }
-            Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
-            Some(model @ (BodyModel::AggregationQuery | BodyModel::AsyncAggregationQuery)) => {
-                let asked: Box<AggregationQuery<'_>> = body::parse(headers, bytes)?;
-                body::of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
-                named_divisions(asked.division_ids.as_deref())?;
-                Body::Aggregates(asked)
-            }
-            Some(BodyModel::ActivityQuery) => Body::Activity(body::parse(headers, bytes)?),
-            Some(BodyModel::ObservationQuery) => Body::Observations(body::parse(headers, bytes)?),
-            Some(BodyModel::CreateUser) => {
-                let asked: Box<CreateUser<'_>> = body::parse(headers, bytes)?;
-                personal(asked.addresses.as_deref())?;
-                Body::NewUser(asked)
-            }
-            Some(BodyModel::UpdateUser) => {
-                let asked: Box<UpdateUser<'_>> = body::parse(headers, bytes)?;
-                personal(asked.addresses.as_deref())?;
-                Body::UserChange(asked)
-            }
-            Some(BodyModel::CreateQueueRequest) => Body::NewQueue(new_queue(headers, bytes)?),
-            Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
-            Some(BodyModel::Declared(declared)) => {
-                body::check_type(headers, bytes)?;
-                let document = document::read(api, declared, bytes)?;
-                let named = declared.references.iter().map(|one| document.texts_at(&one.at).len());
-                if named.sum::<usize>() > MOST_REFERENCES {
-                    let message = format!(
-                        "The body names more than {MOST_REFERENCES} other objects; send fewer at a time."
-                    );
-                    return Err(Invalid::new("ringfence.body_invalid", message));
-                }
-                Body::Document(document)
-            }
-            None if bytes.is_empty() => Body::None,
-            None => {
-                return Err(Invalid::new("ringfence.body_unexpected", "This operation takes no body."));
-            }
-        };
+        let (body, notes) = sent.read(api, operation, headers)?;
         // The search that it becomes always says a size: policies are told it.
         if matches!(operation.narrowing, Narrowing::Translate { .. }) && query.one("pageSize").is_none() {
             query.set("pageSize", vec![USERS_PAGE_SIZE.to_string()]);
@@ -217,6 +172,62 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Parses a body as its operation's model; notes say what was translated.
+pub(super) fn read_body<'a>(
+    api: &Api,
+    operation: &Operation,
+    headers: &HeaderMap,
+    bytes: &'a [u8],
+) -> Result<(Body<'a>, Vec<String>), Invalid> {
+    let mut notes = Vec::new();
+    let body = match &operation.body {
+        Some(model @ (BodyModel::ConversationQuery | BodyModel::AsyncConversationQuery)) => {
+            let mut asked = conversations(headers, bytes)?;
+            notes = translate(&mut asked)?;
+            body::of_its_model(model, &body::of_conversations(&asked))?;
+            Body::Conversations(Box::new(asked))
+        }
+        Some(BodyModel::UserSearchRequest) => Body::Users(body::parse(headers, bytes)?),
+        Some(model @ (BodyModel::AggregationQuery | BodyModel::AsyncAggregationQuery)) => {
+            let asked: Box<AggregationQuery<'_>> = body::parse(headers, bytes)?;
+            body::of_its_model(model, &[("pageSize", true, asked.page_size.is_some())])?;
+            named_divisions(asked.division_ids.as_deref())?;
+            Body::Aggregates(asked)
+        }
+        Some(BodyModel::ActivityQuery) => Body::Activity(body::parse(headers, bytes)?),
+        Some(BodyModel::ObservationQuery) => Body::Observations(body::parse(headers, bytes)?),
+        Some(BodyModel::CreateUser) => {
+            let asked: Box<CreateUser<'_>> = body::parse(headers, bytes)?;
+            personal(asked.addresses.as_deref())?;
+            Body::NewUser(asked)
+        }
+        Some(BodyModel::UpdateUser) => {
+            let asked: Box<UpdateUser<'_>> = body::parse(headers, bytes)?;
+            personal(asked.addresses.as_deref())?;
+            Body::UserChange(asked)
+        }
+        Some(BodyModel::CreateQueueRequest) => Body::NewQueue(new_queue(headers, bytes)?),
+        Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
+        Some(BodyModel::Declared(declared)) => {
+            body::check_type(headers, bytes)?;
+            let document = document::read(api, declared, bytes)?;
+            let named = declared.references.iter().map(|one| document.texts_at(&one.at).len());
+            if named.sum::<usize>() > MOST_REFERENCES {
+                let message = format!(
+                    "The body names more than {MOST_REFERENCES} other objects; send fewer at a time."
+                );
+                return Err(Invalid::new("ringfence.body_invalid", message));
+            }
+            Body::Document(document)
+        }
+        None if bytes.is_empty() => Body::None,
+        None => {
+            return Err(Invalid::new("ringfence.body_unexpected", "This operation takes no body."));
+        }
+    };
+    Ok((body, notes))
+}
+
 /// How the body is declared, where it is read as the API's facts tell.
 pub(super) fn declared(operation: &Operation) -> Option<&DeclaredBody> {
     match &operation.body {
@@ -259,7 +270,7 @@ pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// An empty list of divisions must not read as "all of them".
-fn conversations<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<ConversationQuery<'a>, Invalid> {
+fn conversations<'a>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<ConversationQuery<'a>, Invalid> {
     let query: ConversationQuery<'_> = body::parse(headers, bytes)?;
     named_divisions(query.division_ids.as_deref())?;
     Ok(query)
@@ -288,7 +299,7 @@ fn personal(addresses: Option<&[Contact<'_>]>) -> Result<(), Invalid> {
 }
 
 /// A new queue has nothing yet that could be sent back.
-fn new_queue<'a>(headers: &HeaderMap, bytes: &'a Bytes) -> Result<Box<QueueRequest<'a>>, Invalid> {
+fn new_queue<'a>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<Box<QueueRequest<'a>>, Invalid> {
     let queue: Box<QueueRequest<'_>> = body::parse(headers, bytes)?;
     match queue.unsent() {
         Some(name) => {

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use serde::Deserialize;
 
-use super::{denial::Invalid, json};
+use super::{denial::Invalid, json, lenient::Unknown};
 use crate::catalog::{BodyModel, ConversationQuery};
 
 /// How long a caller may take to send its body.
@@ -24,16 +24,15 @@ pub(super) async fn read(
     within: Duration,
 ) -> Result<Bytes, Invalid> {
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Invalid {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "ringfence.body_compressed",
-            message: "Compressed bodies are not accepted; send it without `Content-Encoding`.".to_owned(),
-        });
+        return Err(Invalid::of(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "ringfence.body_compressed",
+            "Compressed bodies are not accepted; send it without `Content-Encoding`.",
+        ));
     }
-    let too_large = || Invalid {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        code: "request.entity.too.large",
-        message: format!("The body is larger than {max_bytes} bytes."),
+    let too_large = || {
+        let message = format!("The body is larger than {max_bytes} bytes.");
+        Invalid::of(StatusCode::PAYLOAD_TOO_LARGE, "request.entity.too.large", message)
     };
     // Before the first byte is read, where the length is told.
     if body.size_hint().lower() > max_bytes as u64 {
@@ -44,11 +43,11 @@ pub(super) async fn read(
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Invalid::new("ringfence.body_broken_off", "The body ended before it was whole.")),
-        Err(_) => Err(Invalid {
-            status: StatusCode::REQUEST_TIMEOUT,
-            code: "ringfence.body_timed_out",
-            message: format!("The body was not whole after {} s.", within.as_secs()),
-        }),
+        Err(_) => Err(Invalid::of(
+            StatusCode::REQUEST_TIMEOUT,
+            "ringfence.body_timed_out",
+            format!("The body was not whole after {} s.", within.as_secs()),
+        )),
     }
 }
 
@@ -59,11 +58,11 @@ pub(super) fn check_type(headers: &HeaderMap, bytes: &[u8]) -> Result<(), Invali
         value.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
     });
     if !json_type {
-        return Err(Invalid {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "ringfence.media_type_unsupported",
-            message: "The body must be `application/json`.".to_owned(),
-        });
+        return Err(Invalid::of(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "ringfence.media_type_unsupported",
+            "The body must be `application/json`.",
+        ));
     }
     if bytes.is_empty() {
         return Err(Invalid::new("ringfence.body_missing", "This operation needs a JSON body."));
@@ -100,7 +99,8 @@ pub(super) fn of_its_model(model: &BodyModel, fields: &[(&str, bool, bool)]) -> 
         None => Ok(()),
         Some((name, ..)) => {
             let message = format!("`{name}` is not a field of this operation's body; leave it out.");
-            Err(Invalid::new("ringfence.body_unknown_field", message))
+            let unknown = Unknown { at: Vec::new(), name: (*name).to_owned() };
+            Err(Invalid::unknown_field(Some(unknown), message))
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::guard::UpstreamRefusal;
+use super::{guard::UpstreamRefusal, lenient::Unknown};
 
 /// Status, code and message, as the caller is shown them.
 type Shown<'d> = (StatusCode, &'static str, &'d str);
@@ -95,6 +95,8 @@ pub(super) struct Invalid {
     pub(super) code: &'static str,
     /// What to change.
     pub(super) message: String,
+    /// The field that the body's model does not know, where it is that alone.
+    pub(super) unknown: Option<Box<Unknown>>,
 }
 
 /// What is not the caller's doing.
@@ -170,7 +172,18 @@ impl From<Limited> for Denial {
 impl Invalid {
     /// A 400.
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+        Self::of(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Another status.
+    pub(super) fn of(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), unknown: None }
+    }
+
+    /// A field of the body that its model does not know.
+    pub(super) fn unknown_field(unknown: Option<Unknown>, message: impl Into<String>) -> Self {
+        let invalid = Self::new("ringfence.body_unknown_field", message);
+        Self { unknown: unknown.map(Box::new), ..invalid }
     }
 }
 

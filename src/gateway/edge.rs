@@ -107,17 +107,16 @@ fn unread(refusal: &Refusal) -> Invalid {
             );
             Invalid::new("ringfence.request_malformed", message)
         }
-        Refusal::TooLarge => Invalid {
-            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            code: "ringfence.head_too_large",
-            message: "The request has more than 100 headers, or more than 64 KiB of them; send fewer."
-                .to_owned(),
-        },
-        Refusal::TooSlow => Invalid {
-            status: StatusCode::REQUEST_TIMEOUT,
-            code: "ringfence.head_timed_out",
-            message: "The first line and the headers were not whole in time; send them at once.".to_owned(),
-        },
+        Refusal::TooLarge => Invalid::of(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "ringfence.head_too_large",
+            "The request has more than 100 headers, or more than 64 KiB of them; send fewer.",
+        ),
+        Refusal::TooSlow => Invalid::of(
+            StatusCode::REQUEST_TIMEOUT,
+            "ringfence.head_timed_out",
+            "The first line and the headers were not whole in time; send them at once.",
+        ),
         Refusal::Broken(what) => Invalid::new("ringfence.http2_broken", what.as_str()),
     }
 }

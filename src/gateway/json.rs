@@ -2,12 +2,17 @@
 
 use std::{collections::HashSet, fmt};
 
+use serde_path_to_error::{Path, Segment};
+
 use serde::{
     Deserialize,
     de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
 };
 
-use super::denial::Invalid;
+use super::{
+    denial::Invalid,
+    lenient::{Step, Unknown},
+};
 
 /// Nothing that Genesys takes is nested deeper.
 const MAX_DEPTH: usize = 64;
@@ -16,18 +21,28 @@ const MAX_DEPTH: usize = 64;
 const TWICE: &str = "duplicate key ";
 const DEEP: &str = "too deep";
 
+/// Where a model's fault is said to stand when a field is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknowns {
+    /// At the field.
+    AtThemselves,
+    /// At the object that has it.
+    AtTheirObject,
+}
+
 /// The fault of a body that did not parse as `T`.
 pub(super) fn diagnose<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Invalid {
-    fault(bytes, |typed| {
+    fault(bytes, Unknowns::AtThemselves, |typed| {
         let error = serde_path_to_error::deserialize::<_, T>(typed).err()?;
-        Some((error.path().to_string(), error.inner().to_string()))
+        Some((error.path().clone(), error.inner().to_string()))
     })
 }
 
 /// The fault of a body: as JSON, or else what its model finds, with the place.
 pub(super) fn fault<'a>(
     bytes: &'a [u8],
-    typed: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::SliceRead<'a>>) -> Option<(String, String)>,
+    unknowns: Unknowns,
+    typed: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::SliceRead<'a>>) -> Option<(Path, String)>,
 ) -> Invalid {
     if std::str::from_utf8(bytes).is_err() {
         return Invalid::new("ringfence.body_not_utf8", "The body is not valid UTF-8.");
@@ -60,14 +75,34 @@ pub(super) fn fault<'a>(
             "The body does not have the form of this operation's model.",
         );
     };
-    let text = plain(&text);
-    let code = if text.starts_with("unknown field") {
-        "ringfence.body_unknown_field"
+    let shown = plain(&text);
+    let whole = place.to_string();
+    let at = if whole == "." { "the body".to_owned() } else { format!("`{whole}`") };
+    let message = format!("In {at}: {shown}.");
+    if shown.starts_with("unknown field") {
+        Invalid::unknown_field(unknown(&place, unknowns, &text), message)
     } else {
-        "ringfence.body_invalid"
+        Invalid::new("ringfence.body_invalid", message)
+    }
+}
+
+/// The field that the parser's words name, unless they say that the model has it.
+fn unknown(place: &Path, unknowns: Unknowns, text: &str) -> Option<Unknown> {
+    let step = |segment: &Segment| match segment {
+        Segment::Map { key } => Some(Step::Field(key.clone())),
+        Segment::Seq { .. } => Some(Step::Items),
+        Segment::Enum { .. } | Segment::Unknown => None,
     };
-    let place = if place == "." { "the body".to_owned() } else { format!("`{place}`") };
-    Invalid::new(code, format!("In {place}: {text}."))
+    let mut at = place.iter().map(step).collect::<Option<Vec<_>>>()?;
+    if unknowns == Unknowns::AtThemselves {
+        at.pop();
+    }
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    let rest = text.strip_prefix("unknown field `")?;
+    // What is expected is named by us: it does not say so twice.
+    let told = rest.rsplit_once("`, expected ").map(|(name, _)| name);
+    let name = told.or_else(|| rest.strip_suffix('`'))?;
+    Some(Unknown { at, name: name.to_owned() })
 }
 
 /// The parser's words, without its line and without the names of our types.

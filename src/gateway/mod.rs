@@ -29,6 +29,7 @@ mod forward;
 mod guard;
 mod handle;
 mod json;
+mod lenient;
 mod limit;
 mod listed;
 mod meters;
@@ -62,6 +63,7 @@ use self::{
     authorize::Permit,
     denial::{Denial, Failure},
     handle::Handles,
+    lenient::Sent,
     limit::{Limiter, Standing},
     listed::Lists,
     meters::Meters,
@@ -257,7 +259,8 @@ impl Gateway {
             body::read(&head.headers, body, longest, body::READ_TIMEOUT).await.map_err(Denial::from)?;
         let query = head.uri.query().unwrap_or_default();
         record.call.request_before = Some(digest(query.as_bytes(), &bytes));
-        let asked = Asked::read(parts.catalog.api(), &operation, parameters, query, &head.headers, &bytes)
+        let sent = Sent::new(bytes, caller.tenant().tenant().lenient);
+        let asked = Asked::read(parts.catalog.api(), &operation, parameters, query, &head.headers, &sent)
             .map_err(Denial::from)?;
 
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;

@@ -22,6 +22,8 @@ pub struct Tenant {
     pub cross_division: CrossDivision,
     /// The tenant's agents serve no other client.
     pub dedicated_agents: bool,
+    /// Fields of a body that its model does not know are left out, where they are refused otherwise.
+    pub lenient: bool,
     /// How much all its keys together may send.
     #[serde(default)]
     pub limits: Limits,

@@ -39,6 +39,9 @@ pub struct NewTenant {
     /// The tenant's agents serve no other client.
     #[serde(default)]
     pub dedicated_agents: bool,
+    /// Fields of a body that its model does not know are left out, where they are refused otherwise.
+    #[serde(default)]
+    pub lenient: bool,
     /// How much all its keys together may send; without it, as much as they like.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
@@ -61,6 +64,8 @@ pub struct TenantChange {
     pub cross_division: Option<CrossDivision>,
     /// As [`NewTenant::dedicated_agents`].
     pub dedicated_agents: Option<bool>,
+    /// As [`NewTenant::lenient`].
+    pub lenient: Option<bool>,
     /// All of [`NewTenant::limits`]: what this does not name is not limited any more.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
@@ -79,6 +84,7 @@ pub async fn add(desk: &Desk, author: &Author, new: NewTenant) -> Result<Tenant,
         policy_template: new.policy_template,
         cross_division: new.cross_division,
         dedicated_agents: new.dedicated_agents,
+        lenient: new.lenient,
         limits: new.limits.unwrap_or_default(),
         suspended: false,
         created_at: now,
@@ -196,6 +202,7 @@ fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
         policy_template,
         cross_division,
         dedicated_agents,
+        lenient,
         limits,
     } = change;
     tenant.name = name.unwrap_or(tenant.name);
@@ -204,6 +211,7 @@ fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
     tenant.policy_template = policy_template.unwrap_or(tenant.policy_template);
     tenant.cross_division = cross_division.unwrap_or(tenant.cross_division);
     tenant.dedicated_agents = dedicated_agents.unwrap_or(tenant.dedicated_agents);
+    tenant.lenient = lenient.unwrap_or(tenant.lenient);
     tenant.limits = limits.unwrap_or(tenant.limits);
     tenant
 }

@@ -175,7 +175,12 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("POST", ["analytics", what, "activity", "query"]) => activity::activity(exchange, what),
         ("POST", ["analytics", what, "observations", "query"]) => activity::observations(exchange, what),
         ("POST", ["analytics", "conversations", "details", "query"]) => conversations::query(exchange),
-        (_, ["analytics", "conversations", kind, "jobs", rest @ ..]) => job(parts, exchange, kind, rest),
+        (_, ["analytics", "conversations", "details", "jobs", rest @ ..]) => {
+            job(parts, exchange, Kind::Details, rest)
+        }
+        (_, ["analytics", what, "aggregates", "jobs", rest @ ..]) => {
+            job(parts, exchange, Kind::Aggregates((*what).to_owned()), rest)
+        }
         // Fixed words stand before ids.
         (method, _) if generic::is_fixed(method, path) => generic::answer(exchange, method, path),
         ("GET", ["authorization", "divisions", id]) => account::division(exchange, id),
@@ -197,20 +202,14 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
     }
 }
 
-fn job(parts: &Parts, exchange: &Exchange, kind: &str, rest: &[&str]) -> Result<Answer, Failure> {
-    let missing = || Failure::missing("resource", parts.uri.path());
-    let kind = match kind {
-        "details" => Kind::Details,
-        "aggregates" => Kind::Aggregates,
-        _ => return Err(missing()),
-    };
+fn job(parts: &Parts, exchange: &Exchange, kind: Kind, rest: &[&str]) -> Result<Answer, Failure> {
     match (parts.method.as_str(), rest) {
         ("POST", []) => jobs::begin(exchange, kind),
         ("GET", ["availability"]) if kind == Kind::Details => jobs::availability(exchange),
-        ("GET", [id]) => jobs::status(exchange, kind, id),
-        ("GET", [id, "results"]) => jobs::results(exchange, kind, id),
-        ("DELETE", [id]) => jobs::delete(exchange, kind, id),
-        _ => Err(missing()),
+        ("GET", [id]) => jobs::status(exchange, &kind, id),
+        ("GET", [id, "results"]) => jobs::results(exchange, &kind, id),
+        ("DELETE", [id]) => jobs::delete(exchange, &kind, id),
+        _ => Err(Failure::missing("resource", parts.uri.path())),
     }
 }
 

@@ -29,11 +29,12 @@ const PAGE: usize = 1_000;
 
 type Outcome = Result<Answer, Failure>;
 
-/// What a job is of. A job of one kind is none of the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a job is of. A job of one kind is none of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Details,
-    Aggregates,
+    /// The figures of something, such as `conversations`.
+    Aggregates(String),
 }
 
 #[derive(Debug, Clone)]
@@ -59,8 +60,8 @@ impl Jobs {
         work(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn change<T>(&self, kind: Kind, id: &str, work: impl FnOnce(&mut Job) -> T) -> Result<T, Failure> {
-        self.with(|known| known.get_mut(id).filter(|job| job.kind == kind).map(work))
+    fn change<T>(&self, kind: &Kind, id: &str, work: impl FnOnce(&mut Job) -> T) -> Result<T, Failure> {
+        self.with(|known| known.get_mut(id).filter(|job| job.kind == *kind).map(work))
             .ok_or_else(|| Failure::missing("job", id))
     }
 
@@ -70,12 +71,12 @@ impl Jobs {
     }
 }
 
-/// `POST /api/v2/analytics/conversations/{details,aggregates}/jobs`.
+/// `POST /api/v2/analytics/conversations/details/jobs` and `/api/v2/analytics/{what}/aggregates/jobs`.
 pub(super) fn begin(exchange: &Exchange, kind: Kind) -> Outcome {
     exchange.query.only(&[])?;
-    let (results, page_size) = match kind {
+    let (results, page_size) = match &kind {
         Kind::Details => (conversations::job(exchange)?, PAGE),
-        Kind::Aggregates => aggregates::job(exchange, "conversations", PAGE)?,
+        Kind::Aggregates(what) => aggregates::job(exchange, what, PAGE)?,
     };
     let jobs = exchange.organisation.jobs();
     // The same in every organisation of one seed, as all else is.
@@ -92,7 +93,7 @@ pub(super) fn availability(exchange: &Exchange) -> Outcome {
 }
 
 /// `GET …/jobs/{jobId}`: whose job it is, nobody asks.
-pub(super) fn status(exchange: &Exchange, kind: Kind, id: &str) -> Outcome {
+pub(super) fn status(exchange: &Exchange, kind: &Kind, id: &str) -> Outcome {
     exchange.query.only(&[])?;
     let job = exchange.organisation.jobs().change(kind, id, |job| {
         let before = job.clone();
@@ -113,13 +114,13 @@ pub(super) fn status(exchange: &Exchange, kind: Kind, id: &str) -> Outcome {
 }
 
 /// `GET …/jobs/{jobId}/results`.
-pub(super) fn results(exchange: &Exchange, kind: Kind, id: &str) -> Outcome {
+pub(super) fn results(exchange: &Exchange, kind: &Kind, id: &str) -> Outcome {
     let size = match kind {
         Kind::Details => {
             exchange.query.only(&["cursor", "pageSize"])?;
             Some(exchange.query.number("pageSize", PAGE, 10_000)?)
         }
-        Kind::Aggregates => {
+        Kind::Aggregates(_) => {
             exchange.query.only(&["cursor"])?;
             None
         }
@@ -142,14 +143,14 @@ pub(super) fn results(exchange: &Exchange, kind: Kind, id: &str) -> Outcome {
             }
             "conversations"
         }
-        Kind::Aggregates => "results",
+        Kind::Aggregates(_) => "results",
     };
     let mut text = format!("{{\"{field}\":[{}]", shown.join(","));
     if end < job.results.len() {
         let cursor = URL_SAFE_NO_PAD.encode(format!("{id}:{end}"));
         text.push_str(&[",\"cursor\":\"", &cursor, "\""].concat());
     }
-    if kind == Kind::Details {
+    if *kind == Kind::Details {
         text.push_str(&[",\"dataAvailabilityDate\":\"", AVAILABLE, "\""].concat());
     }
     text.push('}');
@@ -157,7 +158,7 @@ pub(super) fn results(exchange: &Exchange, kind: Kind, id: &str) -> Outcome {
 }
 
 /// `DELETE …/jobs/{jobId}`.
-pub(super) fn delete(exchange: &Exchange, kind: Kind, id: &str) -> Outcome {
+pub(super) fn delete(exchange: &Exchange, kind: &Kind, id: &str) -> Outcome {
     exchange.query.only(&[])?;
     let jobs = exchange.organisation.jobs();
     jobs.change(kind, id, |_| ())?;

@@ -13,8 +13,8 @@ use super::{
 // One statement, so tenant and divisions are always of the same moment: a row per division, in order.
 macro_rules! select {
     () => {
-        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, limits, suspended, \
-         created_at, updated_at, version, division_id \
+        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, lenient, limits, \
+         suspended, created_at, updated_at, version, division_id \
          FROM tenant LEFT JOIN tenant_division ON tenant_division.tenant_id = tenant.id "
     };
 }
@@ -33,6 +33,7 @@ pub(super) struct TenantRow {
     policy_template: String,
     cross_division: CrossDivision,
     dedicated_agents: bool,
+    lenient: bool,
     limits: String,
     suspended: bool,
     created_at: DateTime<Utc>,
@@ -53,6 +54,7 @@ impl TryFrom<TenantRow> for Tenant {
             policy_template: row.policy_template,
             cross_division: row.cross_division,
             dedicated_agents: row.dedicated_agents,
+            lenient: row.lenient,
             // SECURITY: limits that cannot be read are an error, never none.
             limits: serde_json::from_str(&row.limits)?,
             suspended: row.suspended,
@@ -96,8 +98,8 @@ impl Store {
     /// Adds a tenant; a division that is another tenant's is a conflict.
     pub async fn add_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO tenant (id, name, service_account, policy_template, cross_division, \
-            dedicated_agents, limits, suspended, created_at, updated_at, version) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            dedicated_agents, lenient, limits, suspended, created_at, updated_at, version) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let taken = || format!("tenant {}", tenant.id);
         let absent = || format!("service account {}", tenant.service_account);
         in_change!(self, event, "adding a tenant", |transaction, version| {
@@ -108,6 +110,7 @@ impl Store {
                 .bind(&tenant.policy_template)
                 .bind(tenant.cross_division)
                 .bind(tenant.dedicated_agents)
+                .bind(tenant.lenient)
                 .bind(serde_json::to_string(&tenant.limits)?)
                 .bind(tenant.suspended)
                 .bind(tenant.created_at)
@@ -140,8 +143,8 @@ impl Store {
     pub async fn update_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const CURRENT: &str = "SELECT version FROM tenant WHERE id = $1";
         const UPDATE: &str = "UPDATE tenant SET name = $2, service_account = $3, policy_template = $4, \
-            cross_division = $5, dedicated_agents = $6, limits = $7, suspended = $8, updated_at = $9, \
-            version = $10 WHERE id = $1";
+            cross_division = $5, dedicated_agents = $6, lenient = $7, limits = $8, suspended = $9, \
+            updated_at = $10, version = $11 WHERE id = $1";
         const DROP_DIVISIONS: &str = "DELETE FROM tenant_division WHERE tenant_id = $1";
         let absent = || format!("service account {}", tenant.service_account);
         in_change!(self, event, "changing a tenant", |transaction, version| {
@@ -156,6 +159,7 @@ impl Store {
                 .bind(&tenant.policy_template)
                 .bind(tenant.cross_division)
                 .bind(tenant.dedicated_agents)
+                .bind(tenant.lenient)
                 .bind(serde_json::to_string(&tenant.limits)?)
                 .bind(tenant.suspended)
                 .bind(tenant.updated_at)

@@ -8,7 +8,10 @@ use serde::de::{self, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqA
 use super::Value;
 use crate::{
     catalog::{Allowed, Api, DeclaredBody, FieldType},
-    gateway::{denial::Invalid, json},
+    gateway::{
+        denial::Invalid,
+        json::{self, Unknowns},
+    },
     model::Text,
 };
 
@@ -28,11 +31,11 @@ pub(in crate::gateway) fn read<'a>(
         deserializer.end().ok().map(|()| value)
     });
     parsed.ok_or_else(|| {
-        json::fault(bytes, |deserializer| {
+        json::fault(bytes, Unknowns::AtTheirObject, |deserializer| {
             let mut track = serde_path_to_error::Track::new();
             let tracked = serde_path_to_error::Deserializer::new(deserializer, &mut track);
             let error = node.deserialize(tracked).err()?;
-            Some((track.path().to_string(), error.to_string()))
+            Some((track.path(), error.to_string()))
         })
     })
 }

@@ -17,7 +17,7 @@ use super::{
     owned::NOBODY,
 };
 use crate::{
-    catalog::{ActivityQuery, AggregationQuery, Clause, Filter, Logic, Operator, Predicate},
+    catalog::{ActivityQuery, AggregationQuery, Clause, Filter, Guarding, Logic, Operator, Predicate},
     gateway::{
         asked::{Body, predicates},
         authorize::Permit,
@@ -42,7 +42,7 @@ pub(super) fn narrow(
         Body::Aggregates(query) => {
             check_query(&query, permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
-            let parts = parts(query.filter.as_ref(), dimension, own, is_grouped(by, dimension))?;
+            let parts = parts(query.filter.as_ref(), dimension, own, is_grouped(by, dimension), permit)?;
             each(&parts, dimension, query.filter.as_ref(), |filter| {
                 encode(&AggregationQuery { filter: Some(filter), ..(*query).clone() })
             })
@@ -52,7 +52,7 @@ pub(super) fn narrow(
             check_filter(query.filter.as_ref(), permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
             check_grouping(by, false, permit)?;
-            let parts = parts(query.filter.as_ref(), dimension, own, is_grouped(by, dimension))?;
+            let parts = parts(query.filter.as_ref(), dimension, own, is_grouped(by, dimension), permit)?;
             each(&parts, dimension, query.filter.as_ref(), |filter| {
                 encode(&ActivityQuery { filter: Some(filter), ..(*query).clone() })
             })
@@ -61,7 +61,7 @@ pub(super) fn narrow(
             check_metrics(query.metrics.iter(), permit)?;
             check_filter(query.filter.as_ref(), permit)?;
             // Genesys groups observations by what they are of.
-            let parts = parts(query.filter.as_ref(), dimension, own, true)?;
+            let parts = parts(query.filter.as_ref(), dimension, own, true, permit)?;
             each(&parts, dimension, query.filter.as_ref(), |filter| {
                 encode(&crate::catalog::ObservationQuery { filter: Some(filter), ..(*query).clone() })
             })
@@ -100,6 +100,7 @@ fn parts(
     dimension: &str,
     mut own: Vec<String>,
     is_grouped: bool,
+    permit: &Permit,
 ) -> Result<Vec<Vec<String>>, Denial> {
     if let Some(filter) = theirs {
         check_predicates(filter, dimension)?;
@@ -114,6 +115,8 @@ fn parts(
     if own.len() > MOST_AT_ONCE && !is_grouped || own.len() > MOST_AT_ONCE * MOST_QUERIES {
         let remedy = if own.len() > MOST_AT_ONCE * MOST_QUERIES {
             format!("name those that you ask for, {} at most", MOST_AT_ONCE * MOST_QUERIES)
+        } else if matches!(permit.operation().guard, Guarding::Handle { .. }) {
+            format!("name up to {MOST_AT_ONCE} of them in `filter`, and begin a job for each such part")
         } else {
             format!("name up to {MOST_AT_ONCE} of them in `filter`, or put `{dimension}` into `groupBy`")
         };

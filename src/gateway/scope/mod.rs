@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     audit::Record,
-    catalog::{Api, Narrowing, Operation, Place, Translation},
+    catalog::{Api, Guarding, Narrowing, Operation, Place, Translation},
     upstream::UpstreamRequest,
 };
 
@@ -114,7 +114,8 @@ pub(super) fn scope(
             (post(&operation.path, body), form)
         }
         Narrowing::Membership { dimension, entity } => {
-            owned = Owned::grouped(asked.body.group_by(), &operation, Some(*entity));
+            let within = matches!(operation.guard, Guarding::Groups { .. }).then_some(*entity);
+            owned = Owned::grouped(asked.body.group_by(), &operation, within);
             in_parts(&operation, membership::narrow(asked.body, dimension, members, &permit)?)?
         }
         Narrowing::Owned { place: Place::Path, name, .. }

@@ -19,6 +19,7 @@ async fn a_tenant_is_registered_and_shown() {
     assert_eq!(shown["division_ids"], json!([ALPHA, BETA]));
     assert_eq!(shown["cross_division"], "stub");
     assert_eq!(shown["dedicated_agents"], false);
+    assert_eq!(shown["lenient"], false);
     assert_eq!(shown["suspended"], false);
     let read = office.auditor().get("/tenants/north").await;
     assert_eq!(read.expect(200), shown);
@@ -114,6 +115,7 @@ async fn a_tenant_changes_and_the_event_says_from_what_to_what() {
     office.tenant("north", &[ALPHA]).await;
     let change = json!({
         "name": "The North", "division_ids": [BETA], "policy_template": "read-only", "dedicated_agents": true,
+        "lenient": true,
     });
     let changed = office.operator().patch("/tenants/north", &change).await;
     let shown = changed.expect(200);

@@ -62,6 +62,7 @@ fn tenant(template: &str) -> Tenant {
         policy_template: template.to_owned(),
         cross_division: CrossDivision::Stub,
         dedicated_agents: false,
+        lenient: false,
         limits: Limits::default(),
         suspended: false,
         created_at: DateTime::<Utc>::UNIX_EPOCH,

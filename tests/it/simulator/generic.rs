@@ -36,9 +36,11 @@ fn real(sim: &Sim, template: &str, division: &str) -> Option<String> {
 }
 
 fn is_job(template: &str) -> bool {
-    ["details", "aggregates"]
-        .iter()
-        .any(|kind| template.starts_with(&format!("/api/v2/analytics/conversations/{kind}/jobs/{{jobId}}")))
+    let mut parts = template.trim_start_matches("/api/v2/analytics/").split('/');
+    let (what, kind, jobs) = (parts.next(), parts.next(), (parts.next(), parts.next()));
+    template.starts_with("/api/v2/analytics/")
+        && jobs == (Some("jobs"), Some("{jobId}"))
+        && (kind == Some("aggregates") || (what, kind) == (Some("conversations"), Some("details")))
 }
 
 #[tokio::test]

@@ -22,8 +22,13 @@ async fn a_tenant_is_kept_whole_with_its_divisions_in_order() {
         divisions.reverse();
         let limits =
             Limits { concurrent_requests: Some(3), requests_per_day: Some(u32::MAX), ..Limits::default() };
-        let north =
-            Tenant { division_ids: divisions, dedicated_agents: true, limits, ..tenant("north", "main") };
+        let north = Tenant {
+            division_ids: divisions,
+            dedicated_agents: true,
+            lenient: true,
+            limits,
+            ..tenant("north", "main")
+        };
         let version = store.add_tenant(&north, &change()).await.unwrap();
         let kept = store.tenant(&north.id).await.unwrap();
         assert_eq!(kept, Some(Tenant { version, ..north }));

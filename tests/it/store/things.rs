@@ -80,6 +80,7 @@ pub(super) fn tenant(id: &str, service_account: &str) -> Tenant {
         policy_template: "read-only".to_owned(),
         cross_division: CrossDivision::Stub,
         dedicated_agents: false,
+        lenient: false,
         limits: Limits::default(),
         suspended: false,
         created_at: at(0),

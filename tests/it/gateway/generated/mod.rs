@@ -4,6 +4,7 @@
 //! Each is asked as the tenant, as another tenant, with foreign ids in every place that an id can stand, and of an upstream
 //! that lies; in two organisations that differ in other divisions' data alone.
 
+mod handles;
 mod holes;
 mod requests;
 mod suite;

@@ -12,6 +12,11 @@ use ringfence::{
 };
 use serde_json::{Map, Value, json};
 
+use super::{
+    handles::{SEVERAL, opened},
+    suite::NOBODY,
+};
+
 /// Which of a division's things are named.
 pub(super) type Nth = usize;
 
@@ -36,6 +41,8 @@ pub(super) struct Maker<'m> {
     pub(super) catalog: &'m Catalog,
     pub(super) organisation: &'m Organisation,
     pub(super) operation: &'m Operation,
+    /// What opens it, where a handle does.
+    pub(super) handle: Option<String>,
 }
 
 impl<'m> Maker<'m> {
@@ -66,6 +73,12 @@ impl<'m> Maker<'m> {
         for part in self.operation.path.split('/').skip(1) {
             let mut part = part.to_owned();
             if let Some(name) = part.strip_prefix('{').map(|name| name.trim_end_matches('}').to_owned()) {
+                if opened(self.operation).is_some_and(|(_, handle)| handle == name) {
+                    part = self.handle.clone().unwrap_or_else(|| NOBODY.to_owned());
+                    values.insert(name, part.clone());
+                    path = format!("{path}/{part}");
+                    continue;
+                }
                 let known = kinds.get(name.as_str()).and_then(|kind| self.collection(json!(kind).as_str()?));
                 let things = self.things(known.as_ref().unwrap_or(&path), division);
                 part.clone_from(things.get(nth).or_else(|| things.last())?);
@@ -151,6 +164,9 @@ impl<'m> Maker<'m> {
                     let own = self.listed(name, division);
                     own.into_iter().chain(other.map(|(_, id)| id.clone())).collect::<Vec<_>>().join(",")
                 }
+                ParameterKind::Integer { .. } if name == "pageSize" && opened(self.operation).is_some() => {
+                    "7".to_owned()
+                }
                 ParameterKind::Integer { max, .. } if name == "pageSize" => (*max).min(100).to_string(),
                 ParameterKind::Expand => self.operation.expand.join(","),
                 _ if !required(name) => continue,
@@ -218,6 +234,14 @@ impl<'m> Maker<'m> {
                     if is_named && fields.field("groupBy").is_some() {
                         query["groupBy"] = json!(["queueId"]);
                     }
+                }
+                // Of jobs alone: so that there are several pages.
+                if fields.field("pageSize").is_some() {
+                    query["pageSize"] = json!(1);
+                    let plain = json!(self.operation.guard)["plain"].clone();
+                    let is_several = |one: &&Value| one.as_str().is_some_and(|one| SEVERAL.contains(&one));
+                    query["groupBy"] =
+                        plain.as_array().into_iter().flatten().filter(is_several).cloned().collect();
                 }
                 if fields.field("paging").is_some() {
                     query["paging"] = json!({"pageSize": 100, "pageNumber": 1});

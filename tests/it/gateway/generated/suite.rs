@@ -14,7 +14,10 @@ use ringfence::{
 };
 use serde_json::{Value, json};
 
-use super::requests::{Asked, Maker, Nth, Place};
+use super::{
+    handles::{opened, without_handles},
+    requests::{Asked, Maker, Nth, Place},
+};
 use crate::{
     gateway::organisation::{everything, facts, text},
     support::app::{TenantClient, TestApp},
@@ -23,7 +26,7 @@ use crate::{
 /// How many operations are asked at once.
 const AT_ONCE: usize = 12;
 /// Nothing has it.
-const NOBODY: &str = "99999999-0000-4000-8000-000000000009";
+pub(super) const NOBODY: &str = "99999999-0000-4000-8000-000000000009";
 
 /// Two organisations that are alike in the tenant's own division, and differ in all others.
 pub(super) struct Suite {
@@ -50,21 +53,21 @@ pub(super) struct Findings {
 
 /// An answer without what may differ.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    status: u16,
+pub(super) struct Seen {
+    pub(super) status: u16,
     headers: Vec<String>,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Seen {
-    fn without(mut self, id: &str) -> Self {
+    pub(super) fn without(mut self, id: &str) -> Self {
         self.text = self.text.replace(id, "ID");
         self
     }
 }
 
 /// One operation being tested.
-struct Case<'s> {
+pub(super) struct Case<'s> {
     suite: &'s Suite,
     operation: &'s Operation,
     maker: Maker<'s>,
@@ -120,12 +123,16 @@ impl Suite {
         for (fault, is_lie) in
             [(Fault::Lie { division: Some(BETA.to_owned()) }, true), (Fault::Malformed, false)]
         {
+            // What is begun in peace is asked about while they lie.
+            let kept =
+                operations.iter().map(AsRef::as_ref).filter(|one| !matches!(one.guard, Guarding::Empty));
+            let begun = self.begin_each(&self.there, &self.alpha_there, kept).await;
             // What was looked up before is forgotten.
             self.there.clock.advance(TimeDelta::minutes(3));
             let below = Match { method: None, path_prefix: Some("/api/".to_owned()) };
             self.there.simulator.organisation().set_faults(vec![Rule::new(below, fault, None)]);
             let asked = stream::iter(&operations)
-                .map(|operation| self.disturbed(operation, is_lie))
+                .map(|operation| self.disturbed(operation, is_lie, &begun))
                 .buffered(AT_ONCE);
             asked.collect::<Vec<_>>().await.into_iter().for_each(|case| findings.add(case));
         }
@@ -137,12 +144,16 @@ impl Suite {
 
     fn case<'s>(&'s self, operation: &'s Operation) -> Case<'s> {
         let organisation = self.here.simulator.organisation();
-        let maker = Maker { catalog: &self.catalog, organisation, operation };
+        let maker = Maker { catalog: &self.catalog, organisation, operation, handle: None };
         Case { suite: self, operation, maker, failures: Vec::new(), untested: None, requests: 0 }
     }
 
     async fn all_cases<'s>(&'s self, operation: &'s Operation) -> Case<'s> {
         let mut case = self.case(operation);
+        if let Some((kind, name)) = opened(operation) {
+            case.handles(kind, name).await;
+            return case;
+        }
         case.foreign_ids().await;
         case.another_tenant().await;
         let is_once = operation.is_write();
@@ -152,8 +163,14 @@ impl Suite {
         case
     }
 
-    async fn disturbed<'s>(&'s self, operation: &'s Operation, is_lie: bool) -> Case<'s> {
+    async fn disturbed<'s>(
+        &'s self,
+        operation: &'s Operation,
+        is_lie: bool,
+        begun: &BTreeMap<String, String>,
+    ) -> Case<'s> {
         let mut case = self.case(operation);
+        case.maker.handle = opened(operation).and_then(|(kind, _)| begun.get(kind).cloned());
         let Some(asked) = case.maker.ask(ALPHA, 1, &[]) else { return case };
         let seen = case.send(&self.alpha_there, &asked).await;
         case.leaks("an upstream that lies", &seen, &asked, ALPHA);
@@ -168,6 +185,30 @@ impl Suite {
             case.failures.push(format!("what is no JSON was passed on: {asked:?} {seen:?}"));
         }
         case
+    }
+
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(super) fn here(&self) -> &TestApp {
+        &self.here
+    }
+
+    pub(super) fn there(&self) -> &TestApp {
+        &self.there
+    }
+
+    pub(super) fn alpha(&self) -> &TenantClient {
+        &self.alpha
+    }
+
+    pub(super) fn alpha_there(&self) -> &TenantClient {
+        &self.alpha_there
+    }
+
+    pub(super) fn beta(&self) -> &TenantClient {
+        &self.beta
     }
 
     /// Whether a text tells of a division other than the tenant's own.
@@ -199,8 +240,34 @@ impl Findings {
     }
 }
 
-impl Case<'_> {
-    async fn send(&mut self, client: &TenantClient, asked: &Asked) -> Seen {
+impl<'s> Case<'s> {
+    pub(super) fn suite(&self) -> &'s Suite {
+        self.suite
+    }
+
+    pub(super) fn operation(&self) -> &'s Operation {
+        self.operation
+    }
+
+    /// The request with the tenant's own ids, some of them replaced.
+    pub(super) fn ask(&self, replaced: &[(Place, String)]) -> Option<Asked> {
+        self.maker.ask(ALPHA, 0, replaced)
+    }
+
+    pub(super) fn fails(&mut self, why: String) {
+        self.failures.push(why);
+    }
+
+    pub(super) fn is_untested(&mut self, why: &str) {
+        self.untested = Some(why.to_owned());
+    }
+
+    pub(super) async fn send(&mut self, client: &TenantClient, asked: &Asked) -> Seen {
+        self.send_page(client, asked).await.0
+    }
+
+    /// As [`Case::send`], with what leads to the next page.
+    pub(super) async fn send_page(&mut self, client: &TenantClient, asked: &Asked) -> (Seen, Option<String>) {
         self.requests += 1;
         let mut request = client.request(asked.method.clone(), &asked.path);
         if let Some(body) = &asked.body {
@@ -212,18 +279,12 @@ impl Case<'_> {
         let shown = headers.iter().filter(|(name, _)| !differs.contains(&name.as_str()));
         let mut shown: Vec<_> = shown.map(|(name, value)| format!("{name}: {value:?}")).collect();
         shown.sort();
-        let mut text = text.replace(id, "CORRELATION");
-        // A handle is sealed anew each time.
-        let handle = serde_json::from_str::<Value>(&text)
-            .ok()
-            .and_then(|told| told["jobId"].as_str().map(str::to_owned));
-        if let Some(handle) = handle {
-            text = text.replace(&handle, "HANDLE");
-        }
-        Seen { status: status.as_u16(), headers: shown, text }
+        let text = text.replace(id, "CORRELATION");
+        let (text, next) = without_handles(text);
+        (Seen { status: status.as_u16(), headers: shown, text }, next)
     }
 
-    fn leaks(&mut self, what: &str, seen: &Seen, asked: &Asked, own: &str) {
+    pub(super) fn leaks(&mut self, what: &str, seen: &Seen, asked: &Asked, own: &str) {
         if let Some(told) = self.suite.leak(seen, asked, own) {
             self.failures
                 .push(format!("{what}: {} {} tells of another division: {told}", asked.method, asked.path));

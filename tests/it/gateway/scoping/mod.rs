@@ -7,6 +7,7 @@ mod conversations;
 mod forms;
 mod handles;
 mod identity;
+mod jobs;
 mod members;
 mod membership;
 mod moved;

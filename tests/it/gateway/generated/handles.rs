@@ -1,0 +1,197 @@
+//! Operations that a handle opens: what they need is begun first, by the operation that hands it out.
+
+use std::collections::BTreeMap;
+
+use ringfence::{
+    catalog::{Grouping, Guarding, Narrowing, Operation},
+    simulator::ALPHA,
+};
+use serde_json::Value;
+
+use super::{
+    requests::{Asked, Maker, Place},
+    suite::{Case, NOBODY, Suite},
+};
+use crate::support::app::{TenantClient, TestApp};
+
+/// Dimensions that have several values in the simulated organisation.
+pub(super) const SEVERAL: [&str; 2] = ["mediaType", "direction"];
+/// What is under way is done by then.
+const MOST_LOOKS: usize = 10;
+
+/// What a handle is of, and the path's parameter where it stands.
+pub(super) fn opened(operation: &Operation) -> Option<(&str, &str)> {
+    let Narrowing::Handle { name, kind, .. } = &operation.narrowing else { return None };
+    Some((kind, name))
+}
+
+impl Suite {
+    /// Begins something of a kind in an organisation, and waits until it is done.
+    pub(super) async fn begin(&self, app: &TestApp, client: &TenantClient, kind: &str) -> Option<String> {
+        let begins = |one: &&Operation| matches!(&one.guard, Guarding::Handle { kind: of, .. } if of == kind);
+        let operation = self.catalog().operations().iter().map(AsRef::as_ref).find(begins)?;
+        let organisation = app.simulator.organisation();
+        let maker = Maker { catalog: self.catalog(), organisation, operation, handle: None };
+        let asked = maker.ask(ALPHA, 0, &[])?;
+        let request = client.request(asked.method, &asked.path).json(&asked.body?);
+        let answer = client.send(request).await;
+        let Guarding::Handle { field, .. } = &operation.guard else { return None };
+        let handle = answer.body[field].as_str()?.to_owned();
+        for _ in 0..MOST_LOOKS {
+            let looked = client.get(&format!("{}/{handle}", asked.path)).await;
+            if looked.status == 200 && looked.body["state"] == "FULFILLED" {
+                return Some(handle);
+            }
+        }
+        None
+    }
+
+    /// Another kind that handles are of.
+    fn other_kind(&self, kind: &str) -> Option<&str> {
+        let kinds = self.catalog().operations().iter().filter_map(|one| opened(one));
+        kinds.map(|(of, _)| of).find(|of| *of != kind)
+    }
+
+    /// Whether there are several pages of it, to be turned by cursors: the simulated organisation tells groups apart by these.
+    fn turns_pages(operation: &Operation) -> bool {
+        let groups = operation.guard.grouping();
+        let is_told_apart =
+            |(plain, _): Grouping<'_>| plain.iter().any(|one| SEVERAL.contains(&one.as_str()));
+        operation.narrowing.cursor().is_some() && groups.is_none_or(is_told_apart)
+    }
+
+    /// One of each kind that is asked for.
+    pub(super) async fn begin_each(
+        &self,
+        app: &TestApp,
+        client: &TenantClient,
+        operations: impl Iterator<Item = &Operation>,
+    ) -> BTreeMap<String, String> {
+        let mut begun = BTreeMap::new();
+        for (kind, _) in operations.filter_map(opened) {
+            if !begun.contains_key(kind)
+                && let Some(handle) = self.begin(app, client, kind).await
+            {
+                begun.insert(kind.to_owned(), handle);
+            }
+        }
+        begun
+    }
+}
+
+impl Case<'_> {
+    /// As the one for whom it was begun it works, page by page; to everyone else, and altered, it is a missing one.
+    pub(super) async fn handles(&mut self, kind: &str, name: &str) {
+        let suite = self.suite();
+        let (here, there) = (suite.alpha().clone(), suite.alpha_there().clone());
+        let begun = suite.begin(suite.here(), &here, kind).await;
+        let begun_there = suite.begin(suite.there(), &there, kind).await;
+        let (Some(handle), Some(handle_there)) = (begun, begun_there) else {
+            self.is_untested("what its handle is of cannot be begun");
+            return;
+        };
+        self.closed_handles(kind, name, &handle).await;
+        let with = |case: &Self, handle: &str, cursor: Option<&str>| -> Option<Asked> {
+            let mut asked = case.ask(&[(Place::Path(name.to_owned()), handle.to_owned())])?;
+            if let Some(cursor) = cursor {
+                let sign = if asked.path.contains('?') { '&' } else { '?' };
+                asked.path = format!("{}{sign}cursor={cursor}", asked.path);
+            }
+            Some(asked)
+        };
+        let mut cursors: (Option<String>, Option<String>) = (None, None);
+        for page in 0..3 {
+            let asked = with(self, &handle, cursors.0.as_deref());
+            let asked_there = with(self, &handle_there, cursors.1.as_deref());
+            let (Some(asked), Some(asked_there)) = (asked, asked_there) else {
+                self.is_untested("a request cannot be made");
+                return;
+            };
+            let (one, next) = self.send_page(&here, &asked).await;
+            let (other, next_there) = self.send_page(&there, &asked_there).await;
+            self.leaks("own", &one, &asked, ALPHA);
+            self.leaks("own", &other, &asked_there, ALPHA);
+            if one != other {
+                self.fails(format!("{asked:?} depends on other divisions' data: {one:?} {other:?}"));
+            }
+            if one.status >= 300 {
+                self.is_untested(&format!("{asked:?}: {} {}", one.status, one.text));
+                return;
+            }
+            if next.is_none() || next_there.is_none() {
+                if page == 0 && Suite::turns_pages(self.operation()) {
+                    self.is_untested("it has one page: no cursor is tried");
+                }
+                break;
+            }
+            cursors = (next, next_there);
+        }
+        if let Some(cursor) = &cursors.0 {
+            self.closed_cursors(&with, kind, &handle, cursor).await;
+        }
+    }
+
+    /// What does not open is told from nothing that is not there.
+    async fn closed_handles(&mut self, kind: &str, name: &str, handle: &str) {
+        let suite = self.suite();
+        let mut altered = handle.to_owned();
+        altered.replace_range(
+            handle.len() / 2..=handle.len() / 2,
+            if &handle[handle.len() / 2..=handle.len() / 2] == "A" { "B" } else { "A" },
+        );
+        let other = suite.other_kind(kind).map(str::to_owned);
+        let other = match other {
+            Some(other) => suite.begin(suite.here(), suite.alpha(), &other).await,
+            None => None,
+        };
+        let mut tried = vec![
+            ("another tenant's", suite.beta().clone(), handle.to_owned()),
+            ("an altered one", suite.alpha().clone(), altered),
+        ];
+        tried.extend(other.map(|other| ("one of another kind", suite.alpha().clone(), other)));
+        for (what, client, sent) in tried {
+            let with = |id: &str| vec![(Place::Path(name.to_owned()), id.to_owned())];
+            let (Some(one), Some(nobodys)) = (self.ask(&with(&sent)), self.ask(&with(NOBODY))) else {
+                return;
+            };
+            let seen = self.send(&client, &one).await.without(&sent);
+            let missing = self.send(&client, &nobodys).await.without(NOBODY);
+            if seen != missing || seen.status != 404 {
+                self.fails(format!("{what} is told from a missing one: {seen:?} {missing:?}"));
+            }
+        }
+    }
+
+    /// A cursor opens for the handle that it was handed out with, and for no other.
+    async fn closed_cursors(
+        &mut self,
+        with: &impl Fn(&Self, &str, Option<&str>) -> Option<Asked>,
+        kind: &str,
+        handle: &str,
+        cursor: &str,
+    ) {
+        let suite = self.suite();
+        let Some(another) = suite.begin(suite.here(), suite.alpha(), kind).await else { return };
+        let mut altered = cursor.to_owned();
+        altered.pop();
+        for (handle, cursor) in [(another.as_str(), cursor), (handle, altered.as_str()), (handle, "1")] {
+            let Some(asked) = with(self, handle, Some(cursor)) else { return };
+            let seen = self.send(&suite.alpha().clone(), &asked).await;
+            if seen.status != 404 {
+                self.fails(format!("a cursor of another opens: {asked:?} {seen:?}"));
+            }
+        }
+    }
+}
+
+/// What leads to the next page of an answer, and the answer without it: it is sealed anew each time.
+pub(super) fn without_handles(text: String) -> (String, Option<String>) {
+    let Ok(told) = serde_json::from_str::<Value>(&text) else { return (text, None) };
+    let sealed = |field: &str| told[field].as_str().map(str::to_owned);
+    let (job, cursor) = (sealed("jobId"), sealed("cursor"));
+    let mut text = text;
+    for one in [&job, &cursor].into_iter().flatten() {
+        text = text.replace(one, "HANDLE");
+    }
+    (text, cursor)
+}
