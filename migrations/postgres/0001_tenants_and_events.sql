@@ -52,6 +52,8 @@ CREATE TABLE tenant (
     policy_template TEXT COLLATE "C" NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
     cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('stub')),
     dedicated_agents BOOLEAN NOT NULL,
+    dedicated_at TIMESTAMPTZ,
+    dedicated_since TIMESTAMPTZ,
     lenient BOOLEAN NOT NULL,
     limits TEXT COLLATE "C" NOT NULL CHECK (length(limits) <= 1000),
     suspended BOOLEAN NOT NULL,
@@ -66,6 +68,15 @@ CREATE TABLE tenant_division (
     tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenant (id),
     position INTEGER NOT NULL,
     UNIQUE (tenant_id, position)
+);
+
+-- Since when each user of a tenant with dedicated agents has been in its division: one document per tenant, because it is
+-- read and written as a whole. `seen_at` is when it was last looked at, `vouched_at` which word of the operator's it is by.
+CREATE TABLE user_stays (
+    tenant_id TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES tenant (id),
+    vouched_at TIMESTAMPTZ NOT NULL,
+    seen_at TIMESTAMPTZ NOT NULL,
+    stays TEXT COLLATE "C" NOT NULL
 );
 
 CREATE TABLE tenant_key (

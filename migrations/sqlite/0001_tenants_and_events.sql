@@ -52,6 +52,8 @@ CREATE TABLE tenant (
     policy_template TEXT NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
     cross_division TEXT NOT NULL CHECK (cross_division IN ('stub')),
     dedicated_agents INTEGER NOT NULL CHECK (dedicated_agents IN (0, 1)),
+    dedicated_at TEXT,
+    dedicated_since TEXT,
     lenient INTEGER NOT NULL CHECK (lenient IN (0, 1)),
     limits TEXT NOT NULL CHECK (length(limits) <= 1000),
     suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)),
@@ -66,6 +68,15 @@ CREATE TABLE tenant_division (
     tenant_id TEXT NOT NULL REFERENCES tenant (id),
     position INTEGER NOT NULL,
     UNIQUE (tenant_id, position)
+) STRICT;
+
+-- Since when each user of a tenant with dedicated agents has been in its division: one document per tenant, because it is
+-- read and written as a whole. `seen_at` is when it was last looked at, `vouched_at` which word of the operator's it is by.
+CREATE TABLE user_stays (
+    tenant_id TEXT NOT NULL PRIMARY KEY REFERENCES tenant (id),
+    vouched_at TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    stays TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE tenant_key (

@@ -7,6 +7,7 @@ mod descriptors;
 pub mod doctor;
 mod keys;
 mod serving;
+mod watching;
 
 use std::{fmt::Display, sync::Arc, time::Duration};
 
@@ -70,6 +71,7 @@ impl App {
             upstream.clone(),
             Arc::clone(catalog.entities()),
             config.upstream.neutral_divisions.clone(),
+            store.clone(),
             clock.clone(),
         );
         let gateway = Gateway::new(gateway::Parts {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::{net::TcpListener, time};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, descriptors};
+use super::{App, descriptors, watching};
 use crate::{
     admin,
     directory::Directory,
@@ -92,6 +92,7 @@ impl Bound {
     /// Answers until `drain` is cancelled, then finishes what is in flight, writes the record and returns, within 20 s.
     pub async fn serve(self, drain: CancellationToken) -> anyhow::Result<()> {
         let App { config, store, tenancy, audit, gateway, directory, desk, clock, tls } = self.app;
+        let watched = tenancy.clone();
         let probes = {
             let (drain, audit, gateway) = (drain.clone(), audit.clone(), gateway.clone());
             health::router(move || {
@@ -110,6 +111,8 @@ impl Bound {
         let probes = Routed::new(told(probes, drain.clone()), now.clone());
         let probing = Limits { accept_while_draining: Duration::ZERO, ..limits(TELEMETRY_CONNECTIONS) };
         let telemetry = tokio::spawn(listener::serve(probes, self.telemetry, probing, None, drained.clone()));
+        let watching = watching::watch(directory.clone(), watched);
+        let watching = tokio::spawn(drain.clone().run_until_cancelled_owned(watching));
         let upkeep = tokio::spawn(drained.clone().run_until_cancelled_owned(upkeep(directory)));
         let operator = Routed::new(admin::router(desk), now);
         let operator =
@@ -136,6 +139,7 @@ impl Bound {
         drained.cancel();
         let _ = time::timeout(LAST_PROBES, telemetry).await;
         let _ = time::timeout(CLOSING, store.close()).await;
+        watching.abort();
         upkeep.abort();
         recorded.context("the end of the record could not be written in time")
     }

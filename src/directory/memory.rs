@@ -12,7 +12,7 @@ use std::{
 use moka::{ops::compute::Op, policy::EvictionPolicy, sync::Cache};
 use tokio::sync::Mutex;
 
-use super::{Change, Divisions, Within, reading::Reading};
+use super::{Change, Divisions, Within, reading::Reading, stays::Seen};
 use crate::{
     catalog::Entity,
     clock::Clock,
@@ -51,6 +51,8 @@ pub(super) struct Memory {
     // Of a kind that is not looked up.
     none: Kind,
     order: AtomicU64,
+    // Taken by who looks since when users have been where they are.
+    stays: Mutex<Option<Seen>>,
 }
 
 /// What goes for one kind of entities.
@@ -71,7 +73,7 @@ pub(super) struct Whereabouts(pub(super) Option<Within>);
 pub(super) struct Begun {
     // In the order of changes.
     order: u64,
-    at: Duration,
+    pub(super) at: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -118,6 +120,7 @@ impl Memory {
             kinds: kinds.iter().map(|entity| (*entity, Kind::default())).collect(),
             none: Kind::default(),
             order: AtomicU64::new(1),
+            stays: Mutex::default(),
         }
     }
 
@@ -164,6 +167,11 @@ impl Memory {
             }
             Change::Of(entity, id) => self.note(*entity, id, Known { begun: self.begin(), what: None }),
         }
+    }
+
+    /// What was last seen of who is where since when; who looks does so alone.
+    pub(super) fn stays(&self) -> &Mutex<Option<Seen>> {
+        &self.stays
     }
 
     /// Who reads all of a kind does so alone.

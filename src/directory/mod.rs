@@ -9,6 +9,7 @@
 mod lookup;
 mod memory;
 mod reading;
+mod stays;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,15 +17,16 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::timeout;
 
-use self::{memory::Memories, reading::Reading};
+use self::memory::Memories;
 use crate::{
     catalog::{Entities, Entity, EntityKind},
     clock::Clock,
     model::{DivisionId, Registry, ServiceAccount, TenantId},
+    store::{Store, StoreError},
     upstream::{Upstream, UpstreamError},
 };
 
-pub use self::reading::Own;
+pub use self::{reading::Own, stays::Member};
 
 /// How long one caller reads all that a tenant has of a kind; the next goes on from there.
 const LONGEST_READING: Duration = Duration::from_secs(20);
@@ -48,6 +50,12 @@ pub enum LookupError {
     /// The catalog does not say how such a thing is looked up; it does not load with an operation that needs it.
     #[error("{0:?} cannot be looked up")]
     Unknown(Entity),
+    /// What was known of it before cannot be read, or what is known now not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Other replicas keep what they see faster than this one.
+    #[error("what others keep overtakes it")]
+    Overtaken,
     /// The tenant has more of them than are read.
     #[error("there are more than {} of them", MAX_PAGES * lookup::AT_ONCE)]
     TooMany,
@@ -113,6 +121,8 @@ struct Inner {
     entities: Arc<Entities>,
     neutral: Vec<DivisionId>,
     memories: Memories,
+    store: Store,
+    clock: Clock,
 }
 
 /// What a change ends of what is known.
@@ -141,9 +151,15 @@ impl Drop for Changing {
 
 impl Directory {
     /// Knows nothing yet. `neutral` are the operator's divisions that are nobody's secret.
-    pub fn new(upstream: Upstream, entities: Arc<Entities>, neutral: Vec<DivisionId>, clock: Clock) -> Self {
-        let memories = Memories::new(entities.keys().copied(), clock);
-        Self(Arc::new(Inner { upstream, entities, neutral, memories }))
+    pub fn new(
+        upstream: Upstream,
+        entities: Arc<Entities>,
+        neutral: Vec<DivisionId>,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        let memories = Memories::new(entities.keys().copied(), clock.clone());
+        Self(Arc::new(Inner { upstream, entities, neutral, memories, store, clock }))
     }
 
     /// Whether what is there belongs to whom these divisions are granted: it is in one of them, and in no others but
@@ -217,7 +233,8 @@ impl Directory {
         let page = |number| lookup::page(&self.0.upstream, asker, enumeration, divisions, number);
         let read = timeout(LONGEST_READING, reading.go_on(page)).await;
         read.unwrap_or(Err(UpstreamError::TimedOut.into()))?;
-        let all = Arc::new(turn.take().map(Reading::finish).unwrap_or_default());
+        let all = turn.take().map(|reading| reading.finish(&self.0.clock));
+        let all = Arc::new(all.unwrap_or_default());
         memory.remember_all(begun, entity, divisions, Arc::clone(&all));
         Ok(all)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use super::{
     lookup::{AT_ONCE, Page},
     memory::Begun,
 };
-use crate::model::DivisionId;
+use crate::{clock::Clock, model::DivisionId};
 
 /// Pages that are asked for beside each other, once the first was full.
 const PAGES_AT_ONCE: usize = 4;
@@ -21,6 +22,9 @@ pub struct Own {
     divisions: Vec<DivisionId>,
     // Each at its place in `divisions`.
     places: HashMap<Uuid, u16>,
+    // When they were read.
+    pub(super) from: DateTime<Utc>,
+    pub(super) until: DateTime<Utc>,
 }
 
 impl Own {
@@ -34,6 +38,12 @@ impl Own {
         let mut ids: Vec<_> = self.places.keys().map(Uuid::to_string).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Each with its division.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (String, &DivisionId)> {
+        let place = |place: &u16| self.divisions.get(usize::from(*place));
+        self.places.iter().filter_map(move |(id, at)| Some((id.to_string(), place(at)?)))
     }
 
     /// How many they are.
@@ -64,7 +74,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn new(begun: Begun, divisions: &[DivisionId]) -> Self {
-        let own = Own { divisions: divisions.to_vec(), places: HashMap::new() };
+        let own = Own { divisions: divisions.to_vec(), ..Own::default() };
         Self { begun, own, next: 1 }
     }
 
@@ -90,9 +100,12 @@ impl Reading {
         Err(LookupError::TooMany)
     }
 
-    /// All of them, once they are read.
-    pub(super) fn finish(mut self) -> Own {
+    /// All of them, once they are read: as of now.
+    pub(super) fn finish(mut self, clock: &Clock) -> Own {
         self.own.places.shrink_to_fit();
+        self.own.until = clock.now();
+        let took = clock.elapsed().saturating_sub(self.begun.at);
+        self.own.from = self.own.until - took;
         self.own
     }
 
@@ -115,7 +128,7 @@ mod tests {
     use std::{cell::RefCell, future::pending};
 
     use super::*;
-    use crate::{clock::Clock, directory::memory::Memories};
+    use crate::directory::memory::Memories;
 
     const DIVISION: &str = "a0000000-0000-4000-8000-000000000000";
 
@@ -141,7 +154,7 @@ mod tests {
         let all = MAX_PAGES * AT_ONCE - 1;
         let mut reading = reading();
         reading.go_on(async |number| Ok(page(number, all, Some(all)))).await.unwrap();
-        let own = reading.finish();
+        let own = reading.finish(&Clock::default());
         assert_eq!(own.len(), all);
         assert_eq!(own.get(&id(all - 1)).map(DivisionId::as_str), Some(DIVISION));
         assert_eq!((own.get(&id(all)), own.get("no id")), (None, None));
@@ -177,12 +190,12 @@ mod tests {
         };
         reading.go_on(read).await.unwrap();
         assert_eq!(asked.borrow().first(), Some(&4));
-        assert_eq!(reading.finish().len(), 450);
+        assert_eq!(reading.finish(&Clock::default()).len(), 450);
     }
 
     #[test]
     fn what_is_in_a_division_that_was_not_asked_for_is_nobodys() {
-        let mut own = reading().finish();
+        let mut own = reading().finish(&Clock::default());
         own.add(&id(1), &"b0000000-0000-4000-8000-000000000000".parse().unwrap());
         own.add("no id", &DIVISION.parse().unwrap());
         assert_eq!(own.len(), 0);

@@ -257,10 +257,16 @@ pub(super) fn predicates<'f, 'a>(filter: &'f Filter<'a>) -> impl Iterator<Item =
 }
 
 /// The length of an ISO-8601 interval `start/end`; `None` where it is not one.
-pub(super) fn interval_seconds(interval: &str) -> Option<i64> {
-    let (start, end) = interval.split_once('/')?;
-    let seconds = (moment(end)? - moment(start)?).num_seconds();
+pub(super) fn interval_seconds(text: &str) -> Option<i64> {
+    let (start, end) = interval(text)?;
+    let seconds = (end - start).num_seconds();
     (seconds >= 0).then_some(seconds)
+}
+
+/// The start and the end of an ISO-8601 interval `start/end`.
+pub(super) fn interval(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let (start, end) = text.split_once('/')?;
+    Some((moment(start)?, moment(end)?))
 }
 
 /// Genesys reads a time without a zone as UTC.

@@ -26,6 +26,8 @@ pub(super) enum Denial {
     Invalid(Invalid),
     /// The policy permits the operation in none of the tenant's divisions.
     NotPermitted,
+    /// It tells what users do for whomever, and the tenant's are not known to serve it alone.
+    AgentsNotDedicated,
     /// The request names divisions, none of which is permitted.
     DivisionNotPermitted,
     /// A policy could not be evaluated.
@@ -245,6 +247,12 @@ impl Denial {
                 S::FORBIDDEN,
                 "ringfence.not_permitted",
                 "Your policy does not permit this operation. Ask your operator.",
+            ),
+            Self::AgentsNotDedicated => (
+                S::FORBIDDEN,
+                "ringfence.agents_not_dedicated",
+                "This tells what users do, for whomever they do it. If yours serve you alone, ask your operator to set \
+                 `dedicated_agents`.",
             ),
             Self::DivisionNotPermitted => (
                 S::FORBIDDEN,

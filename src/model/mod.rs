@@ -9,6 +9,7 @@ mod operator;
 mod policy;
 mod registration;
 mod service_account;
+mod stay;
 mod tenant;
 mod text;
 
@@ -24,5 +25,6 @@ pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{OwnPolicies, PolicyMode, PolicyVersion};
 pub use registration::{Ended, Origin, Registration, Registry};
 pub use service_account::ServiceAccount;
+pub use stay::{Sighting, Stay, Stays};
 pub use tenant::{CrossDivision, Tenant};
 pub use text::Text;

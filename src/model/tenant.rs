@@ -20,8 +20,14 @@ pub struct Tenant {
     pub policy_template: String,
     /// How a conversation that other divisions took part in is shown.
     pub cross_division: CrossDivision,
-    /// The tenant's agents serve no other client.
+    /// The tenant's agents serve no other client: the operator vouches for those who are there when it is said.
     pub dedicated_agents: bool,
+    /// When the operator last said so.
+    #[serde(default)]
+    pub dedicated_at: Option<DateTime<Utc>>,
+    /// Since when they have served no other; never another, where the operator does not say.
+    #[serde(default)]
+    pub dedicated_since: Option<DateTime<Utc>>,
     /// Fields of a body that its model does not know are left out, where they are refused otherwise.
     pub lenient: bool,
     /// How much all its keys together may send.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,9 +37,12 @@ pub struct NewTenant {
     /// How a conversation that other divisions took part in is shown.
     #[serde(default, deserialize_with = "super::word")]
     pub cross_division: CrossDivision,
-    /// The tenant's agents serve no other client.
+    /// The tenant's agents serve no other client: of those who are in its divisions now, the operator vouches for it.
     #[serde(default)]
     pub dedicated_agents: bool,
+    /// With `dedicated_agents`: since when they have served no other; without it, the operator vouches for all of their past.
+    #[serde(default)]
+    pub dedicated_since: Option<DateTime<Utc>>,
     /// Fields of a body that its model does not know are left out, where they are refused otherwise.
     #[serde(default)]
     pub lenient: bool,
@@ -62,8 +66,10 @@ pub struct TenantChange {
     /// As [`NewTenant::cross_division`].
     #[serde(default, deserialize_with = "super::word_if_any")]
     pub cross_division: Option<CrossDivision>,
-    /// As [`NewTenant::dedicated_agents`].
+    /// As [`NewTenant::dedicated_agents`]; `true` again vouches for those who are there now.
     pub dedicated_agents: Option<bool>,
+    /// As [`NewTenant::dedicated_since`].
+    pub dedicated_since: Option<DateTime<Utc>>,
     /// As [`NewTenant::lenient`].
     pub lenient: Option<bool>,
     /// All of [`NewTenant::limits`]: what this does not name is not limited any more.
@@ -84,6 +90,8 @@ pub async fn add(desk: &Desk, author: &Author, new: NewTenant) -> Result<Tenant,
         policy_template: new.policy_template,
         cross_division: new.cross_division,
         dedicated_agents: new.dedicated_agents,
+        dedicated_at: new.dedicated_agents.then_some(now),
+        dedicated_since: new.dedicated_since,
         lenient: new.lenient,
         limits: new.limits.unwrap_or_default(),
         suspended: false,
@@ -131,8 +139,8 @@ pub async fn update(
     if version.is_some_and(|version| version != before.version) {
         return Err(Refusal::Changed { what: format!("tenant `{id}`") });
     }
-    let mut after = apply(change, before.clone());
-    after.updated_at = desk.clock.now();
+    let now = desk.clock.now();
+    let after = Tenant { updated_at: now, ..apply(change, before.clone(), now) };
     let account = check(desk, &after).await?;
     let moved = after.division_ids != before.division_ids || after.service_account != before.service_account;
     let home = if moved { check_home(desk, &account, &after).await? } else { "not concerned".to_owned() };
@@ -194,7 +202,7 @@ async fn keep(
     Ok(tenant)
 }
 
-fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
+fn apply(change: TenantChange, mut tenant: Tenant, now: DateTime<Utc>) -> Tenant {
     let TenantChange {
         name,
         division_ids,
@@ -202,6 +210,7 @@ fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
         policy_template,
         cross_division,
         dedicated_agents,
+        dedicated_since,
         lenient,
         limits,
     } = change;
@@ -210,7 +219,12 @@ fn apply(change: TenantChange, mut tenant: Tenant) -> Tenant {
     tenant.service_account = service_account.unwrap_or(tenant.service_account);
     tenant.policy_template = policy_template.unwrap_or(tenant.policy_template);
     tenant.cross_division = cross_division.unwrap_or(tenant.cross_division);
-    tenant.dedicated_agents = dedicated_agents.unwrap_or(tenant.dedicated_agents);
+    if let Some(dedicated) = dedicated_agents {
+        tenant.dedicated_agents = dedicated;
+        tenant.dedicated_at = dedicated.then_some(now);
+        tenant.dedicated_since = None;
+    }
+    tenant.dedicated_since = dedicated_since.or(tenant.dedicated_since);
     tenant.lenient = lenient.unwrap_or(tenant.lenient);
     tenant.limits = limits.unwrap_or(tenant.limits);
     tenant
@@ -228,6 +242,7 @@ fn shown(tenant: &Tenant) -> Value {
 /// What can be judged of a tenant by itself; answers its account.
 async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> {
     check_name(&tenant.name)?;
+    check_dedicated(tenant)?;
     check_limits(&tenant.limits)?;
     let templates = desk.engine.templates();
     if !templates.contains(&tenant.policy_template) {
@@ -252,6 +267,17 @@ async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> 
         let why = format!("there is no service account `{}`; register it first", tenant.service_account);
         Refusal::invalid("service_account", why)
     })
+}
+
+fn check_dedicated(tenant: &Tenant) -> Result<(), Refusal> {
+    let why = match tenant.dedicated_since {
+        Some(_) if !tenant.dedicated_agents => "send it with `dedicated_agents`: true, or leave it out",
+        Some(since) if tenant.dedicated_at.is_some_and(|said| said < since) => {
+            "name a time that has passed: who comes later counts from when they are first seen"
+        }
+        Some(_) | None => return Ok(()),
+    };
+    Err(Refusal::invalid("dedicated_since", why.to_owned()))
 }
 
 /// What other tenants stand against: a division has one tenant, and so has an account that is not shared.

@@ -96,10 +96,15 @@ fn count(exchange: &Exchange, what: &str, by: &[String], filter: Option<&Filter>
         }
     }
     if exchange.lie {
-        let foreign = exchange.world.queues.iter().filter(|queue| exchange.lies_with(queue.division));
-        for queue in foreign.take(LIES) {
-            let group = BTreeMap::from([(dimension(what).to_owned(), queue.id.clone())]);
-            groups.insert(group, (1, vec![queue.id.clone()]));
+        let world = &exchange.world;
+        let queues =
+            world.queues.iter().filter(|queue| exchange.lies_with(queue.division)).map(|queue| &queue.id);
+        let users = world.users.iter().filter(|user| exchange.lies_with(user.division)).map(|user| &user.id);
+        let foreign: Vec<_> =
+            if what == "users" { users.take(LIES).collect() } else { queues.take(LIES).collect() };
+        for id in foreign {
+            let group = BTreeMap::from([(dimension(what).to_owned(), id.clone())]);
+            groups.insert(group, (1, vec![id.clone()]));
         }
     }
     Ok(groups)

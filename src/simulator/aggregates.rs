@@ -12,7 +12,7 @@ use super::{
     data::{Conversation, Session},
     dimensions,
     filter::Filter,
-    jobs,
+    jobs, timelines,
 };
 
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,8 @@ type Span = (String, String);
 type Groups = BTreeMap<BTreeMap<String, String>, BTreeMap<Span, BTreeMap<String, Vec<f64>>>>;
 
 /// Kinds of figures that know no divisions.
-const UNDIVIDED: [&str; 4] = ["agentcopilots", "knowledge", "resolutions", "summaries"];
+const UNDIVIDED: [&str; 6] =
+    ["agentcopilots", "agentutilizations", "knowledge", "resolutions", "summaries", "users"];
 
 /// Answers the query about conversations, or about something else that is told of the same sessions.
 pub(super) fn query(exchange: &Exchange, what: &str) -> Result<Answer, Failure> {
@@ -98,21 +99,29 @@ fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<V
         let reaches = |place| exchange.client.reaches(world.division_id(place));
         reaches(one.owner) || one.partner.is_some_and(reaches)
     };
+    let at = |start: &String| spans.iter().find(|(from, to)| from <= start && start < to);
     let mut groups = Groups::new();
+    if timelines::OF_USERS.contains(&what) {
+        let is_meant =
+            |id: &str| question.filter.as_ref().is_none_or(|filter| filter.holds(&timelines::row(id)));
+        for user in world.users.iter().filter(|user| is_meant(&user.id)) {
+            for (start, session) in timelines::spells(&user.id) {
+                if let Some(span) = at(&start) {
+                    question.count(&session, span, what != "users", &mut groups);
+                }
+            }
+        }
+        return Ok(question.end(exchange, spans.first(), groups));
+    }
     for one in world.conversations.iter().filter(|one| reached(one)) {
-        let Some(span) = spans.iter().find(|(from, to)| *from <= one.start && one.start < *to) else {
-            continue;
-        };
+        let Some(span) = at(&one.start) else { continue };
         for session in &one.sessions {
             if question.filter.as_ref().is_none_or(|filter| filter.holds(&session.row)) {
                 question.count(session, span, !is_of_conversations, &mut groups);
             }
         }
     }
-    if exchange.lie && question.group_by.iter().any(|one| one == "userId") {
-        question.lie(exchange, spans.first(), &mut groups);
-    }
-    Ok(groups.into_iter().map(|(group, data)| question.shown(&group, data)).collect())
+    Ok(question.end(exchange, spans.first(), groups))
 }
 
 impl Question {
@@ -213,6 +222,13 @@ impl Question {
                 data.entry(name.clone()).or_default().push(*value);
             }
         }
+    }
+
+    fn end(&self, exchange: &Exchange, span: Option<&Span>, mut groups: Groups) -> Vec<Value> {
+        if exchange.lie && self.group_by.iter().any(|one| one == "userId") {
+            self.lie(exchange, span, &mut groups);
+        }
+        groups.into_iter().map(|(group, data)| self.shown(&group, data)).collect()
     }
 
     /// Groups of users that were not asked for.

@@ -23,6 +23,18 @@ struct Reseed {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct More {
+    count: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Destination {
+    division: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewClient {
     client_id: String,
     secret: String,
@@ -79,6 +91,16 @@ fn dispatch(organisation: &Organisation, method: &str, segments: &[&str], body: 
         ("POST", ["divisions", id, "reseed"]) => {
             if !organisation.reseed(id, read::<Reseed>(body)?.variation) {
                 return Err((StatusCode::NOT_FOUND, format!("there is no division {id}")));
+            }
+        }
+        ("POST", ["divisions", id, "users"]) => {
+            if !organisation.add_users(id, read::<More>(body)?.count) {
+                return Err((StatusCode::NOT_FOUND, format!("there is no division {id}")));
+            }
+        }
+        ("POST", ["users", id, "move"]) => {
+            if !organisation.move_user(id, &read::<Destination>(body)?.division) {
+                return Err((StatusCode::NOT_FOUND, format!("there is no user {id}, or no such division")));
             }
         }
         ("POST", ["clients"]) => {

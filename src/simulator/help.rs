@@ -73,7 +73,8 @@ API
   GET  /api/v2/analytics/conversations/{conversationId}/details
   GET  /api/v2/analytics/conversations/details?id=
   POST /api/v2/analytics/{what}/activity|observations/query   what goes on, counted over the same sessions; no divisions
-  POST /api/v2/analytics/{what}/aggregates/query          metrics of sessions, by the conversation's start; UTC alone
+  POST /api/v2/analytics/{what}/aggregates/query          metrics of sessions, by the conversation's start; UTC alone.
+                                          Of users and agentutilizations: of spells of each user, whomever they were for
   POST /api/v2/analytics/conversations/details/query
   POST /api/v2/analytics/conversations/{details,aggregates}/jobs   202; what the query would find, kept
   GET, DELETE …/jobs/{jobId}              for any client that knows the id: QUEUED when first asked, then FULFILLED
@@ -114,6 +115,8 @@ CONTROL (JSON; `GET /` is this text)
                                    with other ids and counts; 0 is how it began. Of other divisions' objects only
                                    what names this division's users and queues changes. Which conversations are
                                    shared, and when they were, never changes.
+  POST   /divisions/{id}/users     {\"count\": N} adds so many users
+  POST   /users/{id}/move          {\"division\": ID} moves a user, with all of the past
   POST   /tokens/expire            makes all tokens stale: 401 until the next login
   POST   /jobs/expire              makes all jobs EXPIRED, their results 404
   POST   /clients                  {\"client_id\", \"secret\", \"divisions\"?: [id]} adds or replaces a client

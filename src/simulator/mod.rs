@@ -23,11 +23,13 @@ mod help;
 mod jobs;
 mod listener;
 mod members;
+mod moves;
 mod oauth;
 mod organisation;
 mod query;
 mod queues;
 mod search;
+mod timelines;
 mod users;
 mod writes;
 

@@ -27,6 +27,7 @@ mod pool;
 mod registrations;
 mod sealed;
 mod service_accounts;
+mod stays;
 mod streams;
 mod tenants;
 mod views;

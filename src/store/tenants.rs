@@ -13,8 +13,8 @@ use super::{
 // One statement, so tenant and divisions are always of the same moment: a row per division, in order.
 macro_rules! select {
     () => {
-        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, lenient, limits, \
-         suspended, created_at, updated_at, version, division_id \
+        "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, dedicated_at, \
+         dedicated_since, lenient, limits, suspended, created_at, updated_at, version, division_id \
          FROM tenant LEFT JOIN tenant_division ON tenant_division.tenant_id = tenant.id "
     };
 }
@@ -33,6 +33,8 @@ pub(super) struct TenantRow {
     policy_template: String,
     cross_division: CrossDivision,
     dedicated_agents: bool,
+    dedicated_at: Option<DateTime<Utc>>,
+    dedicated_since: Option<DateTime<Utc>>,
     lenient: bool,
     limits: String,
     suspended: bool,
@@ -54,6 +56,8 @@ impl TryFrom<TenantRow> for Tenant {
             policy_template: row.policy_template,
             cross_division: row.cross_division,
             dedicated_agents: row.dedicated_agents,
+            dedicated_at: row.dedicated_at,
+            dedicated_since: row.dedicated_since,
             lenient: row.lenient,
             // SECURITY: limits that cannot be read are an error, never none.
             limits: serde_json::from_str(&row.limits)?,
@@ -98,8 +102,8 @@ impl Store {
     /// Adds a tenant; a division that is another tenant's is a conflict.
     pub async fn add_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO tenant (id, name, service_account, policy_template, cross_division, \
-            dedicated_agents, lenient, limits, suspended, created_at, updated_at, version) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            dedicated_agents, dedicated_at, dedicated_since, lenient, limits, suspended, created_at, updated_at, \
+            version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let taken = || format!("tenant {}", tenant.id);
         let absent = || format!("service account {}", tenant.service_account);
         in_change!(self, event, "adding a tenant", |transaction, version| {
@@ -110,6 +114,8 @@ impl Store {
                 .bind(&tenant.policy_template)
                 .bind(tenant.cross_division)
                 .bind(tenant.dedicated_agents)
+                .bind(tenant.dedicated_at)
+                .bind(tenant.dedicated_since)
                 .bind(tenant.lenient)
                 .bind(serde_json::to_string(&tenant.limits)?)
                 .bind(tenant.suspended)
@@ -143,8 +149,8 @@ impl Store {
     pub async fn update_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const CURRENT: &str = "SELECT version FROM tenant WHERE id = $1";
         const UPDATE: &str = "UPDATE tenant SET name = $2, service_account = $3, policy_template = $4, \
-            cross_division = $5, dedicated_agents = $6, lenient = $7, limits = $8, suspended = $9, \
-            updated_at = $10, version = $11 WHERE id = $1";
+            cross_division = $5, dedicated_agents = $6, dedicated_at = $7, dedicated_since = $8, lenient = $9, \
+            limits = $10, suspended = $11, updated_at = $12, version = $13 WHERE id = $1";
         const DROP_DIVISIONS: &str = "DELETE FROM tenant_division WHERE tenant_id = $1";
         let absent = || format!("service account {}", tenant.service_account);
         in_change!(self, event, "changing a tenant", |transaction, version| {
@@ -159,6 +165,8 @@ impl Store {
                 .bind(&tenant.policy_template)
                 .bind(tenant.cross_division)
                 .bind(tenant.dedicated_agents)
+                .bind(tenant.dedicated_at)
+                .bind(tenant.dedicated_since)
                 .bind(tenant.lenient)
                 .bind(serde_json::to_string(&tenant.limits)?)
                 .bind(tenant.suspended)

@@ -26,8 +26,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("catalog", &["policy"]),
     ("audit", &["clock", "model", "store"]),
     ("tenancy", &["model", "policy", "store"]),
-    // Which division an entity is in, asked upstream and remembered.
-    ("directory", &["catalog", "upstream"]),
+    // Which division an entity is in, asked upstream and remembered; since when, kept in the store.
+    ("directory", &["catalog", "store", "upstream"]),
     ("operator", &["audit", "catalog", "policy", "store", "tenancy", "upstream"]),
     ("admin", &["operator"]),
     ("gateway", &["audit", "catalog", "directory", "policy", "tenancy", "upstream"]),

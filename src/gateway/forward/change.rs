@@ -71,7 +71,9 @@ fn unanswered(error: LookupError, way: &Way<'_>) -> Stopped {
             Stopped::Denied(if is_there { Denial::NotFound } else { denial })
         }
         LookupError::Limited(wait) => Stopped::Denied(Limited::told(wait).into()),
-        LookupError::TooMany | LookupError::Unknown(_) => Stopped::Denied(Failure::Internal.into()),
+        LookupError::TooMany | LookupError::Unknown(_) | LookupError::Store(_) | LookupError::Overtaken => {
+            Stopped::Denied(Failure::Internal.into())
+        }
         LookupError::Refused(status) => Stopped::Denied(guard::failure(way.permit.operation(), status)),
     }
 }

@@ -164,6 +164,7 @@ pub(super) fn withheld(denial: &Denial) -> Option<&'static str> {
         | Denial::OperationDenied(_)
         | Denial::Invalid(_)
         | Denial::NotPermitted
+        | Denial::AgentsNotDedicated
         | Denial::DivisionNotPermitted
         | Denial::PolicyFailed
         | Denial::PermitWithdrawn

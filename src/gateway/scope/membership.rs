@@ -4,9 +4,10 @@
 //! Genesys takes so many ids and no more: a query of more becomes several, and what they find is put together again where
 //! that is exact: where every group names one of the ids, no group is found by two of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{
     Denial, Invalid,
@@ -17,9 +18,13 @@ use super::{
     owned::NOBODY,
 };
 use crate::{
-    catalog::{ActivityQuery, AggregationQuery, Clause, Filter, Guarding, Logic, Operator, Predicate},
+    catalog::{
+        ActivityQuery, AggregationQuery, Clause, Filter, Guarding, Logic, ObservationQuery, Operator,
+        Predicate,
+    },
+    directory::Member,
     gateway::{
-        asked::{Body, predicates},
+        asked::{Body, interval, predicates},
         authorize::Permit,
         denial::Failure,
     },
@@ -35,16 +40,21 @@ const MOST_QUERIES: usize = 50;
 pub(super) fn narrow(
     body: Body<'_>,
     dimension: &str,
-    own: Vec<String>,
+    own: Vec<Member>,
     permit: &Permit,
 ) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
+    let is_begun = matches!(permit.operation().guard, Guarding::Handle { .. });
     match body {
         Body::Aggregates(query) => {
             check_query(&query, permit)?;
+            check_named_metrics(&query.metrics, permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
-            let parts = parts(query.filter.as_ref(), dimension, own, is_grouped(by, dimension), permit)?;
-            each(&parts, dimension, query.filter.as_ref(), |filter| {
-                encode(&AggregationQuery { filter: Some(filter), ..(*query).clone() })
+            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun };
+            let within = query.interval.as_deref().and_then(interval);
+            let own = named(query.filter.as_ref(), dimension, own)?;
+            each(&over.parts(own, within)?, dimension, query.filter.as_ref(), |filter, clipped| {
+                let interval = clipped.map(Text::from).or_else(|| query.interval.clone());
+                encode(&AggregationQuery { filter: Some(filter), interval, ..(*query).clone() })
             })
         }
         Body::Activity(query) => {
@@ -52,8 +62,9 @@ pub(super) fn narrow(
             check_filter(query.filter.as_ref(), permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
             check_grouping(by, false, permit)?;
-            let parts = parts(query.filter.as_ref(), dimension, own, is_grouped(by, dimension), permit)?;
-            each(&parts, dimension, query.filter.as_ref(), |filter| {
+            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun };
+            let own = named(query.filter.as_ref(), dimension, own)?;
+            each(&over.parts(own, None)?, dimension, query.filter.as_ref(), |filter, _| {
                 encode(&ActivityQuery { filter: Some(filter), ..(*query).clone() })
             })
         }
@@ -61,9 +72,10 @@ pub(super) fn narrow(
             check_metrics(query.metrics.iter(), permit)?;
             check_filter(query.filter.as_ref(), permit)?;
             // Genesys groups observations by what they are of.
-            let parts = parts(query.filter.as_ref(), dimension, own, true, permit)?;
-            each(&parts, dimension, query.filter.as_ref(), |filter| {
-                encode(&crate::catalog::ObservationQuery { filter: Some(filter), ..(*query).clone() })
+            let over = Over { dimension, is_grouped: true, is_begun };
+            let own = named(query.filter.as_ref(), dimension, own)?;
+            each(&over.parts(own, None)?, dimension, query.filter.as_ref(), |filter, _| {
+                encode(&ObservationQuery { filter: Some(filter), ..(*query).clone() })
             })
         }
         Body::None
@@ -77,15 +89,34 @@ pub(super) fn narrow(
     }
 }
 
+/// One query of several: whom it asks for, and in which interval, where that is not the caller's.
+struct Part {
+    ids: Vec<String>,
+    interval: Option<String>,
+}
+
+/// By what a query is taken apart.
+struct Over<'o> {
+    dimension: &'o str,
+    /// Whether each group names it.
+    is_grouped: bool,
+    /// Whether a job is begun, whose groups can name nothing.
+    is_begun: bool,
+}
+
+/// From and until.
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
 fn each(
-    parts: &[Vec<String>],
+    parts: &[Part],
     dimension: &str,
     theirs: Option<&Filter<'_>>,
-    body: impl Fn(Filter<'_>) -> Result<Bytes, Denial>,
+    body: impl Fn(Filter<'_>, Option<String>) -> Result<Bytes, Denial>,
 ) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
-    let narrowed = parts.iter().map(|ids| {
-        let within: Vec<Predicate<'_>> = ids.iter().map(|id| matches(dimension, id)).collect();
-        Ok((body(narrow_to(theirs.cloned(), &within).map_err(unnarrowable)?)?, ids.clone()))
+    let narrowed = parts.iter().map(|part| {
+        let within: Vec<Predicate<'_>> = part.ids.iter().map(|id| matches(dimension, id)).collect();
+        let filter = narrow_to(theirs.cloned(), &within).map_err(unnarrowable)?;
+        Ok((body(filter, part.interval.clone())?, part.ids.clone()))
     });
     narrowed.collect()
 }
@@ -94,39 +125,89 @@ fn is_grouped(by: &[Text<'_>], dimension: &str) -> bool {
     by.iter().any(|one| **one == *dimension)
 }
 
-/// The ids of each query.
-fn parts(
-    theirs: Option<&Filter<'_>>,
-    dimension: &str,
-    mut own: Vec<String>,
-    is_grouped: bool,
-    permit: &Permit,
-) -> Result<Vec<Vec<String>>, Denial> {
+/// Those of the tenant's own that a filter asks for in any case; all of them where it can hold without. Others' ids find
+/// nothing, as missing ones do.
+fn named(theirs: Option<&Filter<'_>>, dimension: &str, mut own: Vec<Member>) -> Result<Vec<Member>, Denial> {
     if let Some(filter) = theirs {
         check_predicates(filter, dimension)?;
-        // What the filter asks for in any case: others' ids among them find nothing, as missing ones do.
         if let Some(named) = required(filter, dimension) {
-            own.retain(|id| named.contains(id.as_str()));
+            own.retain(|member| named.contains(member.id.as_str()));
         }
     }
-    if own.is_empty() {
-        own.push(NOBODY.to_owned());
+    Ok(own)
+}
+
+impl Over<'_> {
+    /// The queries: each member is asked for once, and for no time before it was the tenant's.
+    fn parts(&self, own: Vec<Member>, within: Option<Span>) -> Result<Vec<Part>, Invalid> {
+        let mut by_start: BTreeMap<Option<DateTime<Utc>>, Vec<String>> = BTreeMap::new();
+        for Member { id, since } in own {
+            match (since.map(whole), within) {
+                (Some(since), Some((_, until))) if since >= until => {}
+                (Some(since), Some((from, _))) if since > from => {
+                    by_start.entry(Some(since)).or_default().push(id);
+                }
+                (Some(_) | None, _) => by_start.entry(None).or_default().push(id),
+            }
+        }
+        if by_start.is_empty() {
+            by_start.insert(None, vec![NOBODY.to_owned()]);
+        }
+        if let (false, Some((Some(latest), _))) = (self.is_grouped, by_start.last_key_value()) {
+            return Err(self.came_later(*latest));
+        }
+        let count: usize = by_start.values().map(Vec::len).sum();
+        let queries: usize = by_start.values().map(|ids| ids.len().div_ceil(MOST_AT_ONCE)).sum();
+        if queries > MOST_QUERIES || queries > 1 && !self.is_grouped {
+            return Err(self.too_many(count, queries));
+        }
+        let parts = by_start.iter().flat_map(|(start, ids)| {
+            let interval =
+                start.zip(within).map(|(start, (_, until))| format!("{}/{}", written(start), written(until)));
+            ids.chunks(MOST_AT_ONCE).map(move |ids| Part { ids: ids.to_vec(), interval: interval.clone() })
+        });
+        Ok(parts.collect())
     }
-    if own.len() > MOST_AT_ONCE && !is_grouped || own.len() > MOST_AT_ONCE * MOST_QUERIES {
-        let remedy = if own.len() > MOST_AT_ONCE * MOST_QUERIES {
-            format!("name those that you ask for, {} at most", MOST_AT_ONCE * MOST_QUERIES)
-        } else if matches!(permit.operation().guard, Guarding::Handle { .. }) {
+
+    fn too_many(&self, count: usize, queries: usize) -> Invalid {
+        let dimension = self.dimension;
+        let remedy = if queries > MOST_QUERIES {
+            format!("name those that you ask for in `filter`, {} at most", MOST_AT_ONCE * MOST_QUERIES)
+        } else if self.is_begun {
             format!("name up to {MOST_AT_ONCE} of them in `filter`, and begin a job for each such part")
         } else {
             format!("name up to {MOST_AT_ONCE} of them in `filter`, or put `{dimension}` into `groupBy`")
         };
         let message = format!(
-            "Genesys takes {MOST_AT_ONCE} values of `{dimension}` at a time, and you have {}: {remedy}.",
-            own.len()
+            "Genesys takes {MOST_AT_ONCE} values of `{dimension}` at a time, and you have {count}: {remedy}."
         );
-        return Err(Invalid::new("ringfence.aggregation_refused", message).into());
+        Invalid::new("ringfence.aggregation_refused", message)
     }
-    Ok(own.chunks(MOST_AT_ONCE).map(<[String]>::to_vec).collect())
+
+    /// Of all together, no part of the time can be left out for one of them.
+    fn came_later(&self, latest: DateTime<Utc>) -> Invalid {
+        let or_apart = if self.is_begun {
+            String::new()
+        } else {
+            format!(", or put `{}` into `groupBy`", self.dimension)
+        };
+        let message = format!(
+            "Of those that you ask for, some have been yours for a part of the interval only: begin it at {} or later, \
+             name others in `filter`{or_apart}.",
+            written(latest)
+        );
+        Invalid::new("ringfence.aggregation_refused", message)
+    }
+}
+
+/// Genesys tells time in milliseconds: what is not whole counts from the next.
+fn whole(time: DateTime<Utc>) -> DateTime<Utc> {
+    let cut = time.trunc_subsecs(3);
+    if cut == time { cut } else { cut + TimeDelta::milliseconds(1) }
+}
+
+fn written(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// By whether there is none, or by a range, others' would be told from one another.
@@ -168,6 +249,14 @@ fn required<'f>(filter: &'f Filter<'_>, dimension: &str) -> Option<BTreeSet<&'f 
             }
             Some(named)
         }
+    }
+}
+
+/// Where the catalog lists metrics: what else can be asked for is checked with the rest of the query.
+fn check_named_metrics(metrics: &[Text<'_>], permit: &Permit) -> Result<(), Invalid> {
+    match permit.operation().metrics {
+        Some(_) => check_metrics(metrics.iter(), permit),
+        None => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     audit::Record,
     catalog::{Entity, Narrowing, Operation},
-    directory::{Asker, Change, Directory, Found, LookupError, Within, is_id},
+    directory::{Asker, Change, Directory, Found, LookupError, Member, Within, is_id},
     gateway::{
         asked::{Asked, Body},
         authorize::Permit,
@@ -35,8 +35,8 @@ pub(super) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 pub(in crate::gateway) struct Proven {
     /// What a write changes, as it was just now.
     pub(super) object: Option<Object>,
-    /// The ids of all that the tenant has of the kind that a query is narrowed by, in order.
-    pub(super) members: Vec<String>,
+    /// All that the tenant has of the kind that a query is narrowed by, in order.
+    pub(super) members: Vec<Member>,
     /// All that a write names.
     pub(super) proofs: Vec<Proof>,
 }
@@ -116,9 +116,20 @@ async fn members(
 ) -> Result<Proven, Denial> {
     confirm(permit)?;
     let holds = || confirm(permit).is_ok();
-    let all = directory.all(on_behalf_of(permit, &holds), entity, permit.divisions()).await;
-    let all = all.map_err(|error| unanswered(&error, permit, record, confirm))?;
-    Ok(Proven { members: all.ids(), ..Proven::default() })
+    let (whom, divisions) = (on_behalf_of(permit, &holds), permit.divisions());
+    let found = if entity == Entity::User {
+        // What users do they do for whoever they serve: only of those who serve nobody else it is the tenant's own.
+        let tenant = permit.caller().tenant().tenant();
+        if !tenant.dedicated_agents {
+            return Err(Denial::AgentsNotDedicated);
+        }
+        directory.users_since(whom, tenant, divisions).await
+    } else {
+        let member = |id| Member { id, since: None };
+        directory.all(whom, entity, divisions).await.map(|all| all.ids().into_iter().map(member).collect())
+    };
+    let members = found.map_err(|error| unanswered(&error, permit, record, confirm))?;
+    Ok(Proven { members, ..Proven::default() })
 }
 
 async fn look_up(
@@ -225,6 +236,7 @@ pub(super) fn unanswered(
              others'. Leave `userId`, `queueId` and `flowId` out of `groupBy`, or ask with a key whose policy grants fewer divisions.",
         )
         .into(),
+        LookupError::Store(_) | LookupError::Overtaken => Failure::StateUnconfirmed.into(),
         LookupError::Unknown(_) => Failure::Internal.into(),
         LookupError::Refused(status) => guard::failure(operation, *status),
     }

@@ -62,6 +62,8 @@ fn tenant(template: &str) -> Tenant {
         policy_template: template.to_owned(),
         cross_division: CrossDivision::Stub,
         dedicated_agents: false,
+        dedicated_at: None,
+        dedicated_since: None,
         lenient: false,
         limits: Limits::default(),
         suspended: false,

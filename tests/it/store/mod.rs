@@ -12,6 +12,7 @@ mod registrations;
 mod schema_parity;
 mod sealed;
 mod service_accounts;
+mod stays;
 mod streams;
 mod tenants;
 mod things;

@@ -121,6 +121,8 @@ async fn an_update_replaces_everything_but_id_and_birth() {
             division_ids: vec![division(), north.division_ids[0].clone()],
             policy_template: "full-access".to_owned(),
             dedicated_agents: true,
+            dedicated_at: Some(at(98)),
+            dedicated_since: Some(at(12)),
             limits: Limits { requests_per_minute: Some(600), burst: Some(20), ..Limits::default() },
             suspended: true,
             created_at: at(77),

@@ -80,6 +80,8 @@ pub(super) fn tenant(id: &str, service_account: &str) -> Tenant {
         policy_template: "read-only".to_owned(),
         cross_division: CrossDivision::Stub,
         dedicated_agents: false,
+        dedicated_at: None,
+        dedicated_since: None,
         lenient: false,
         limits: Limits::default(),
         suspended: false,

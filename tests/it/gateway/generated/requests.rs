@@ -229,7 +229,9 @@ impl<'m> Maker<'m> {
                     query["interval"] = json!(INTERVAL);
                 }
                 if let Some(FieldType::List(metric)) = fields.field("metrics").map(|field| &field.r#type) {
-                    query["metrics"] = json!([self.sample(metric, "metrics", "nConnected", 0)]);
+                    let allowed = self.operation.metrics.clone().map(Vec::from).unwrap_or_default();
+                    let sample = || self.sample(metric, "metrics", "nConnected", 0);
+                    query["metrics"] = json!([allowed.first().map_or_else(sample, |name| json!(name))]);
                     let is_named = json!(self.operation.guard)["named"]["queueId"].is_string();
                     if is_named && fields.field("groupBy").is_some() {
                         query["groupBy"] = json!(["queueId"]);

@@ -83,9 +83,10 @@ impl Suite {
         for (division, variation) in [(BETA, 7), (GAMMA, 8), (HOME, 9)] {
             assert!(there.simulator.organisation().reseed(division, variation));
         }
-        let alpha = here.tenant("alpha", &[ALPHA]).await;
-        let beta = here.tenant("beta", &[BETA]).await;
-        let alpha_there = there.tenant("alpha", &[ALPHA]).await;
+        let dedicated = json!({"dedicated_agents": true});
+        let alpha = here.tenant_with("alpha", &[ALPHA], dedicated.clone()).await;
+        let beta = here.tenant_with("beta", &[BETA], dedicated.clone()).await;
+        let alpha_there = there.tenant_with("alpha", &[ALPHA], dedicated).await;
         for (app, client, division) in
             [(&here, &alpha, ALPHA), (&here, &beta, BETA), (&there, &alpha_there, ALPHA)]
         {

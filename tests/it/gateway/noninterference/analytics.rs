@@ -25,15 +25,12 @@ const DIVIDED: [&str; 9] = [
 
 /// What knows no divisions, and is counted by the tenant's own queues and flows.
 pub(super) fn any_counted(pool: &Pool) -> BoxedStrategy<Asked> {
-    let queue = choose(&pool.queues);
+    let ids = prop_oneof![3 => any_of("queueId", &pool.queues), 1 => any_of("userId", &pool.users)];
     let filter =
-        (list(queue), prop::option::of(words(&["voice", "email", "chat"]))).prop_map(|(ids, medium)| {
-            let ids: Vec<_> = ids.split(',').map(|id| json!({"dimension": "queueId", "value": id})).collect();
-            match medium {
-                None => json!({"type": "or", "predicates": ids}),
-                Some(medium) => json!({"type": "or", "clauses": [{"type": "or", "predicates": ids}],
+        (ids, prop::option::of(words(&["voice", "email", "chat"]))).prop_map(|(ids, medium)| match medium {
+            None => json!({"type": "or", "predicates": ids}),
+            Some(medium) => json!({"type": "or", "clauses": [{"type": "or", "predicates": ids}],
                 "predicates": [{"dimension": "mediaType", "value": medium}]}),
-            }
         });
     let what = words(&[
         "agentcopilots/aggregates",
@@ -44,14 +41,28 @@ pub(super) fn any_counted(pool: &Pool) -> BoxedStrategy<Asked> {
         "queues/observations",
         "flows/activity",
         "flows/observations",
+        "users/aggregates",
+        "users/activity",
+        "users/observations",
+        "agentutilizations/aggregates",
     ]);
     let by = prop::collection::vec(words(&["queueId", "userId", "mediaType", "conversationId"]), 0..3);
     (what, prop::option::of(filter), by)
         .prop_map(|(what, filter, by)| {
             let mut body = match what.rsplit('/').next() {
-                Some("aggregates") => json!({"interval": INTERVAL, "metrics": ["nCounted"], "groupBy": by}),
+                Some("aggregates") => {
+                    let metric = if what.starts_with("users") { "tSystemPresence" } else { "nCounted" };
+                    json!({"interval": INTERVAL, "metrics": [metric], "groupBy": by})
+                }
                 Some("activity") => json!({"metrics": [{"metric": "oCounted"}], "groupBy": by}),
-                _ => json!({"metrics": [if what.starts_with("flows") { "oFlow" } else { "oWaiting" }]}),
+                _ => {
+                    let metric = match what.split('/').next() {
+                        Some("flows") => "oFlow",
+                        Some("users") => "oMemberQueues",
+                        _ => "oWaiting",
+                    };
+                    json!({"metrics": [metric]})
+                }
             };
             if let Some(filter) = filter {
                 body["filter"] = filter;
@@ -59,6 +70,11 @@ pub(super) fn any_counted(pool: &Pool) -> BoxedStrategy<Asked> {
             Asked { method: Method::POST, path: format!("/api/v2/analytics/{what}/query"), body: Some(body) }
         })
         .boxed()
+}
+
+fn any_of(dimension: &'static str, ids: &[String]) -> BoxedStrategy<Vec<Value>> {
+    let predicate = move |id: &str| json!({"dimension": dimension, "value": id});
+    list(choose(ids)).prop_map(move |ids| ids.split(',').map(predicate).collect()).boxed()
 }
 
 /// Whom a filter names is the tenant's own party: other divisions' parts of shared conversations are held still for

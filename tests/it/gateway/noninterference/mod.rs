@@ -96,7 +96,9 @@ async fn same_answers(cases: u32, runners: u32, lies: bool) -> Arc<Pair> {
         ids(&here.simulator.organisation().facts(), BETA, "users"),
         ids(&there.simulator.organisation().facts(), BETA, "users")
     );
-    let (nearer, farther) = (here.tenant("alpha", &[ALPHA]).await, there.tenant("alpha", &[ALPHA]).await);
+    let dedicated = json!({"dedicated_agents": true});
+    let nearer = here.tenant_with("alpha", &[ALPHA], dedicated.clone()).await;
+    let farther = there.tenant_with("alpha", &[ALPHA], dedicated).await;
     for app in [&here, &there] {
         let lie = || Rule::new(Match::default(), Fault::Lie { division: Some(BETA.to_owned()) }, None);
         app.simulator.organisation().set_faults(lies.then(lie).into_iter().collect());

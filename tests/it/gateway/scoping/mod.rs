@@ -1,5 +1,6 @@
 //! Each operation reaches what the tenant owns, and nothing else.
 
+mod agents;
 mod aggregates;
 mod codes;
 mod conversation;
