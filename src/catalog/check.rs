@@ -119,7 +119,10 @@ fn proves(operation: &Operation) -> bool {
                 | Narrowing::Registered { .. },
             _,
         ) | (Narrowing::Handle { .. }, Guarding::Empty)
-            | (Narrowing::DivisionPredicate | Narrowing::Membership { .. }, Guarding::Handle { .. })
+            | (
+                Narrowing::DivisionPredicate | Narrowing::Membership { .. } | Narrowing::DivisionField,
+                Guarding::Handle { .. }
+            )
     )
 }
 
@@ -149,11 +152,17 @@ fn check_counted(operation: &Operation, dimension: &str, is_looked_at: bool) -> 
 
 /// What is narrowed in the body.
 fn check_divided(operation: &Operation) -> Result<(), String> {
+    let is_field = matches!(operation.narrowing, Narrowing::DivisionField);
     match &operation.body {
         None => Err("what is narrowed in the body needs the body's model".to_owned()),
-        Some(BodyModel::Declared(body)) if body.division.is_none() => {
+        Some(BodyModel::Declared(body)) if is_field && body.divisions.is_none() => {
+            Err("its body does not say where the divisions stand".to_owned())
+        }
+        Some(BodyModel::Declared(body)) if !is_field && body.division.is_none() => {
             Err("its body does not say where the division stands".to_owned())
         }
+        Some(BodyModel::Declared(_)) => Ok(()),
+        Some(_) if is_field => Err("its body does not say where the divisions stand".to_owned()),
         Some(_) => Ok(()),
     }
 }
@@ -178,6 +187,7 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
             Narrowing::DivisionPredicate,
             Guarding::List { .. } | Guarding::Groups { .. } | Guarding::Handle { .. },
         )
+        | (Narrowing::DivisionField, Guarding::List { .. } | Guarding::Handle { .. })
         | (Narrowing::OwnedDivision, Guarding::Entity { .. }) => return check_divided(operation),
         (Narrowing::Membership { dimension, entity }, Guarding::Groups { named, .. }) => {
             let is_looked_at = named.get(dimension).and_then(|named| named.entity()) == Some(*entity);

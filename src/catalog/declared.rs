@@ -16,6 +16,9 @@ pub struct DeclaredBody {
     /// Where the division stands of what is made (a dotted place): set by the gateway.
     #[serde(default)]
     pub division: Option<String>,
+    /// Where a list of divisions stands in which something is looked for (a field of the body): set by the gateway.
+    #[serde(default)]
+    pub divisions: Option<String>,
     /// What else it may name, which must be the tenant's own.
     #[serde(default)]
     pub references: Vec<Reference>,
@@ -93,7 +96,13 @@ impl DeclaredBody {
     pub fn allows(&self, api: &Api, at: &str, field: &Field) -> Allowed {
         let is_declared =
             |place: &str| place == at || place.strip_prefix(at).is_some_and(|rest| rest.starts_with('.'));
-        let named = || self.references.iter().map(|one| one.at.as_str()).chain(self.division.as_deref());
+        let named = || {
+            self.references
+                .iter()
+                .map(|one| one.at.as_str())
+                .chain(self.division.as_deref())
+                .chain(self.divisions.as_deref())
+        };
         if self.refused.iter().any(|place| place == at) {
             Allowed::No
         } else if named().any(is_declared) {
@@ -123,8 +132,16 @@ impl DeclaredBody {
             let end = divided.and_then(|model| end(api, model, place, true));
             !end.is_some_and(is_text)
         });
+        let mut divisions = self.divisions.as_deref().filter(|place| {
+            let end = divided.and_then(|model| end(api, model, place, true));
+            place.contains('.') || !end.is_some_and(is_texts)
+        });
         let mut others = self.plain.iter().chain(&self.refused).map(String::as_str);
-        named.next().or_else(|| division.take()).or_else(|| others.find(|place| !is_there(api, self, place)))
+        named
+            .next()
+            .or_else(|| division.take())
+            .or_else(|| divisions.take())
+            .or_else(|| others.find(|place| !is_there(api, self, place)))
     }
 }
 

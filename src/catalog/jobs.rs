@@ -108,6 +108,7 @@ fn entry(query: &Operation, id: String, why: &str, narrowing: Narrowing, guard: 
         narrowing,
         guard,
         query: Vec::new(),
+        cursor: None,
         body: None,
         dimensions: Dimensions::default(),
         metrics: None,

@@ -104,6 +104,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         shapes.insert(name.clone(), shape);
     }
     for operation in &mut operations {
+        handles::declare(operation);
         operation.expand = expand(&operation.guard, &shapes);
         let is_registered = |one: &Entity| entities.get(one).filter(|kind| kind.registered);
         let names = names(&operation.guard, &shapes);
@@ -111,6 +112,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
             names.iter().filter_map(|one| Some((*one, is_registered(one)?.name.clone()))).collect();
         operation.names = names.into_iter().filter(|one| is_registered(one).is_none()).collect();
         locate(operation, &api)
+            .and_then(|()| handles::check_cursor(operation, &shapes))
             .and_then(|()| read_as(operation, &api))
             .and_then(|()| check(operation, &shapes, &entities))
             .map_err(|why| refused(&operation.id, why))?;

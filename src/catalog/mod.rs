@@ -44,7 +44,7 @@ pub use guarding::{Facets, Foreign, Grouping, Guarding, Holds, Named, Nested, Sh
 pub use loader::CatalogError;
 pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
-pub use operation::{BodyModel, Dimensions, Operation, Parameter, ParameterKind};
+pub use operation::{BodyModel, Cursor, Dimensions, Operation, Parameter, ParameterKind};
 use serde_json::{Value, json};
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 

@@ -12,6 +12,9 @@ pub enum Narrowing {
     DivisionQuery {
         /// The parameter's name.
         parameter: String,
+        /// Whether it takes one division and no more.
+        #[serde(default, rename = "one")]
+        is_one: bool,
         /// What the path names above the list; it must be the tenant's own.
         #[serde(default)]
         parent: Option<Parent>,
@@ -50,6 +53,8 @@ pub enum Narrowing {
         #[serde(default)]
         also: Vec<Parent>,
     },
+    /// A field of the body is set to the divisions asked for that are permitted; which, the body declares.
+    DivisionField,
     /// What is made is put into one of the permitted divisions, whatever the body says.
     OwnedDivision,
     /// All pages of a list that cannot be narrowed are read; the tenant is shown pages of what is its own.
@@ -119,6 +124,7 @@ impl Narrowing {
             Self::Membership { .. } => "membership",
             Self::Owned { .. } => "owned",
             Self::Registered { .. } => "registered",
+            Self::DivisionField => "division_field",
             Self::OwnedDivision => "owned_division",
             Self::Listed { .. } => "listed",
             Self::Handle { .. } => "handle",
@@ -148,6 +154,7 @@ impl Narrowing {
             | Self::Listed { .. }
             | Self::DivisionPredicate
             | Self::Membership { .. }
+            | Self::DivisionField
             | Self::OwnedDivision
             | Self::Handle { .. }
             | Self::Translate { .. }

@@ -32,6 +32,9 @@ pub struct Operation {
     /// The query parameters that pass; all others are refused.
     #[serde(default)]
     pub query: Vec<Parameter>,
+    /// What turns the pages of the answer, where no number does.
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
     /// The model that a body is parsed as; without one, a body is refused.
     #[serde(default)]
     pub body: Option<BodyModel>,
@@ -68,6 +71,18 @@ pub struct Dimensions {
     pub resolution_filters: NameSet,
     /// Of the one filter of an aggregates query.
     pub filter: NameSet,
+}
+
+/// What turns the pages of an answer: Genesys's own, handed out sealed.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// The query's parameter.
+    pub parameter: String,
+    /// The field of the answer that tells the next one, or a field of an object in it (`cursors.after`); without it, only
+    /// its `nextUri` does.
+    #[serde(default)]
+    pub at: Option<String>,
 }
 
 /// A query parameter that passes.
@@ -152,6 +167,14 @@ impl Parameter {
     }
 }
 
+impl Cursor {
+    /// The field, and the field in it.
+    pub fn place(&self) -> Option<(&str, Option<&str>)> {
+        let at = self.at.as_deref()?;
+        Some(at.split_once('.').map_or((at, None), |(at, inner)| (at, Some(inner))))
+    }
+}
+
 impl Operation {
     /// Whether it changes something upstream. What readers begin and end (their jobs) is no write to policies, but is
     /// recorded before it is sent, and sent once.
@@ -177,6 +200,7 @@ impl Operation {
             | Narrowing::Membership { .. }
             | Narrowing::Owned { .. }
             | Narrowing::Registered { .. }
+            | Narrowing::DivisionField
             | Narrowing::OwnedDivision
             | Narrowing::Listed { .. }
             | Narrowing::Handle { .. }

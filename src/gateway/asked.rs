@@ -128,6 +128,10 @@ impl<'a> Asked<'a> {
                 let named = document.texts_at(declared(operation)?.division.as_deref()?);
                 (!named.is_empty()).then_some(named)
             }
+            (Narrowing::DivisionField, Body::Document(document)) => {
+                let named = document.texts_at(declared(operation)?.divisions.as_deref()?);
+                (!named.is_empty()).then_some(named)
+            }
             (
                 _,
                 Body::None
@@ -211,6 +215,7 @@ pub(super) fn read_body<'a>(
         Some(BodyModel::Declared(declared)) => {
             body::check_type(headers, bytes)?;
             let document = document::read(api, declared, bytes)?;
+            check_divisions(&document, declared)?;
             let named = declared.references.iter().map(|one| document.texts_at(&one.at).len());
             if named.sum::<usize>() > MOST_REFERENCES {
                 let message = format!(
@@ -280,6 +285,14 @@ fn conversations<'a>(headers: &HeaderMap, bytes: &'a [u8]) -> Result<Conversatio
     let query: ConversationQuery<'_> = body::parse(headers, bytes)?;
     named_divisions(query.division_ids.as_deref())?;
     Ok(query)
+}
+
+/// As for queries.
+fn check_divisions(document: &Value<'_>, declared: &DeclaredBody) -> Result<(), Invalid> {
+    let Some(field) = declared.divisions.as_deref() else { return Ok(()) };
+    let is_list = matches!(document.get(field), Some(Value::List(_)));
+    let is_empty = is_list && document.texts_at(field).is_empty();
+    named_divisions(is_empty.then_some(&[]))
 }
 
 fn named_divisions(named: Option<&[Text<'_>]>) -> Result<(), Invalid> {

@@ -98,14 +98,26 @@ impl Handles {
         Ok(id)
     }
 
-    /// Seals what leads to the next page of what a handle is of.
-    pub(super) fn hand_out_cursor(&self, handle: &str, cursor: &str) -> Result<String, Denial> {
-        self.seal(handle.as_bytes(), cursor.as_bytes())
+    /// What a cursor of a list belongs to: the operation, its path, and whom and what its permit is for.
+    pub(super) fn context(permit: &Permit, path: &str) -> Vec<u8> {
+        let tenant = permit.caller().tenant();
+        let (tenant, account) = (tenant.tenant().id.as_str(), tenant.account().id.as_str());
+        let texts = ["cursor", &permit.operation().id, tenant, account, path, ""];
+        let mut context = texts.join(&BETWEEN.to_string()).into_bytes();
+        let mut tags: Vec<_> = permit.divisions().iter().map(tag).collect();
+        tags.sort_unstable();
+        context.extend(tags.into_iter().flatten());
+        context
     }
 
-    /// Opens a cursor of the same handle.
-    pub(super) fn open_cursor(&self, handle: &str, cursor: &str) -> Result<String, Closed> {
-        let plain = self.0.open(handle.as_bytes(), cursor).map_err(|_| Closed::Unreadable)?;
+    /// Seals what leads to the next page, for where it belongs: to a handle, or to a list's context.
+    pub(super) fn hand_out_within(&self, context: &[u8], cursor: &str) -> Result<String, Denial> {
+        self.seal(context, cursor.as_bytes())
+    }
+
+    /// Opens a cursor of the same handle or context.
+    pub(super) fn open_within(&self, context: &[u8], cursor: &str) -> Result<String, Closed> {
+        let plain = self.0.open(context, cursor).map_err(|_| Closed::Unreadable)?;
         String::from_utf8(plain).map_err(|_| Closed::Unreadable)
     }
 

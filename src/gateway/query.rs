@@ -106,6 +106,7 @@ fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
         Narrowing::DivisionPredicate
         | Narrowing::Membership { .. }
         | Narrowing::Owned { .. }
+        | Narrowing::DivisionField
         | Narrowing::OwnedDivision
         | Narrowing::Registered { .. }
         | Narrowing::Listed { .. }

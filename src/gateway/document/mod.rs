@@ -21,7 +21,7 @@ pub(super) enum Value<'a> {
     Object(Vec<(Text<'a>, Value<'a>)>),
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// A field of an object.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(fields) = self else { return None };
@@ -54,11 +54,11 @@ impl<'a> Value<'a> {
         at.into_iter().filter_map(Self::text).collect()
     }
 
-    /// Puts a text at a place, whatever stood there.
-    pub(super) fn set(&mut self, place: &str, text: Text<'a>) {
-        let Some((name, rest)) = place.split_once('.') else { return self.put(place, Self::Text(text)) };
+    /// Puts a value at a place, whatever stood there.
+    pub(super) fn set(&mut self, place: &str, value: Self) {
+        let Some((name, rest)) = place.split_once('.') else { return self.put(place, value) };
         let mut inner = Self::Object(Vec::new());
-        inner.set(rest, text);
+        inner.set(rest, value);
         self.put(name, inner);
     }
 

@@ -272,6 +272,7 @@ mod tests {
         let reference = |at: &str, entity| Reference { at: at.to_owned(), entity };
         DeclaredBody {
             division: Some("division.id".to_owned()),
+            divisions: None,
             references: vec![
                 reference("sourceQueueId", Entity::Queue),
                 reference("queueFlow.id", Entity::Flow),
@@ -392,7 +393,7 @@ mod tests {
     #[test]
     fn a_place_is_set_whatever_stood_there() {
         let mut document = read_queue(r#"{"name":"a","division":{"id":"theirs"}}"#).unwrap();
-        document.set("division.id", "ours".into());
+        document.set("division.id", Value::Text("ours".into()));
         let expected = serde_json::json!({"name": "a", "division": {"id": "ours"}});
         assert_eq!(serde_json::to_value(&document).unwrap(), expected);
     }

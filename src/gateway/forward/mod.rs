@@ -106,7 +106,12 @@ pub(super) async fn forward(
             Form::Listed(page) => Box::pin(several::listed(&way, request, page)).await,
             Form::Each(alone) => Box::pin(several::each(&way, request, alone)).await,
             Form::Parts(parts) => Box::pin(several::parts(&way, parts)).await,
-            Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_) => {
+            Form::Upstream
+            | Form::Users(_)
+            | Form::Named(_)
+            | Form::Groups
+            | Form::Opened(_)
+            | Form::Turned(_) => {
                 let sent = upstream.send(Share::Of(tenant), account, request, effect, &holds).await;
                 sent.map(Received::One).map_err(Stopped::Failed)
             }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     Checking, Counts,
     entity::{Divisions, Judged, judge},
-    note,
+    handle, note,
     object::{List, Object, Writer, quoted},
     whole,
 };
@@ -133,6 +133,13 @@ impl Checking<'_> {
         note(self.permit, checked.counts, record);
         let body = match form {
             Form::Users(page) => checked.write_users(page),
+            Form::Turned(turning) => {
+                let mut body = checked.write(json, &rules)?;
+                if let Some(cursor) = &self.permit.operation().cursor {
+                    handle::add_turning(self.against, cursor, turning, json, &mut body)?;
+                }
+                body
+            }
             Form::Upstream
             | Form::Listed(_)
             | Form::Named(_)

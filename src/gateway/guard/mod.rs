@@ -206,9 +206,10 @@ impl<'c> Checking<'c> {
         record: &mut Record,
     ) -> Result<(StatusCode, Bytes), Denial> {
         match (received, form) {
-            (Received::One(answer), Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_)) => {
-                self.one(answer, form, record)
-            }
+            (
+                Received::One(answer),
+                Form::Upstream | Form::Users(_) | Form::Groups | Form::Opened(_) | Form::Turned(_),
+            ) => self.one(answer, form, record),
             (Received::Collected { collected, .. }, Form::Listed(page)) => {
                 note(self.permit, collected.counts, record);
                 let list: OwnList = collected.items.iter().cloned().collect();
@@ -244,7 +245,12 @@ impl<'c> Checking<'c> {
             (Received::One(_), Form::Listed(_) | Form::Named(_) | Form::Each(_) | Form::Parts(_))
             | (
                 Received::Collected { .. },
-                Form::Upstream | Form::Users(_) | Form::Named(_) | Form::Groups | Form::Opened(_),
+                Form::Upstream
+                | Form::Users(_)
+                | Form::Named(_)
+                | Form::Groups
+                | Form::Opened(_)
+                | Form::Turned(_),
             )
             | (
                 Received::Kept(_),
@@ -254,7 +260,8 @@ impl<'c> Checking<'c> {
                 | Form::Each(_)
                 | Form::Groups
                 | Form::Parts(_)
-                | Form::Opened(_),
+                | Form::Opened(_)
+                | Form::Turned(_),
             ) => Err(Denial::Failed(Failure::Internal)),
         }
     }
@@ -292,8 +299,14 @@ impl<'c> Checking<'c> {
                 }
                 Judged::Malformed => return Err(refused("an entity without its division")),
             },
-            Guarding::Fields { shape } => entity::fields(json, self.shape(shape)?, divisions)
-                .ok_or_else(|| refused("the answer is no object"))?,
+            Guarding::Fields { shape } => {
+                let mut body = entity::fields(json, self.shape(shape)?, divisions)
+                    .ok_or_else(|| refused("the answer is no object"))?;
+                if let (Form::Turned(turning), Some(cursor)) = (form, &operation.cursor) {
+                    handle::add_turning(self.against, cursor, turning, json, &mut body)?;
+                }
+                body
+            }
             Guarding::Items { shape } => {
                 let (own, dropped) = entity::items(json, self.shape(shape)?, divisions)
                     .ok_or_else(|| refused("the answer is no list"))?;

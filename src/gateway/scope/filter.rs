@@ -41,7 +41,7 @@ pub fn narrow<'a>(
 }
 
 /// Likewise, where the dimension that narrows is another one.
-pub(super) fn narrow_to<'a>(
+pub fn narrow_to<'a>(
     filter: Option<Filter<'a>>,
     within: &[Predicate<'a>],
 ) -> Result<Filter<'a>, Unnarrowable> {
@@ -146,7 +146,7 @@ fn clause(divisions: &[DivisionId]) -> Vec<Predicate<'_>> {
 }
 
 /// A predicate that one value matches.
-pub(super) fn matches<'a>(dimension: &'a str, value: &'a str) -> Predicate<'a> {
+pub fn matches<'a>(dimension: &'a str, value: &'a str) -> Predicate<'a> {
     Predicate {
         r#type: Some(PredicateKind::Dimension),
         dimension: Some(dimension.into()),

@@ -35,7 +35,7 @@ pub(super) fn open(
     if let Some(name) = cursor
         && let Some(sent) = asked.query.one(name)
     {
-        let cursor = handles.open_cursor(&handle, sent).map_err(&mut closed)?;
+        let cursor = handles.open_within(handle.as_bytes(), sent).map_err(&mut closed)?;
         asked.query.set(name, vec![cursor]);
     }
     record.call.upstream_id = Some(place.clone());

@@ -5,14 +5,16 @@
 
 mod aggregates;
 mod conversations;
+mod cursor;
 mod dimensions;
+mod division_field;
 pub mod filter;
 mod groups;
 mod handle;
 mod membership;
 mod owned;
 mod registered;
-mod search;
+pub mod search;
 mod translate;
 mod writes;
 
@@ -21,7 +23,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 
 use super::{
-    asked::{Asked, Body},
+    asked::{Asked, Body, declared},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
     handle::Handles,
@@ -34,6 +36,7 @@ use crate::{
     upstream::UpstreamRequest,
 };
 
+pub(super) use cursor::Turning;
 pub(super) use groups::{Owned, identify};
 pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use registered::{Registering, made, registering};
@@ -66,6 +69,8 @@ pub(super) enum Form {
     Parts(Vec<Part>),
     /// What a handle opened, as the tenant sent it: upstream's own form, its cursor sealed.
     Opened(String),
+    /// Upstream's own, its cursor sealed.
+    Turned(Turning),
     /// A list of what several ids name; here the requests for each of them alone.
     Each(Vec<UpstreamRequest>),
 }
@@ -103,8 +108,12 @@ pub(super) fn scope(
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let mut owned = Owned::shown(&permit);
+    let turning = cursor::open(handles, &permit, &mut asked, record)?;
     let (request, form) = match &operation.narrowing {
-        Narrowing::DivisionQuery { parameter, .. } => {
+        Narrowing::DivisionQuery { parameter, is_one, .. } => {
+            if *is_one {
+                writes::the_division(&permit)?;
+            }
             asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
             let form = ListedPage::named(&operation, &mut asked).map_or(Form::Upstream, Form::Named);
             (get(&operation, &asked)?, form)
@@ -125,6 +134,10 @@ pub(super) fn scope(
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
+        Narrowing::DivisionField => {
+            let body = division_field::narrow(&mut asked.body, declared(&operation), &permit)?;
+            (send(&operation, &asked, Some(body))?, Form::Upstream)
+        }
         Narrowing::OwnedDivision => {
             let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
@@ -134,8 +147,12 @@ pub(super) fn scope(
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Listed { .. } | Narrowing::Registered { name: None, .. } => {
-            let page = ListedPage::read(&operation, &mut asked);
-            (get(&operation, &asked)?, Form::Listed(page))
+            // Where Genesys lists nothing but what is named, there is no whole list to be read.
+            let named =
+                if needs_ids(api, &operation) { ListedPage::named(&operation, &mut asked) } else { None };
+            let form =
+                named.map_or_else(|| Form::Listed(ListedPage::read(&operation, &mut asked)), Form::Named);
+            (get(&operation, &asked)?, form)
         }
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
@@ -151,6 +168,10 @@ pub(super) fn scope(
         Narrowing::Open { .. } => (get(&operation, &asked)?, Form::Upstream),
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
+    };
+    let form = match turning {
+        Some(turning) => Form::Turned(turning),
+        None => form,
     };
     Ok(Scoped { permit, request, form, owned, proofs })
 }
@@ -185,6 +206,12 @@ fn in_parts(
     let parts: Vec<_> = parts.collect();
     let first = parts.first().ok_or(Denial::Failed(Failure::Internal))?.request.clone();
     Ok((first, if parts.len() == 1 { Form::Groups } else { Form::Parts(parts) }))
+}
+
+/// Whether Genesys requires the ids of what is to be listed.
+fn needs_ids(api: &Api, operation: &Operation) -> bool {
+    let told = api.operation(&operation.id);
+    told.is_some_and(|told| told.query.iter().any(|one| one.name == "id" && one.required))
 }
 
 /// All ids at once, and each of them alone.

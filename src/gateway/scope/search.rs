@@ -4,6 +4,7 @@ use super::{Invalid, bounded};
 use crate::{
     catalog::{SearchOperator, UserSearchCriteria, UserSearchRequest},
     gateway::{authorize::Permit, query::check_expand},
+    model::DivisionId,
 };
 
 /// Genesys's name of the field.
@@ -76,10 +77,19 @@ pub(super) fn narrow<'a>(
     search.sort_by.as_deref().into_iter().chain(sorted).try_for_each(searchable)?;
     let orders = search.sort.iter().flatten().filter_map(|sort| sort.sort_order.as_deref());
     search.sort_order.as_deref().into_iter().chain(orders).try_for_each(check_order)?;
+    search.query = Some(beside(theirs, permit.divisions()));
+    Ok(search)
+}
+
+/// The divisions, and beside them the caller's conditions as one group: however those are joined, both must hold.
+pub fn beside<'a>(
+    theirs: Vec<UserSearchCriteria<'a>>,
+    divisions: &'a [DivisionId],
+) -> Vec<UserSearchCriteria<'a>> {
     let mut criteria = vec![UserSearchCriteria {
         r#type: "TERMS".into(),
         fields: Some(vec![DIVISION.into()]),
-        values: Some(permit.divisions().iter().map(|division| division.as_str().into()).collect()),
+        values: Some(divisions.iter().map(|division| division.as_str().into()).collect()),
         operator: Some(SearchOperator::And),
         ..UserSearchCriteria::default()
     }];
@@ -91,8 +101,7 @@ pub(super) fn narrow<'a>(
             ..UserSearchCriteria::default()
         });
     }
-    search.query = Some(criteria);
-    Ok(search)
+    criteria
 }
 
 fn check(criteria: &[UserSearchCriteria<'_>], depth: usize, count: &mut usize) -> Result<(), Invalid> {

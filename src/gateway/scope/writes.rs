@@ -85,7 +85,10 @@ pub(super) fn create(operation: &Operation, body: &mut Body<'_>, permit: &Permit
         }
         Body::Document(document) => {
             let place = declared(operation).and_then(|body| body.division.as_deref());
-            document.set(place.ok_or(Denial::Failed(Failure::Internal))?, division.to_string().into());
+            document.set(
+                place.ok_or(Denial::Failed(Failure::Internal))?,
+                document::Value::Text(division.to_string().into()),
+            );
             encode(document)
         }
         Body::None
@@ -137,7 +140,7 @@ fn change_document(
             let message = format!("It is not moved between divisions here; leave `{place}` out.");
             return Err(Invalid::new("ringfence.body_invalid", message).into());
         }
-        document.set(place, own.to_string().into());
+        document.set(place, document::Value::Text(own.to_string().into()));
     }
     if operation.method == "PUT" && operation.replaces_what_was_looked_up() {
         let current = serde_json::from_slice(&object.body).map_err(|_| internal())?;
@@ -212,7 +215,7 @@ fn laid_over(mut kept: Value, named: Value) -> Value {
 }
 
 /// The one division that something is made in.
-fn the_division(permit: &Permit) -> Result<&DivisionId, Denial> {
+pub(super) fn the_division(permit: &Permit) -> Result<&DivisionId, Denial> {
     match permit.divisions() {
         [one] => Ok(one),
         several => {

@@ -1,9 +1,10 @@
 //! Lists: what they show of, and which page of it.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Outcome, Place, Thing,
+    Answer, Failure, Outcome, Place, Thing,
     objects::Filler,
     things::{self},
 };
@@ -14,6 +15,26 @@ use crate::simulator::{
 
 /// The most that one page shows.
 const MOST: usize = 500;
+
+/// A page that a cursor names.
+struct Turned {
+    parameter: String,
+    before: usize,
+    size: usize,
+    next: Option<String>,
+}
+
+impl Turned {
+    /// What tells the next one.
+    fn fields(self, path: &str) -> Map<String, Value> {
+        let Some(next) = self.next else { return Map::new() };
+        let uri = format!("{path}?{}={next}", self.parameter);
+        [("nextUri", json!(uri)), ("after", json!(next)), ("cursors", json!({"after": next}))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+}
 
 impl Place<'_> {
     /// The divisions that the query names.
@@ -62,7 +83,8 @@ impl Place<'_> {
                 };
                 of_all.flat_map(two).collect()
             }
-            None if is_divided => things::all(world, self.path),
+            // What is shown one by one below another thing is as much a division's as that.
+            None if is_divided && !self.facts.is_collection(self.path) => things::all(world, self.path),
             Some(_) | None => things::below(world, parent, self.path),
         }
     }
@@ -71,7 +93,10 @@ impl Place<'_> {
         let found = self.items(item, divisions);
         let page = self.exchange.query.page(MOST)?;
         let total = found.len();
-        let mut shown: Vec<&Thing> = found.iter().skip(page.before()).take(page.size).collect();
+        let turned = self.turned(page.size, total)?;
+        let (before, size) =
+            turned.as_ref().map_or((page.before(), page.size), |turned| (turned.before, turned.size));
+        let mut shown: Vec<&Thing> = found.iter().skip(before).take(size).collect();
         let others = if self.exchange.lie { self.source(item) } else { Vec::new() };
         let is_slipped = |thing: &&Thing| {
             let is_other = !found.iter().any(|one| one.id == thing.id);
@@ -83,7 +108,11 @@ impl Place<'_> {
             let items: Vec<String> = items.iter().map(Value::to_string).collect();
             return Ok(Answer::ok(listing(&items.join(","), total, page, self.path, &self.exchange.query)));
         };
-        let items_and_pages = self.pages(field, items, total, page);
+        let mut items_and_pages = self.pages(field, items, total, page);
+        if let Some(turned) = turned {
+            items_and_pages.retain(|name, _| name == field);
+            items_and_pages.extend(turned.fields(self.path));
+        }
         let mut filler = Filler::new(self.world());
         let whose = Thing { division: None, ..self.whose() };
         let mut answer = Map::new();
@@ -91,7 +120,12 @@ impl Place<'_> {
             let value = match items_and_pages.get(name) {
                 Some(value) => value.clone(),
                 // A cursor that is there says that there is more.
-                None if name.to_lowercase().contains("cursor") || name.ends_with("Uri") => Value::Null,
+                None if name.to_lowercase().contains("cursor")
+                    || name == "after"
+                    || name.ends_with("Uri") =>
+                {
+                    Value::Null
+                }
                 None => filler.value(&kind.kind, name, &whose),
             };
             if !value.is_null() {
@@ -99,6 +133,28 @@ impl Place<'_> {
             }
         }
         Ok(Answer::json(&Value::Object(answer)))
+    }
+
+    /// Which page a cursor names, where the operation turns its pages by one.
+    fn turned(&self, size: usize, total: usize) -> Result<Option<Turned>, Failure> {
+        let names: Vec<&str> = self.operation.query.iter().map(|one| one.name.as_str()).collect();
+        let parameter = names.iter().find(|name| ["after", "cursor"].contains(*name));
+        let Some(parameter) = parameter.filter(|_| !names.contains(&"pageNumber")) else { return Ok(None) };
+        let size =
+            if names.contains(&"limit") { self.exchange.query.number("limit", size, MOST)? } else { size };
+        let before = self.exchange.query.one(parameter)?.map_or(Ok(0), |cursor| self.place(cursor))?;
+        let next = (before + size < total)
+            .then(|| URL_SAFE_NO_PAD.encode(format!("{}:{}", self.path, before + size)));
+        Ok(Some(Turned { parameter: (*parameter).to_owned(), before, size, next }))
+    }
+
+    /// Where a cursor leads to: it is the path's alone.
+    fn place(&self, cursor: &str) -> Result<usize, Failure> {
+        let invalid = || Failure::invalid(format!("Value [{cursor}] is not a cursor"));
+        let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = text.ok_or_else(invalid)?;
+        let (path, place) = text.rsplit_once(':').ok_or_else(invalid)?;
+        if path == self.path { place.parse().map_err(|_| invalid()) } else { Err(invalid()) }
     }
 
     /// The fields of a listing that say what page it is.

@@ -347,14 +347,15 @@ pub(in crate::gateway) fn by_hand() -> BTreeSet<&'static str> {
     TESTS.iter().map(|(operation, _, _)| *operation).collect()
 }
 
-/// Whether it follows from a query that counts: `scoping::jobs` asks each of them.
+/// Whether it follows from a query that counts, or from a body that names divisions: `scoping::jobs` and `scoping::fields`
+/// ask each of them.
 fn follows(operation: &Operation) -> bool {
     let ((Narrowing::Handle { kind, .. }, _) | (_, Guarding::Handle { kind, .. })) =
         (&operation.narrowing, &operation.guard)
     else {
         return false;
     };
-    kind.ends_with("AggregatesJob")
+    kind.ends_with("AggregatesJob") || kind == "routingAssessmentsJob"
 }
 
 /// Whether nothing of an operation is told by code.
@@ -362,6 +363,7 @@ fn is_data(operation: &Operation) -> bool {
     let is_told = match &operation.narrowing {
         Narrowing::DivisionQuery { .. }
         | Narrowing::Listed { .. }
+        | Narrowing::DivisionField
         | Narrowing::OwnedDivision
         | Narrowing::Registered { .. }
         | Narrowing::Open { .. } => true,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ringfence::{
     catalog::{Grouping, Guarding, Narrowing, Operation},
-    simulator::ALPHA,
+    simulator::{ALPHA, BETA},
 };
 use serde_json::Value;
 
@@ -39,7 +39,8 @@ impl Suite {
         let handle = answer.body[field].as_str()?.to_owned();
         for _ in 0..MOST_LOOKS {
             let looked = client.get(&format!("{}/{handle}", asked.path)).await;
-            if looked.status == 200 && looked.body["state"] == "FULFILLED" {
+            // What is under way is told by 202.
+            if looked.status == 200 {
                 return Some(handle);
             }
         }
@@ -184,14 +185,74 @@ impl Case<'_> {
     }
 }
 
-/// What leads to the next page of an answer, and the answer without it: it is sealed anew each time.
-pub(super) fn without_handles(text: String) -> (String, Option<String>) {
+impl Case<'_> {
+    /// A cursor turns the pages of the list that it was handed out with; to everyone else, and altered, it leads nowhere.
+    pub(super) async fn cursors(&mut self) {
+        let Some(cursor) = &self.operation().cursor else { return };
+        let suite = self.suite();
+        let (here, there) = (suite.alpha().clone(), suite.alpha_there().clone());
+        let Some(first) = self.ask(&[]) else { return };
+        let with = |asked: &Asked, sealed: &str| {
+            let sign = if asked.path.contains('?') { '&' } else { '?' };
+            Asked { path: format!("{}{sign}{}={sealed}", asked.path, cursor.parameter), ..asked.clone() }
+        };
+        let (mut one, mut other) = (first.clone(), first.clone());
+        let mut handed_out = None;
+        for _ in 0..3 {
+            let (seen, next) = self.send_page(&here, &one).await;
+            let (seen_there, next_there) = self.send_page(&there, &other).await;
+            self.leaks("own page", &seen, &one, ALPHA);
+            if seen != seen_there {
+                self.fails(format!("{one:?} depends on other divisions' data: {seen:?} {seen_there:?}"));
+            }
+            if seen.status >= 300 {
+                self.fails(format!("its own cursor does not open: {one:?} {seen:?}"));
+            }
+            let (Some(next), Some(next_there)) = (next, next_there) else { break };
+            (one, other) = (with(&first, &next), with(&first, &next_there));
+            handed_out = Some(next);
+        }
+        let Some(sealed) = handed_out else {
+            self.is_untested("it has one page: no cursor is tried");
+            return;
+        };
+        let missing = self.send(&here, &with(&first, "1")).await;
+        let mut tried = vec![("altered", here.clone(), with(&first, &sealed[1..]))];
+        if let Some(theirs) = self.ask_as(BETA, 0) {
+            tried.push(("another tenant's", suite.beta().clone(), with(&theirs, &sealed)));
+        }
+        tried.extend(
+            self.ask_as(ALPHA, 1)
+                .filter(|asked| asked.path != first.path)
+                .map(|asked| ("of another path", here.clone(), with(&asked, &sealed))),
+        );
+        for (what, client, asked) in tried {
+            let seen = self.send(&client, &asked).await;
+            if seen != missing || seen.status != 404 {
+                self.fails(format!(
+                    "a cursor that is {what} is told from a missing one: {asked:?} {seen:?} {missing:?}"
+                ));
+            }
+        }
+    }
+}
+
+/// What leads to the next page of an answer, and the answer without it: it is sealed otherwise in each organisation.
+pub(super) fn without_handles(text: String, operation: &Operation) -> (String, Option<String>) {
     let Ok(told) = serde_json::from_str::<Value>(&text) else { return (text, None) };
     let sealed = |field: &str| told[field].as_str().map(str::to_owned);
-    let (job, cursor) = (sealed("jobId"), sealed("cursor"));
+    let handle = if let Guarding::Handle { field, .. } = &operation.guard { sealed(field) } else { None };
+    let next = match &operation.cursor {
+        Some(cursor) => {
+            let named = format!("{}=", cursor.parameter);
+            let link = told["nextUri"].as_str();
+            link.and_then(|link| link.split(&named).nth(1)).map(str::to_owned)
+        }
+        None => operation.narrowing.cursor().and_then(sealed),
+    };
     let mut text = text;
-    for one in [&job, &cursor].into_iter().flatten() {
+    for one in [&handle, &next].into_iter().flatten() {
         text = text.replace(one, "HANDLE");
     }
-    (text, cursor)
+    (text, next)
 }

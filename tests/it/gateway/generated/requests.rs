@@ -167,6 +167,12 @@ impl<'m> Maker<'m> {
                 ParameterKind::Integer { .. } if name == "pageSize" && opened(self.operation).is_some() => {
                     "7".to_owned()
                 }
+                // So that there are several pages, and few.
+                ParameterKind::Integer { .. }
+                    if self.operation.cursor.is_some() && (name == "pageSize" || name == "limit") =>
+                {
+                    "1".to_owned()
+                }
                 ParameterKind::Integer { max, .. } if name == "pageSize" => (*max).min(100).to_string(),
                 ParameterKind::Expand => self.operation.expand.join(","),
                 _ if !required(name) => continue,
@@ -196,8 +202,13 @@ impl<'m> Maker<'m> {
             Some(BodyModel::Declared(body)) => {
                 let model = body.model.as_ref()?;
                 let mut value = self.sample(model, "", &name, 0);
-                for place in body.refused.iter().filter(|place| !place.contains('.')) {
-                    value.as_object_mut()?.remove(place);
+                let objects = if value.is_array() {
+                    value.as_array_mut()?.iter_mut().collect()
+                } else {
+                    vec![&mut value]
+                };
+                for object in objects {
+                    object.as_object_mut()?.retain(|place, _| !body.refused.contains(place));
                 }
                 for reference in &body.references {
                     let place = Place::Body(reference.at.clone());

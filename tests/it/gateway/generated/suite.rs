@@ -161,6 +161,7 @@ impl Suite {
         for nth in if is_once { vec![2] } else { vec![0, 1] } {
             case.own(nth).await;
         }
+        case.cursors().await;
         case
     }
 
@@ -255,6 +256,11 @@ impl<'s> Case<'s> {
         self.maker.ask(ALPHA, 0, replaced)
     }
 
+    /// The request with another's, or another's place among the tenant's, ids.
+    pub(super) fn ask_as(&self, division: &str, nth: Nth) -> Option<Asked> {
+        self.maker.ask(division, nth, &[])
+    }
+
     pub(super) fn fails(&mut self, why: String) {
         self.failures.push(why);
     }
@@ -281,7 +287,7 @@ impl<'s> Case<'s> {
         let mut shown: Vec<_> = shown.map(|(name, value)| format!("{name}: {value:?}")).collect();
         shown.sort();
         let text = text.replace(id, "CORRELATION");
-        let (text, next) = without_handles(text);
+        let (text, next) = without_handles(text, self.operation);
         (Seen { status: status.as_u16(), headers: shown, text }, next)
     }
 

@@ -10,6 +10,8 @@ use crate::support::app::TenantClient;
 
 /// How often a denial is asked for: the outcome of a call is written behind its answer.
 const TRIES: usize = 2_000;
+/// What is sealed is longer than anything else of one word.
+const SEALED: usize = 100;
 /// What is told on the own surface of when and under which id something was asked.
 const OWN: &[&str] = &["context_id", "at", "as_of", "since", "created_at", "next_cursor"];
 
@@ -54,22 +56,17 @@ impl Told {
             tokio::task::yield_now().await;
             (status, answer, id) = send(tenant, asked, &path, body.as_ref()).await;
         }
-        let Answer { headers, mut text } = answer;
+        let Answer { headers, text } = answer;
         let shown: Value = serde_json::from_str(&text).unwrap_or_default();
         if self.made.is_none() {
-            let made = shown["id"].as_str().or_else(|| shown["jobId"].as_str());
+            let made = shown["id"].as_str().or_else(|| shown.as_object()?.values().find_map(sealed));
             self.made = made.map(str::to_owned);
         }
         self.cursor = shown["cursor"].as_str().map(str::to_owned);
         self.version = shown["version"].clone();
-        // Each organisation has its own key to seal them under.
-        for (handle, field) in [(&shown["jobId"], "HANDLE"), (&shown["cursor"], CURSOR)] {
-            if let Some(handle) = handle.as_str() {
-                text = text.replace(handle, field);
-            }
-        }
         let text = if path.starts_with("/gateway/") && status == 200 { own(shown, &path) } else { text };
         let text = text.replace(&id, "CORRELATION").replace(&tenant.client_id, "KEY");
+        let text = unsealed(&text);
         self.context = id;
         (status, format!("{status}\n{headers}\n{text}"))
     }
@@ -99,6 +96,56 @@ async fn send(
         .collect();
     shown.sort();
     (status.as_u16(), Answer { headers: shown.join("\n"), text }, id)
+}
+
+/// Each organisation has its own key to seal handles and cursors under.
+fn unsealed(text: &str) -> String {
+    let is_in = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let told = text.split_inclusive(|letter| !is_in(letter)).map(|word| {
+        let (inner, end) = word.split_at(word.trim_end_matches(|letter| !is_in(letter)).len());
+        format!("{}{end}", if is_sealed(inner) { "SEALED" } else { inner })
+    });
+    told.collect()
+}
+
+fn sealed(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| is_sealed(text))
+}
+
+/// Longer than any id; texts of the organisation say so.
+fn is_sealed(word: &str) -> bool {
+    word.len() >= SEALED && !word.contains("canary")
+}
+
+/// All that the tenant is told of its calls, newest first; once all of it is known.
+pub(super) async fn events(tenant: &TenantClient) -> Vec<Value> {
+    for _ in 0..TRIES {
+        let known = known_events(tenant).await;
+        if known.iter().all(|one| !one["outcome"].is_null()) {
+            return known;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("outcomes are never known");
+}
+
+async fn known_events(tenant: &TenantClient) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/gateway/v1/events?limit=100{cursor}");
+        let (_, _, text) = tenant.send_raw(tenant.request(reqwest::Method::GET, &path)).await;
+        let mut page: Value = serde_json::from_str(&text.replace(&tenant.client_id, "KEY")).unwrap();
+        let next = page["next_cursor"].as_str().map(|next| format!("&cursor={next}"));
+        blank(&mut page, false);
+        // What looks back is asked until there is something to be seen.
+        let is_asked = |one: &&Value| !one["path"].as_str().is_some_and(|path| path.starts_with("/gateway/"));
+        let asked = page["events"].as_array().unwrap().iter().filter(is_asked);
+        all.extend(asked.map(|one| serde_json::from_str::<Value>(&unsealed(&one.to_string())).unwrap()));
+        match next {
+            Some(next) => cursor = next,
+            None => return all,
+        }
+    }
 }
 
 /// The own surface without times and ids; of usage without numbers, which looking back adds to.

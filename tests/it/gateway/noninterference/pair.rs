@@ -1,100 +1,115 @@
 //! The same tenant of two organisations, asked the same.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
 };
 
 use proptest::{
     prelude::*,
     strategy::ValueTree,
-    test_runner::{TestCaseError, TestError, TestRunner},
+    test_runner::{RngSeed, TestRunner},
 };
 use ringfence::catalog::{Catalog, Entry};
-use tokio::{runtime::Handle, sync::RwLock};
+use serde_json::Value;
+use tokio::runtime::Handle;
 
 use super::{
     NOBODY,
     asked::{Asked, Pool},
-    exchange::answers,
+    exchange::{answers, events},
+    families::drawn,
     rows::any_row,
 };
 use crate::{gateway::coverage::by_hand, support::app::TenantClient};
 
 /// How many cases ask for everything, and get it.
 const MANY: u32 = 20_000;
+/// How often a row that shows a difference is asked again, smaller.
+const SHRINKING: usize = 300;
 /// What a tenant is always refused.
 const REFUSED: &str = "getUsersMe";
 
+/// How often each operation was answered, and how often refused.
+#[derive(Debug, Default)]
+pub(super) struct Tally(BTreeMap<String, (usize, usize)>);
+
 pub(super) struct Pair {
-    nearer: TenantClient,
-    farther: TenantClient,
-    // Rows that change something, or look back at what was asked, are alone: both organisations see the same order.
-    alone: RwLock<()>,
-    // Of each operation, how often it was answered, and how often refused.
-    tally: Mutex<BTreeMap<String, (usize, usize)>>,
-    catalog: Catalog,
-    // A difference was found: nobody needs to go on.
-    differs: AtomicBool,
+    pub(super) nearer: TenantClient,
+    pub(super) farther: TenantClient,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) tally: Mutex<Tally>,
 }
 
 impl Pair {
-    pub(super) fn new(nearer: TenantClient, farther: TenantClient) -> Self {
-        let catalog = Catalog::embedded().unwrap();
-        Self {
-            nearer,
-            farther,
-            alone: RwLock::default(),
-            tally: Mutex::default(),
-            catalog,
-            differs: AtomicBool::default(),
-        }
-    }
-
-    /// Asks so many times; the first difference, as small as it can be made, ends it.
-    pub(super) fn run(&self, cases: u32, pool: &Pool, runtime: &Handle) -> Result<(), String> {
-        let config = ProptestConfig { failure_persistence: None, cases, ..ProptestConfig::default() };
-        let finder = Cell::new(false);
-        let asked = TestRunner::new(config).run(&any_row(pool), |row| {
-            // Who is finding the smallest such row asks on.
-            if finder.get() || !self.differs.load(Relaxed) {
+    /// Asks so many times, one after the other. Of each operation, the first difference, as small as it can be made.
+    pub(super) fn run(
+        &self,
+        rows: &BoxedStrategy<Vec<Asked>>,
+        cases: u32,
+        seed: u64,
+        runtime: &Handle,
+    ) -> BTreeMap<String, String> {
+        let config = ProptestConfig { rng_seed: RngSeed::Fixed(seed), ..ProptestConfig::default() };
+        let (mut runner, mut found) = (TestRunner::new(config), BTreeMap::new());
+        for _ in 0..cases {
+            let mut tree = rows.new_tree(&mut runner).unwrap();
+            let row = tree.current();
+            let (first, second) = runtime.block_on(self.ask(&row));
+            self.tally.lock().unwrap().count(&self.catalog, &row, &first);
+            let place = first.iter().zip(&second).position(|(one, other)| one != other);
+            let Some(differing) = place.and_then(|place| row.get(place)) else { continue };
+            found.entry(operation(&self.catalog, differing)).or_insert_with(|| {
+                self.shrink(&mut *tree, runtime);
+                let row = tree.current();
                 let (first, second) = runtime.block_on(self.ask(&row));
-                finder.set(finder.get() || first != second);
-                self.differs.fetch_or(first != second, Relaxed);
-                prop_assert_eq!(&first, &second);
-                self.count(&row, &first);
-            }
-            Ok::<(), TestCaseError>(())
-        });
-        asked.map_err(|error| match error {
-            TestError::Fail(why, row) => format!("{row:?}\n{why}"),
-            TestError::Abort(why) => why.to_string(),
-        })
+                format!("{row:?}\n{first:#?}\n{second:#?}")
+            });
+        }
+        found
     }
 
     async fn ask(&self, row: &[Asked]) -> (Vec<(u16, String)>, Vec<(u16, String)>) {
-        let (shared, alone) = match row {
-            [_] => (Some(self.alone.read().await), None),
-            _ => (None, Some(self.alone.write().await)),
-        };
-        let asked = tokio::join!(answers(&self.nearer, row), answers(&self.farther, row));
-        drop((shared, alone));
-        asked
+        tokio::join!(answers(&self.nearer, row), answers(&self.farther, row))
     }
 
-    fn count(&self, row: &[Asked], answers: &[(u16, String)]) {
-        let mut tally = self.tally.lock().unwrap();
+    fn shrink(&self, tree: &mut dyn ValueTree<Value = Vec<Asked>>, runtime: &Handle) {
+        let mut can_shrink = tree.simplify();
+        for _ in 0..SHRINKING {
+            if !can_shrink {
+                break;
+            }
+            let (first, second) = runtime.block_on(self.ask(&tree.current()));
+            can_shrink = if first == second { tree.complicate() } else { tree.simplify() };
+        }
+    }
+
+    /// What the tenant is told of what it asked does not depend on others' data either.
+    pub(super) async fn assert_same_events(&self) {
+        let (first, second): (Vec<Value>, Vec<Value>) =
+            tokio::join!(events(&self.nearer), events(&self.farther));
+        let differing = first.iter().zip(&second).find(|(one, other)| one != other);
+        assert_eq!(differing, None, "an answer depends on other divisions' data: the tenant's own events");
+        assert_eq!(first.len(), second.len());
+    }
+}
+
+impl Tally {
+    fn count(&mut self, catalog: &Catalog, row: &[Asked], answers: &[(u16, String)]) {
         for (asked, (status, _)) in row.iter().zip(answers) {
-            let counted = tally.entry(operation(&self.catalog, asked)).or_default();
+            let counted = self.0.entry(operation(catalog, asked)).or_default();
             if *status < 300 {
                 counted.0 += 1;
             } else {
                 counted.1 += 1;
             }
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        for (operation, (answered, refused)) in other.0 {
+            let counted = self.0.entry(operation).or_default();
+            *counted = (counted.0 + answered, counted.1 + refused);
         }
     }
 
@@ -104,24 +119,29 @@ impl Pair {
         reason = "for who asks for many cases; a test's output is shown on request"
     )]
     pub(super) fn tell(&self) {
-        let tally = self.tally.lock().unwrap();
-        for (operation, (answered, refused)) in tally.iter() {
+        for (operation, (answered, refused)) in &self.0 {
             println!("{operation}: {answered} answered, {refused} refused");
         }
-        let requests: usize = tally.values().map(|(answered, refused)| answered + refused).sum();
-        println!("{requests} requests, no difference");
+        let sum = |count: fn(&(usize, usize)) -> usize| self.0.values().map(count).sum::<usize>();
+        let (answered, refused) = (sum(|one| one.0), sum(|one| one.1));
+        println!(
+            "{} requests of {} operations ({answered} answered, {refused} refused), no difference",
+            answered + refused,
+            self.0.len()
+        );
     }
 
-    /// Of many cases, each operation that is drawn was answered.
-    pub(super) fn assert_all_answered(&self, cases: u32) {
-        let tally = self.tally.lock().unwrap();
-        let answered = |id: &String| tally.get(id).is_some_and(|(answered, _)| *answered > 0);
-        let silent: Vec<_> = drawn_here().into_iter().filter(|id| id != REFUSED && !answered(id)).collect();
+    /// Of many cases, each operation was answered.
+    pub(super) fn assert_all_answered(&self, catalog: &Catalog, cases: u32) {
+        let answered = |id: &String| self.0.get(id).is_some_and(|(answered, _)| *answered > 0);
+        let mut all = drawn_here();
+        all.extend(drawn(catalog));
+        let silent: Vec<_> = all.into_iter().filter(|id| id != REFUSED && !answered(id)).collect();
         assert!(cases < MANY || silent.is_empty(), "never answered: {silent:?}");
     }
 }
 
-/// What is drawn here: the operations whose entities the organisation knows by name.
+/// What is drawn by hand: the operations whose entities the organisation knows by name.
 fn drawn_here() -> BTreeSet<String> {
     by_hand().into_iter().map(str::to_owned).collect()
 }
@@ -151,7 +171,11 @@ fn every_operation_with_tests_of_its_own_is_drawn() {
     let catalog = Catalog::embedded().unwrap();
     let (strategy, mut runner) = (any_row(&pool), TestRunner::deterministic());
     let rows = (0..20_000).flat_map(|_| strategy.new_tree(&mut runner).unwrap().current());
-    let mut drawn: BTreeSet<_> = rows.map(|asked| operation(&catalog, &asked)).collect();
-    drawn.remove("none");
-    assert_eq!(drawn, drawn_here());
+    let mut here: BTreeSet<_> = rows.map(|asked| operation(&catalog, &asked)).collect();
+    here.remove("none");
+    assert_eq!(here, drawn_here());
+    let elsewhere = drawn(&catalog);
+    let all = catalog.operations().iter().map(|one| one.id.to_string());
+    let forgotten: Vec<_> = all.filter(|id| !here.contains(id) && !elsewhere.contains(id)).collect();
+    assert!(forgotten.is_empty(), "nobody asks for {forgotten:?}");
 }

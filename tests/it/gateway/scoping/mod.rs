@@ -5,6 +5,8 @@ mod aggregates;
 mod codes;
 mod conversation;
 mod conversations;
+mod cursors;
+mod fields;
 mod forms;
 mod handles;
 mod identity;
