@@ -1,20 +1,20 @@
-//! The users of tenants whose agents are dedicated are looked at in the background: since when each has been there is known
-//! only from having looked.
+//! What is read of Genesys in the background: who the users of tenants with dedicated agents are, because since when each has
+//! been there is known only from having looked; and what tenants have of a kind, where it is asked for again and again.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 use tokio::time::{self, Instant};
 
 use crate::{
-    directory::{Asker, Directory},
+    directory::{Asker, Directory, LookupError},
     model::TenantId,
     tenancy::{Tenancy, TenantView},
 };
 
 /// How soon it is noticed that a tenant's agents were said to be dedicated.
 const PASS: Duration = Duration::from_secs(1);
-/// How long a tenant is left alone whose users could not be looked at.
+/// How long a tenant is left alone for which something could not be read.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(30);
 /// So that one organisation that does not answer holds up no other.
 const AT_ONCE: usize = 16;
@@ -26,28 +26,71 @@ pub(super) async fn watch(directory: Directory, tenancy: Tenancy) {
     loop {
         passes.tick().await;
         failed.retain(|_, at| at.elapsed() < AFTER_A_FAILURE);
-        let views = tenancy.views();
-        let meant =
-            views.tenants().filter(|view| is_watched(view) && !failed.contains_key(&view.tenant().id));
-        let (directory, tenancy) = (&directory, &tenancy);
-        let looks = stream::iter(meant.cloned().collect::<Vec<_>>())
-            .map(|view| async move { look(directory, tenancy, &view).await.err() });
-        let looks = looks.buffer_unordered(AT_ONCE).filter_map(async |failure| failure).collect::<Vec<_>>();
-        failed.extend(looks.await.into_iter().map(|id| (id, Instant::now())));
+        let readings =
+            looks(&directory, &tenancy, &failed).into_iter().chain(ahead(&directory, &tenancy, &failed));
+        let readings: Vec<_> = readings.collect();
+        let readings = stream::iter(readings).buffer_unordered(AT_ONCE).filter_map(async |failure| failure);
+        let failures: Vec<_> = readings.collect().await;
+        failed.extend(failures.into_iter().map(|id| (id, Instant::now())));
     }
 }
 
-fn is_watched(view: &TenantView) -> bool {
-    view.tenant().dedicated_agents && !view.tenant().suspended
+/// Whose reading failed, if it did.
+type Read<'r> = BoxFuture<'r, Option<TenantId>>;
+
+/// Who is there, of tenants whose agents are dedicated.
+fn looks<'r>(
+    directory: &'r Directory,
+    tenancy: &'r Tenancy,
+    failed: &HashMap<TenantId, Instant>,
+) -> Vec<Read<'r>> {
+    let views = tenancy.views();
+    let is_meant = |view: &&Arc<TenantView>| {
+        let tenant = view.tenant();
+        tenant.dedicated_agents && !tenant.suspended && !failed.contains_key(&tenant.id)
+    };
+    let look = |view: &Arc<TenantView>| -> Read<'r> {
+        let view = Arc::clone(view);
+        Box::pin(async move {
+            let holds = || is_current(tenancy, &view);
+            judge(directory.watch_users(asker(&view, &holds), view.tenant()).await, &view)
+        })
+    };
+    views.tenants().filter(is_meant).map(look).collect()
 }
 
-async fn look(directory: &Directory, tenancy: &Tenancy, view: &Arc<TenantView>) -> Result<(), TenantId> {
+/// What tenants have of a kind, before it is forgotten.
+fn ahead<'r>(
+    directory: &'r Directory,
+    tenancy: &'r Tenancy,
+    failed: &HashMap<TenantId, Instant>,
+) -> Vec<Read<'r>> {
+    let views = tenancy.views();
+    let lists = directory.ageing().into_iter().filter_map(|(id, entity, divisions)| -> Option<Read<'r>> {
+        let view = views.tenant(&id).filter(|view| !view.tenant().suspended && !failed.contains_key(&id))?;
+        // A division that was taken from the tenant is not asked about.
+        divisions.iter().all(|one| view.tenant().division_ids.contains(one)).then_some(())?;
+        let view = Arc::clone(view);
+        Some(Box::pin(async move {
+            let holds = || is_current(tenancy, &view);
+            judge(directory.read_ahead(asker(&view, &holds), entity, &divisions).await, &view)
+        }))
+    });
+    lists.collect()
+}
+
+fn asker<'a>(view: &'a TenantView, confirm: &'a (dyn Fn() -> bool + Sync)) -> Asker<'a> {
+    Asker { tenant: &view.tenant().id, account: view.account(), registry: view.registry(), confirm }
+}
+
+fn is_current(tenancy: &Tenancy, view: &Arc<TenantView>) -> bool {
+    let views = tenancy.views();
+    tenancy.is_confirmed() && views.tenant(&view.tenant().id).is_some_and(|now| Arc::ptr_eq(now, view))
+}
+
+fn judge(read: Result<(), LookupError>, view: &TenantView) -> Option<TenantId> {
     let id = &view.tenant().id;
-    let holds =
-        || tenancy.is_confirmed() && tenancy.views().tenant(id).is_some_and(|now| Arc::ptr_eq(now, view));
-    let asker = Asker { tenant: id, account: view.account(), registry: view.registry(), confirm: &holds };
-    directory.watch_users(asker, view.tenant()).await.map_err(|error| {
-        tracing::warn!(tenant.id = %id, error = &error as &dyn std::error::Error, "a tenant's users cannot be looked at");
-        id.clone()
-    })
+    let error = read.err()?;
+    tracing::warn!(tenant.id = %id, error = &error as &dyn std::error::Error, "nothing could be read in the background");
+    Some(id.clone())
 }

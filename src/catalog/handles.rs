@@ -81,7 +81,9 @@ pub(super) fn check_cursor(
     }
     let is_narrowed = matches!(
         operation.narrowing,
-        Narrowing::DivisionQuery { .. } | Narrowing::Owned { place: Place::Path, entity: Some(_), .. }
+        Narrowing::Listed { .. }
+            | Narrowing::DivisionQuery { .. }
+            | Narrowing::Owned { place: Place::Path, entity: Some(_), .. }
     );
     if !is_narrowed {
         return Err(format!("{:?} does not say whose its pages are", operation.narrowing));
@@ -90,7 +92,11 @@ pub(super) fn check_cursor(
     let told: Vec<&str> = at.into_iter().chain(["nextUri", "previousUri", "selfUri"]).collect();
     let is_told = |name: &String| told.contains(&name.as_str());
     let shown = match &operation.guard {
-        Guarding::List { foreign: Foreign::Drop, .. } => return Err(SHORT.to_owned()),
+        Guarding::List { foreign: Foreign::Drop, .. }
+            if !matches!(operation.narrowing, Narrowing::Listed { .. }) =>
+        {
+            return Err(SHORT.to_owned());
+        }
         Guarding::List { keep, totals, links, .. } => {
             [keep, totals, links].into_iter().flatten().find(|name| is_told(name)).cloned()
         }

@@ -21,6 +21,12 @@ use crate::{
 
 /// How long an answer is remembered, whatever it was.
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
+/// How long before it is forgotten what is asked for again and again is read anew.
+pub(super) const AHEAD: Duration = Duration::from_secs(20);
+/// How long after it was last asked for that goes on.
+const WANTED_FOR: Duration = Duration::from_mins(5);
+/// How many lists are kept so for one tenant.
+const MOST_WANTED: u64 = 20;
 /// How many answers are remembered for one tenant.
 const MOST_KNOWN: u64 = 10_000;
 /// How many entities are remembered for one tenant, of all sets of divisions together: policies differ by operation.
@@ -47,6 +53,8 @@ pub(super) struct Memory {
     // None: it was changed.
     known: Cache<(Entity, String), Known<Option<Whereabouts>>>,
     all: Cache<(Entity, Vec<DivisionId>), Known<Divisions>>,
+    // Lists that were asked for of late.
+    wanted: Cache<(Entity, Vec<DivisionId>), ()>,
     kinds: HashMap<Entity, Kind>,
     // Of a kind that is not looked up.
     none: Kind,
@@ -96,6 +104,17 @@ impl Memories {
         self.tenants.get_with_by_ref(tenant, || Arc::new(Memory::new(&self.kinds, self.clock.clone())))
     }
 
+    /// Of all tenants, the lists that are asked for and will soon be forgotten. To look at them is no use of them.
+    pub(super) fn ageing(&self) -> Vec<(TenantId, Entity, Vec<DivisionId>)> {
+        let of = |(id, memory): (Arc<TenantId>, Arc<Memory>)| {
+            memory
+                .ageing()
+                .into_iter()
+                .map(move |(entity, divisions)| (TenantId::clone(&id), entity, divisions))
+        };
+        self.tenants.iter().flat_map(of).collect()
+    }
+
     /// Gives the room back of what is not remembered any longer.
     pub(super) fn sweep(&self) {
         self.tenants.run_pending_tasks();
@@ -117,6 +136,7 @@ impl Memory {
             clock,
             known: known.eviction_policy(EvictionPolicy::lru()).build(),
             all: all.eviction_policy(EvictionPolicy::lru()).build(),
+            wanted: Cache::builder().max_capacity(MOST_WANTED).time_to_live(WANTED_FOR).build(),
             kinds: kinds.iter().map(|entity| (*entity, Kind::default())).collect(),
             none: Kind::default(),
             order: AtomicU64::new(1),
@@ -145,7 +165,41 @@ impl Memory {
 
     /// All entities of a kind in these divisions, if they are known.
     pub(super) fn all(&self, entity: Entity, divisions: &[DivisionId]) -> Option<Divisions> {
-        self.held(entity, self.all.get(&(entity, divisions.to_vec())))
+        let known = self.all.get(&(entity, divisions.to_vec()))?;
+        if self.age(known.begun) * 2 > REMEMBERED_FOR {
+            self.want(entity, divisions);
+        }
+        self.held(entity, Some(known))
+    }
+
+    /// Likewise, if they are known for longer than that.
+    pub(super) fn all_for(
+        &self,
+        entity: Entity,
+        divisions: &[DivisionId],
+        ahead: Duration,
+    ) -> Option<Divisions> {
+        let known = self.all.get(&(entity, divisions.to_vec()));
+        self.held(entity, known.filter(|known| self.age(known.begun) + ahead < REMEMBERED_FOR))
+    }
+
+    /// They are asked for.
+    pub(super) fn want(&self, entity: Entity, divisions: &[DivisionId]) {
+        self.wanted.insert((entity, divisions.to_vec()), ());
+    }
+
+    fn ageing(&self) -> Vec<(Entity, Vec<DivisionId>)> {
+        let is_ageing = |known: &Known<Divisions>| {
+            let age = self.age(known.begun);
+            age + AHEAD >= REMEMBERED_FOR && age < REMEMBERED_FOR
+        };
+        let lists =
+            self.all.iter().filter(|(key, known)| is_ageing(known) && self.wanted.contains_key(&**key));
+        lists.map(|(key, _)| (key.0, key.1.clone())).collect()
+    }
+
+    fn age(&self, begun: Begun) -> Duration {
+        self.clock.elapsed().saturating_sub(begun.at)
     }
 
     pub(super) fn remember_all(
@@ -206,7 +260,7 @@ impl Memory {
     // Compared by when the lookup began: however late its answer came, it may tell of before the change.
     fn held<T>(&self, entity: Entity, known: Option<Known<T>>) -> Option<T> {
         let Known { begun, what } = known?;
-        let is_young = self.clock.elapsed().saturating_sub(begun.at) < REMEMBERED_FOR;
+        let is_young = self.age(begun) < REMEMBERED_FOR;
         (is_young && self.is_unchanged(entity, begun)).then_some(what)
     }
 

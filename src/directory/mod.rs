@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::timeout;
 
-use self::memory::Memories;
+use self::memory::{Memories, Memory};
 use crate::{
     catalog::{Entities, Entity, EntityKind},
     clock::Clock,
@@ -214,16 +214,43 @@ impl Directory {
         entity: Entity,
         divisions: &[DivisionId],
     ) -> Result<Divisions, LookupError> {
-        let kind = self.kind(entity)?;
-        let enumeration = kind.all.as_ref().ok_or(LookupError::Unknown(entity))?;
         let memory = self.0.memories.of(asker.tenant);
         if let Some(known) = memory.all(entity, divisions) {
             return Ok(known);
         }
+        memory.want(entity, divisions);
+        self.read(asker, &memory, (entity, divisions), Duration::ZERO).await
+    }
+
+    /// What is asked for again and again and will soon be forgotten: it is to be read before somebody has to wait for it.
+    pub fn ageing(&self) -> Vec<(TenantId, Entity, Vec<DivisionId>)> {
+        self.0.memories.ageing()
+    }
+
+    /// Reads all entities of a kind anew, although they are known still.
+    pub async fn read_ahead(
+        &self,
+        asker: Asker<'_>,
+        entity: Entity,
+        divisions: &[DivisionId],
+    ) -> Result<(), LookupError> {
+        let memory = self.0.memories.of(asker.tenant);
+        self.read(asker, &memory, (entity, divisions), memory::AHEAD).await.map(drop)
+    }
+
+    /// Reads all entities of a kind, unless they are known for longer than `ahead`.
+    async fn read(
+        &self,
+        asker: Asker<'_>,
+        memory: &Memory,
+        (entity, divisions): (Entity, &[DivisionId]),
+        ahead: Duration,
+    ) -> Result<Divisions, LookupError> {
+        let enumeration = self.kind(entity)?.all.as_ref().ok_or(LookupError::Unknown(entity))?;
         // Who asks meanwhile waits for what the first one finds.
         let turn = timeout(LONGEST_TURN, memory.turn(entity).lock()).await;
         let mut turn = turn.map_err(|_| UpstreamError::TimedOut)?;
-        if let Some(known) = memory.all(entity, divisions) {
+        if let Some(known) = memory.all_for(entity, divisions, ahead) {
             return Ok(known);
         }
         // Stays where the turn is, whatever becomes of this caller: the next one goes on with it.

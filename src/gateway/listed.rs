@@ -1,7 +1,7 @@
 //! Lists that Genesys cannot narrow: all pages are read, what is not the tenant's is taken out, and the tenant is shown
 //! pages of the rest, so that pages and totals are whole. The list is kept for a minute, for the pages that follow.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use moka::{policy::EvictionPolicy, sync::Cache};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{asked::Asked, authorize::Permit, query::Query};
+use super::{asked::Asked, authorize::Permit, query::Query, scope::Turning};
 use crate::{catalog::Operation, model::TenantId};
 
 /// How long a list serves the pages that follow the first.
@@ -133,23 +133,29 @@ pub(super) struct ListedPage {
     ids: Vec<String>,
     /// Path and parameters: what the list is known by.
     path_and_query: String,
+    /// What turns upstream's pages, where no number does.
+    cursor: Option<String>,
+    /// What the tenant's own are turned by then: a cursor of ours, which holds the page's number.
+    pub(super) turning: Option<Turning>,
 }
 
 impl ListedPage {
     /// Takes the page out of what is asked for: upstream is asked for all of them.
-    pub(super) fn read(operation: &Operation, asked: &mut Asked<'_>) -> Self {
+    pub(super) fn read(operation: &Operation, asked: &mut Asked<'_>, turning: Option<Turning>) -> Self {
         let mut number = |name: &str, default| {
             let value = asked.query.one(name).and_then(|value| value.parse().ok()).unwrap_or(default);
             asked.query.remove(name);
             value
         };
-        let (size, number) = (number("pageSize", DEFAULT_PAGE_SIZE), number("pageNumber", 1));
+        let cursor = operation.cursor.as_ref().map(|cursor| cursor.parameter.clone());
+        let turned_by = cursor.as_deref().unwrap_or("pageNumber");
+        let (size, number) = (number("pageSize", DEFAULT_PAGE_SIZE), number(turned_by, 1));
         let ids = asked.query.all("id").to_vec();
         asked.query.remove("id");
         let path = super::path::build(&operation.path, &asked.parameters);
         let query = asked.query.clone();
         let path_and_query = format!("{path}?{}", query.encode());
-        Self { size, number, path, query, ids, path_and_query }
+        Self { size, number, path, query, ids, path_and_query, cursor, turning }
     }
 
     /// The page of a list of ids, where the caller sent one: counted over what is the tenant's own among them, not by what
@@ -159,7 +165,7 @@ impl ListedPage {
         if !takes_ids || asked.query.all("id").is_empty() {
             return None;
         }
-        let page = Self::read(operation, asked);
+        let page = Self::read(operation, asked, None);
         asked.query.set("id", page.ids.clone());
         asked.query.set("pageSize", vec![PAGE_SIZE.to_string()]);
         asked.query.set("pageNumber", vec!["1".to_owned()]);
@@ -174,9 +180,22 @@ impl ListedPage {
         list.iter().map(AsRef::as_ref).filter(is_wanted).collect()
     }
 
-    /// Path and parameters of one of upstream's pages.
-    pub(super) fn upstream(&self, number: i64) -> String {
-        self.page(PAGE_SIZE, number, false)
+    /// Path and parameters of one of upstream's pages: by its number, or by what the page before it told.
+    pub(super) fn upstream(&self, number: i64, told: Option<&str>) -> String {
+        let Some(cursor) = &self.cursor else { return self.page(PAGE_SIZE, number, false) };
+        let mut query = self.query.clone();
+        query.set("pageSize", vec![PAGE_SIZE.to_string()]);
+        if let Some(told) = told {
+            query.set(cursor, vec![told.to_owned()]);
+        }
+        format!("{}?{}", self.path, query.encode())
+    }
+
+    /// What leads to upstream's next page: of a link, the cursor alone is taken.
+    pub(super) fn next<'l>(&self, link: &'l str) -> Option<Cow<'l, str>> {
+        let cursor = self.cursor.as_deref()?;
+        let (_, query) = link.split_once('?')?;
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == cursor).map(|(_, value)| value)
     }
 
     /// The link to another page: relative, as Genesys's own.

@@ -3,11 +3,11 @@
 //! Each answer is judged as it comes, and only what is the tenant's own is kept of it: what is held does not grow with
 //! what is others'.
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use tokio::time::{timeout, timeout_at};
 
 use super::{Received, denial};
@@ -137,7 +137,7 @@ impl Way<'_> {
 #[serde(rename_all = "camelCase")]
 struct Turning {
     #[serde(default)]
-    next_uri: Option<IgnoredAny>,
+    next_uri: Option<String>,
 }
 
 /// A list that is kept, or all its pages: one call reads them, in the time that there is for one exchange.
@@ -164,15 +164,25 @@ async fn pages(
     turn: Turn,
 ) -> Result<Received, Stopped> {
     let mut collected = Collected::default();
+    let mut told: Option<String> = None;
     for number in 1..=MAX_PAGES {
-        let request = UpstreamRequest { path_and_query: page.upstream(number), ..request.clone() };
+        let path_and_query = page.upstream(number, told.as_deref());
+        let request = UpstreamRequest { path_and_query, ..request.clone() };
         let answer = way.read(request, number == 1).await?;
         if answer.status != StatusCode::OK {
             return Ok(Received::One(answer));
         }
-        let turning = serde_json::from_slice::<Turning>(&answer.body);
+        let next = serde_json::from_slice::<Turning>(&answer.body).ok().and_then(|turning| turning.next_uri);
         collected.take(way, answer)?;
-        if !turning.is_ok_and(|page| page.next_uri.is_some()) {
+        let is_last = match next {
+            Some(link) if page.turning.is_some() => {
+                told = page.next(&link).map(Cow::into_owned);
+                told.is_none()
+            }
+            Some(_) => false,
+            None => true,
+        };
+        if is_last {
             return Ok(Received::Collected { collected, _turn: Some(turn) });
         }
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     object::{Object, Writer, quoted},
-    scan::{Ids, Scanned, scan},
+    scan::{Ids, Scanned, look},
 };
 use crate::{
     catalog::{Entity, Holds, Nested, Shape},
@@ -55,12 +55,12 @@ enum Share {
 /// Judges an entity.
 pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) -> Judged<'a> {
     // An entity that does not say its division is nobody's; it must not pass for want of a fence.
-    let Some(scanned) = scan(json, shape) else { return Judged::Malformed };
+    let Some(object) = Object::read(json) else { return Judged::Malformed };
+    let Some(scanned) = look(&object, shape) else { return Judged::Malformed };
     let Some(owned) = share(&scanned, shape, divisions) else { return Judged::Malformed };
     if matches!(owned, Share::All) && scanned.is_whole {
         return Judged::Own(Cow::Borrowed(json));
     }
-    let Some(object) = Object::read(json) else { return Judged::Malformed };
     match (owned, &shape.partial) {
         (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions))),
         (Share::Part, Some(fields)) => Judged::Own(Cow::Owned(part(&object, fields))),

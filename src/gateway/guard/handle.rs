@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Against, Checking,
+    Against, Checking, list,
     object::{Object, Writer, quoted},
     refused,
 };
@@ -11,6 +11,7 @@ use crate::{
     catalog::Cursor,
     gateway::{
         denial::Denial,
+        listed::{ListedPage, OwnList},
         scope::{Form, Turning},
     },
 };
@@ -24,6 +25,24 @@ impl Checking<'_> {
         let mut out = Writer::with_capacity(handle.len() + field.len() + 8);
         out.field(field, &quoted(&handle));
         Ok((out.finish(), id))
+    }
+
+    /// A page of the tenant's own list, where no number turns the pages.
+    pub(super) fn turned_page(
+        &self,
+        list: &OwnList,
+        page: &ListedPage,
+        collection: &str,
+        turning: &Turning,
+    ) -> Result<String, Denial> {
+        let (items, next) = list::page_of(list, page);
+        let mut out = Writer::with_capacity(1_024);
+        out.list(collection, items.into_iter());
+        if let (Some(next), Some(cursor)) = (next, &self.permit.operation().cursor) {
+            let sealed = self.against.handles.hand_out_within(&turning.context, &next.to_string())?;
+            out.field("nextUri", &quoted(&turning.link(cursor, &sealed)));
+        }
+        Ok(out.finish())
     }
 
     /// Adds to an answer what leads to the next page.
@@ -59,8 +78,7 @@ pub(super) fn add_turning(
     let object = Object::read(json).ok_or_else(|| refused("the answer is no object"))?;
     let Some(next) = next(cursor, &object)? else { return Ok(()) };
     let sealed = against.handles.hand_out_within(&turning.context, &next)?;
-    let sign = if turning.link.contains('?') { '&' } else { '?' };
-    let link = format!("{}{sign}{}={sealed}", turning.link, cursor.parameter);
+    let link = turning.link(cursor, &sealed);
     let is_empty = body.trim_start_matches('{') == "}";
     body.pop();
     if !is_empty {

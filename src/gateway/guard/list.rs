@@ -116,6 +116,16 @@ pub(super) fn write_page(list: &OwnList, page: &ListedPage, collection: &str) ->
     out.finish()
 }
 
+/// What stands on a page of the tenant's own list, and the number of the next one.
+pub(super) fn page_of<'l>(list: &'l OwnList, page: &ListedPage) -> (Vec<&'l str>, Option<i64>) {
+    let all = page.wanted(list);
+    let size = usize::try_from(page.size).unwrap_or(1).max(1);
+    let before = usize::try_from(page.number - 1).unwrap_or_default().saturating_mul(size);
+    let is_last = before.saturating_add(size) >= all.len();
+    let items = all.into_iter().skip(before).take(size).collect();
+    (items, (!is_last).then_some(page.number.saturating_add(1)))
+}
+
 impl Checking<'_> {
     /// One answer that is a list: as it came, where all of it is the tenant's; else what is.
     pub(super) fn list(

@@ -3,6 +3,8 @@
 //!
 //! An answer that does not have the promised shape is refused, never passed on. A field that no shape names is removed.
 
+#[cfg(test)]
+mod cost;
 mod entity;
 mod groups;
 mod handle;
@@ -338,7 +340,11 @@ impl<'c> Checking<'c> {
             (Guarding::List { collection, .. }, _) => collection,
             (_, _) => return Err(Denial::Failed(Failure::Internal)),
         };
-        Ok((StatusCode::OK, list::write_page(list, page, collection).into()))
+        let body = match &page.turning {
+            Some(turning) => self.turned_page(list, page, collection, turning)?,
+            None => list::write_page(list, page, collection),
+        };
+        Ok((StatusCode::OK, body.into()))
     }
 
     /// What the guard of a list declares.

@@ -8,7 +8,9 @@ use serde::{
     Deserialize,
     de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
+use super::object::Object;
 use crate::{
     catalog::{Holds, Nested, Shape},
     model::Text,
@@ -62,15 +64,27 @@ impl<'de> Visitor<'de> for IdsVisitor {
     }
 }
 
-/// Looks over an entity; `None` where it is none, or does not say its division.
-pub(super) fn scan<'a>(json: &'a str, shape: &Shape) -> Option<Scanned<'a>> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let scanned = Scan(shape).deserialize(&mut deserializer).ok()?;
-    deserializer.end().ok()?;
-    Some(scanned)
+/// Looks over an entity whose fields were read; `None` where it does not say its division, or not as its shape has it.
+pub(super) fn look<'a>(object: &Object<'a>, shape: &Shape) -> Option<Scanned<'a>> {
+    let (field, inner) = shape.division.as_deref()?.split_first()?;
+    let (mut division, mut is_whole) = (None, true);
+    for (name, value) in &object.0 {
+        if **name == **field {
+            division = Some(read(At(inner), value)?);
+            is_whole &= shape.keeps(name);
+        } else if !shape.keeps(name) {
+            let nested = shape.nested.iter().find(|nested| nested.at == **name);
+            is_whole &= nested.map_or(Some(false), |part| read(Inside(part), value))?;
+        }
+    }
+    Some(Scanned { division: division?, is_whole })
 }
 
-/// An entity that stands where it is read; an error where [`scan`] finds none.
+fn read<'de, T: DeserializeSeed<'de>>(what: T, value: &'de RawValue) -> Option<T::Value> {
+    what.deserialize(&mut serde_json::Deserializer::from_str(value.get())).ok()
+}
+
+/// An entity that stands where it is read; an error where [`look`] finds none.
 pub(super) struct Scan<'l>(pub(super) &'l Shape);
 
 impl<'de> DeserializeSeed<'de> for Scan<'_> {

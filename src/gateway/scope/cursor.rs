@@ -6,16 +6,25 @@
 use super::Denial;
 use crate::{
     audit::Record,
+    catalog::Cursor,
     gateway::{asked::Asked, authorize::Permit, handle::Handles, path},
 };
 
 /// What the next page of an answer is told by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::gateway) struct Turning {
     /// What a cursor is sealed with.
     pub(in crate::gateway) context: Vec<u8>,
     /// Path and parameters of what was asked for, as far as they are no cursor.
-    pub(in crate::gateway) link: String,
+    link: String,
+}
+
+impl Turning {
+    /// The link to the page that a sealed cursor leads to: relative, as Genesys's own.
+    pub(in crate::gateway) fn link(&self, cursor: &Cursor, sealed: &str) -> String {
+        let sign = if self.link.contains('?') { '&' } else { '?' };
+        format!("{}{sign}{}={sealed}", self.link, cursor.parameter)
+    }
 }
 
 /// Puts upstream's own cursor in its place, where the operation takes one.

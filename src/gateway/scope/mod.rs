@@ -108,15 +108,13 @@ pub(super) fn scope(
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
     let mut owned = Owned::shown(&permit);
-    let turning = cursor::open(handles, &permit, &mut asked, record)?;
+    let mut turning = cursor::open(handles, &permit, &mut asked, record)?;
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, is_one, .. } => {
             if *is_one {
                 writes::the_division(&permit)?;
             }
-            asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
-            let form = ListedPage::named(&operation, &mut asked).map_or(Form::Upstream, Form::Named);
-            (get(&operation, &asked)?, form)
+            in_query(&operation, &mut asked, parameter, &permit)?
         }
         Narrowing::DivisionPredicate => {
             let (body, form) = predicated(asked.body, &permit, &mut owned)?;
@@ -147,12 +145,7 @@ pub(super) fn scope(
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Listed { .. } | Narrowing::Registered { name: None, .. } => {
-            // Where Genesys lists nothing but what is named, there is no whole list to be read.
-            let named =
-                if needs_ids(api, &operation) { ListedPage::named(&operation, &mut asked) } else { None };
-            let form =
-                named.map_or_else(|| Form::Listed(ListedPage::read(&operation, &mut asked)), Form::Named);
-            (get(&operation, &asked)?, form)
+            listed(api, &operation, &mut asked, turning.take())?
         }
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
@@ -169,11 +162,33 @@ pub(super) fn scope(
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
-    let form = match turning {
-        Some(turning) => Form::Turned(turning),
-        None => form,
-    };
+    let form = turning.map_or(form, Form::Turned);
     Ok(Scoped { permit, request, form, owned, proofs })
+}
+
+/// The permitted divisions, in the query's parameter.
+fn in_query(
+    operation: &Operation,
+    asked: &mut Asked<'_>,
+    parameter: &str,
+    permit: &Permit,
+) -> Result<(UpstreamRequest, Form), Denial> {
+    asked.query.set(parameter, permit.divisions().iter().map(ToString::to_string).collect());
+    let form = ListedPage::named(operation, asked).map_or(Form::Upstream, Form::Named);
+    Ok((get(operation, asked)?, form))
+}
+
+/// A list that cannot be narrowed.
+fn listed(
+    api: &Api,
+    operation: &Operation,
+    asked: &mut Asked<'_>,
+    turning: Option<Turning>,
+) -> Result<(UpstreamRequest, Form), Denial> {
+    // Where Genesys lists nothing but what is named, there is no whole list to be read.
+    let named = if needs_ids(api, operation) { ListedPage::named(operation, asked) } else { None };
+    let form = named.map_or_else(|| Form::Listed(ListedPage::read(operation, asked, turning)), Form::Named);
+    Ok((get(operation, asked)?, form))
 }
 
 /// A query with a clause over divisions beside the caller's filter.

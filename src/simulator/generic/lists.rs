@@ -13,6 +13,8 @@ use crate::simulator::{
     query::{Page, listing},
 };
 
+/// The most that one page shows where a cursor turns them: fewer than asked for, as Genesys may.
+const FEW: usize = 2;
 /// The most that one page shows.
 const MOST: usize = 500;
 
@@ -142,6 +144,7 @@ impl Place<'_> {
         let Some(parameter) = parameter.filter(|_| !names.contains(&"pageNumber")) else { return Ok(None) };
         let size =
             if names.contains(&"limit") { self.exchange.query.number("limit", size, MOST)? } else { size };
+        let size = size.min(FEW);
         let before = self.exchange.query.one(parameter)?.map_or(Ok(0), |cursor| self.place(cursor))?;
         let next = (before + size < total)
             .then(|| URL_SAFE_NO_PAD.encode(format!("{}:{}", self.path, before + size)));

@@ -388,6 +388,21 @@ fn read(folder: &Path, into: &mut String) {
     }
 }
 
+/// `q64` holds a search that nobody can read, and so nobody can narrow.
+#[test]
+fn nothing_that_is_enabled_takes_an_opaque_search() {
+    let catalog = Catalog::embedded().unwrap();
+    let is_opaque = |name: &str| name.eq_ignore_ascii_case("q64");
+    for operation in catalog.operations() {
+        let Some(told) = catalog.api().operation(&operation.id) else { continue };
+        let in_query = told.query.iter().any(|one| is_opaque(one.name));
+        let passes = operation.query.iter().any(|one| is_opaque(&one.name));
+        let model = told.body.and_then(|body| catalog.api().model_named(body));
+        let in_body = model.is_some_and(|model| model.fields().iter().any(|field| is_opaque(field.name)));
+        assert!(!in_query && !passes && !in_body, "{}", operation.id);
+    }
+}
+
 #[test]
 fn every_entry_says_how_it_is_narrowed_and_guarded_and_why() {
     let catalog = Catalog::embedded().unwrap();

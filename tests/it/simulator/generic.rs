@@ -113,10 +113,13 @@ async fn what_a_client_makes_is_there_and_can_be_changed() {
     let made = sim.post(groups, &json!({"name": "new", "division": {"id": ALPHA}})).await;
     let one = format!("{groups}/{}", made["id"].as_str().unwrap());
     assert_eq!(sim.get(&one).await["division"]["id"], ALPHA);
-    assert!(
-        ids(&sim.get(&format!("{groups}?pageSize=100")).await["entities"], "id")
-            .contains(&made["id"].as_str().unwrap().to_owned())
-    );
+    let (mut listed, mut next) = (Vec::new(), Some(groups.to_owned()));
+    while let Some(path) = next {
+        let page = sim.get(&path).await;
+        listed.extend(ids(&page["entities"], "id"));
+        next = page["nextUri"].as_str().map(str::to_owned);
+    }
+    assert!(listed.contains(&made["id"].as_str().unwrap().to_owned()));
     let home = sim.post(groups, &json!({"name": "other"})).await;
     assert_eq!(home["division"]["id"], HOME);
     let moved = sim.request(Method::PATCH, &one).json(&json!({"division": {"id": BETA}}));

@@ -116,7 +116,9 @@ impl<'m> Maker<'m> {
         };
         let query = self.operation.query.iter().filter(is_list).map(|one| Place::Query(one.name.clone()));
         let body: Vec<_> = match &self.operation.body {
-            Some(BodyModel::Declared(body)) => body.references.iter().map(|one| one.at.clone()).collect(),
+            Some(BodyModel::Declared(body)) => {
+                body.references.iter().map(|one| &one.at).chain(&body.division).cloned().collect()
+            }
             Some(_) | None => Vec::new(),
         };
         path.chain(query).chain(body.into_iter().map(Place::Body)).collect()
@@ -129,6 +131,9 @@ impl<'m> Maker<'m> {
             Place::Query(name) => self.listed(name, division),
             Place::Body(at) => {
                 let Some(BodyModel::Declared(body)) = &self.operation.body else { return None };
+                if body.division.as_ref() == Some(at) {
+                    return Some(division.to_owned());
+                }
                 let reference = body.references.iter().find(|one| one.at == *at)?;
                 let path = self.collection(json!(reference.entity).as_str()?)?;
                 self.things(&path, division).first().cloned()
@@ -215,6 +220,13 @@ impl<'m> Maker<'m> {
                     let other = replaced.iter().find(|(known, _)| *known == place).map(|(_, id)| id.clone());
                     let id = other.or_else(|| self.id(&place, division))?;
                     self.put(model, &mut value, &reference.at, &id);
+                }
+                // Where nothing else is said, it is the tenant's own.
+                for (place, division) in replaced {
+                    if let Some(at) = body.division.as_ref().filter(|at| *place == Place::Body((*at).clone()))
+                    {
+                        self.put(model, &mut value, at, division);
+                    }
                 }
                 value
             }

@@ -36,8 +36,8 @@ async fn pages(tenant: &TenantClient, first: &str) -> Vec<Value> {
     }
 }
 
-fn own(app: &TestApp, division: &str) -> BTreeSet<String> {
-    let things = app.simulator.organisation().things(SCAN);
+fn own(app: &TestApp, path: &str, division: &str) -> BTreeSet<String> {
+    let things = app.simulator.organisation().things(path);
     things.into_iter().filter(|(_, of)| *of == Some(division)).map(|(id, _)| id).collect()
 }
 
@@ -48,7 +48,7 @@ async fn a_scan_shows_all_that_is_the_tenants_own_page_by_page_and_no_cursor_of_
     let pages = pages(&alpha, &format!("{SCAN}?limit=1")).await;
     assert!(pages.len() > 1);
     let found: Vec<_> = pages.iter().flat_map(|page| each(&page["entities"], "id")).collect();
-    assert_eq!(found.iter().cloned().collect::<BTreeSet<_>>(), own(&app, ALPHA));
+    assert_eq!(found.iter().cloned().collect::<BTreeSet<_>>(), own(&app, SCAN, ALPHA));
     assert_eq!(found.len(), pages.len());
     let mut raw = 0;
     for (line, _) in sent(&app) {
@@ -76,7 +76,7 @@ async fn a_scan_is_of_one_division() {
     assert_eq!(sent(&app), []);
     let found = pages(&pair, &format!("{SCAN}?divisionId={BETA}&limit=1")).await;
     let found: BTreeSet<_> = found.iter().flat_map(|page| each(&page["entities"], "id")).collect();
-    assert_eq!(found, own(&app, BETA));
+    assert_eq!(found, own(&app, SCAN, BETA));
     app.finish().await;
 }
 
@@ -132,7 +132,47 @@ async fn foreign_contacts_among_those_of_a_scan_are_dropped_and_told_to_auditors
     let event = event(&app, &answer).await;
     assert!(event["outcome"]["violations"].as_u64().unwrap() > 0, "{event}");
     let found = answer.expect(200);
-    assert_eq!(each(&found["entities"], "id").into_iter().collect::<BTreeSet<_>>(), own(&app, ALPHA));
+    let shown: BTreeSet<_> = each(&found["entities"], "id").into_iter().collect();
+    assert!(shown.len() == 2 && shown.is_subset(&own(&app, SCAN, ALPHA)), "{shown:?}");
+    app.finish().await;
+}
+
+/// Upstream's own pages hold what is others' too: the tenant's are counted over what is its own.
+#[tokio::test]
+async fn a_list_of_all_that_cursors_turn_is_read_whole_and_its_pages_are_the_tenants_own() {
+    let app = TestApp::start().await;
+    let (alpha, beta) = (app.tenant("alpha", &[ALPHA]).await, app.tenant("beta", &[BETA]).await);
+    for path in ["/api/v2/teams", "/api/v2/routing/skillgroups"] {
+        app.simulator.organisation().clear_calls();
+        let (mut found, mut next, mut sizes) = (Vec::new(), format!("{path}?pageSize=2"), Vec::new());
+        let mut cursors = Vec::new();
+        loop {
+            let page = alpha.get(&next).await.expect(200);
+            let ids = each(&page["entities"], "id");
+            sizes.push(ids.len());
+            found.extend(ids);
+            assert!(page.as_object().unwrap().keys().all(|name| name == "entities" || name == "nextUri"));
+            let Some(link) = page["nextUri"].as_str() else { break };
+            cursors.push(link.split("after=").nth(1).unwrap().to_owned());
+            link.clone_into(&mut next);
+        }
+        let own = own(&app, path, ALPHA);
+        assert!(own.len() > 2);
+        assert_eq!(found.iter().cloned().collect::<BTreeSet<_>>(), own);
+        assert_eq!((found.len(), &sizes[..sizes.len() - 1]), (own.len(), &vec![2; sizes.len() - 1][..]));
+        // Read once, all of its pages; none of Genesys's cursors was shown.
+        let asked = sent(&app);
+        assert!(asked.len() > 2, "{asked:?}");
+        for (line, _) in &asked[1..] {
+            let raw = line.split("after=").nth(1).unwrap().split('&').next().unwrap();
+            assert!(!cursors.iter().any(|cursor| cursor.contains(raw)));
+            let closed = alpha.get(&format!("{path}?pageSize=2&after={raw}")).await;
+            assert_refused(&closed, 404, "not.found");
+        }
+        let theirs = beta.get(&format!("{path}?pageSize=2&after={}", cursors[0])).await;
+        assert_alike(&theirs, &beta.get(&format!("{path}?pageSize=2&after=2")).await);
+        assert_refused(&theirs, 404, "not.found");
+    }
     app.finish().await;
 }
 
