@@ -82,7 +82,8 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         for group in &file.denied {
             denied.extend(group.resolve(&api)?);
         }
-        for (entity, kind) in file.entity {
+        for (entity, mut kind) in file.entity {
+            kind.name = entities::name(entity);
             if entities.insert(entity, kind).is_some() {
                 return Err(refused(&format!("{entity:?}"), "it stands in the catalog twice".to_owned()));
             }
@@ -105,8 +106,14 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     for operation in &mut operations {
         handles::declare(operation);
         operation.expand = expand(&operation.guard, &shapes);
-        operation.names = names(&operation.guard, &shapes, Shape::names);
-        operation.shared_names = names(&operation.guard, &shapes, Shape::shared_names);
+        let is_registered = |one: &Entity| entities.get(one).filter(|kind| kind.registered);
+        let read =
+            |names: Vec<Entity>| names.into_iter().filter(|one| is_registered(one).is_none()).collect();
+        let names_told = names(&operation.guard, &shapes, Shape::names);
+        operation.registered =
+            names_told.iter().filter_map(|one| Some((*one, is_registered(one)?.name.clone()))).collect();
+        operation.names = read(names_told);
+        operation.shared_names = read(names(&operation.guard, &shapes, Shape::shared_names));
         locate(operation, &api)
             .and_then(|()| handles::check_cursor(operation, &shapes))
             .and_then(|()| read_as(operation, &api))

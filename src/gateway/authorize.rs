@@ -65,6 +65,9 @@ impl Permit {
             return Ok(());
         }
         self.caller.confirm(key, tenant, clock.now())?;
+        if tenant.registry().last_taken() != self.caller.tenant().registry().last_taken() {
+            return Err(Denial::PermitWithdrawn);
+        }
         let verdict = tenant.decide(key, &self.operation.id, self.attributes.as_ref());
         let holds = |division| verdict.divisions.contains(division);
         let granted = !verdict.divisions.is_empty() && self.verdict.divisions.iter().all(holds);

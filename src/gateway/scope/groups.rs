@@ -3,12 +3,14 @@
 //! It is read before anything is asked, and whatever is found: neither what is asked of Genesys nor how often
 //! depends on what is others'.
 
+use std::sync::Arc;
+
 use crate::{
     audit::Record,
     catalog::{Entity, Narrowing, Operation, Place},
     directory::{Directory, Divisions, LookupError},
     gateway::{authorize::Permit, denial::Denial},
-    model::{DivisionId, Text},
+    model::{CrossDivision, DivisionId, Registry, Text},
 };
 
 use super::{
@@ -18,23 +20,31 @@ use super::{
 
 /// What the tenant has of each kind that an answer can name. A kind that was not read is all foreign.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Owned(Vec<(Entity, Divisions)>);
+pub(in crate::gateway) struct Owned {
+    read: Vec<(Entity, Divisions)>,
+    // Those that carry no division: nothing is asked for them.
+    registered: Option<(Arc<Registry>, Arc<Operation>)>,
+}
 
 impl Owned {
     /// The kinds that an operation's answer can name; nothing of them is known yet. Where each of several answers is judged
     /// as it comes, also those that tell whose the parts of a shared entity are.
-    pub(super) fn shown(operation: &Operation, redacts: bool) -> Self {
+    pub(super) fn shown(permit: &Permit) -> Self {
+        let operation = permit.operation();
         let is_of_several = matches!(operation.narrowing, Narrowing::Owned { place: Place::Query, .. });
+        let redacts = permit.caller().tenant().tenant().cross_division == CrossDivision::Redact;
         let shared = operation.shared_names.iter().filter(|_| redacts && is_of_several);
-        let mut kinds = Self::default();
+        let registry = || (Arc::clone(permit.caller().tenant().registry()), Arc::clone(operation));
+        let registered = (!operation.registered.is_empty()).then(registry);
+        let mut kinds = Self { read: Vec::new(), registered };
         kinds.extend(operation.names.iter().chain(shared));
         kinds
     }
 
     fn extend<'e>(&mut self, entities: impl Iterator<Item = &'e Entity>) {
         for entity in entities {
-            if !self.0.iter().any(|(known, _)| known == entity) {
-                self.0.push((*entity, Divisions::default()));
+            if !self.read.iter().any(|(known, _)| known == entity) {
+                self.read.push((*entity, Divisions::default()));
             }
         }
     }
@@ -48,9 +58,13 @@ impl Owned {
         kinds
     }
 
-    /// Where an entity is, if it is the tenant's.
-    pub(in crate::gateway) fn division(&self, entity: Entity, id: &str) -> Option<&DivisionId> {
-        self.0.iter().find(|(known, _)| *known == entity)?.1.get(id)
+    /// Whether an entity is the tenant's, of whom these divisions are granted.
+    pub(in crate::gateway) fn holds(&self, entity: Entity, id: &str, granted: &[DivisionId]) -> bool {
+        let read = self.read.iter().find(|(known, _)| *known == entity);
+        read.and_then(|(_, own)| own.get(id)).is_some_and(|division| granted.contains(division))
+            || self.registered.as_ref().is_some_and(|(registry, operation)| {
+                operation.registered.get(&entity).is_some_and(|name| registry.holds(name, id))
+            })
     }
 }
 
@@ -61,9 +75,9 @@ pub(in crate::gateway) async fn identify(
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<Scoped, Denial> {
-    if !scoped.owned.0.is_empty() {
+    if !scoped.owned.read.is_empty() {
         // Boxed: nearly all requests do without, and would carry its size.
-        Box::pin(read(directory, &scoped.permit, &mut scoped.owned.0, record, confirm)).await?;
+        Box::pin(read(directory, &scoped.permit, &mut scoped.owned.read, record, confirm)).await?;
     }
     Ok(scoped)
 }
@@ -78,9 +92,9 @@ pub(in crate::gateway) async fn identify_parts(
     record: &mut Record,
     confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
 ) -> Result<(), Denial> {
-    let known = owned.0.len();
+    let known = owned.read.len();
     owned.extend(permit.operation().shared_names.iter());
-    let unread = owned.0.get_mut(known..).unwrap_or_default();
+    let unread = owned.read.get_mut(known..).unwrap_or_default();
     read(directory, permit, unread, record, confirm).await
 }
 
