@@ -109,6 +109,25 @@ CREATE TABLE policy (
     PRIMARY KEY (tenant_id, version)
 ) STRICT;
 
+-- What carries no division and is a tenant's all the same: a call of its made it, or an operator gave it. What ended stays,
+-- so that replicas see that it did.
+CREATE TABLE registration (
+    tenant_id TEXT NOT NULL REFERENCES tenant (id),
+    entity TEXT NOT NULL CHECK (length(entity) BETWEEN 1 AND 63),
+    entity_id TEXT NOT NULL CHECK (length(entity_id) = 36),
+    came TEXT NOT NULL CHECK (came IN ('made', 'given')),
+    author TEXT NOT NULL CHECK (length(author) <= 1000),
+    reason TEXT NOT NULL CHECK (length(reason) <= 10000),
+    registered_at TEXT NOT NULL,
+    ended TEXT CHECK (ended IN ('deleted', 'taken')),
+    version INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, entity, entity_id)
+) STRICT;
+
+-- SECURITY: the fence: nothing is two tenants' at a time.
+CREATE UNIQUE INDEX registration_in_force ON registration (entity, entity_id) WHERE ended IS NULL;
+CREATE INDEX registration_by_version ON registration (version);
+
 -- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when
 -- those were last closed, so that a stream is searched once and not at every start.
 CREATE TABLE stream (

@@ -81,7 +81,7 @@ fn ahead<'r>(
 }
 
 fn asker<'a>(view: &'a TenantView, confirm: &'a (dyn Fn() -> bool + Sync)) -> Asker<'a> {
-    Asker { tenant: &view.tenant().id, account: view.account(), confirm }
+    Asker { tenant: &view.tenant().id, account: view.account(), registry: view.registry(), confirm }
 }
 
 fn is_current(tenancy: &Tenancy, view: &Arc<TenantView>) -> bool {

@@ -82,7 +82,8 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         for group in &file.denied {
             denied.extend(group.resolve(&api)?);
         }
-        for (entity, kind) in file.entity {
+        for (entity, mut kind) in file.entity {
+            kind.name = entities::name(entity);
             if entities.insert(entity, kind).is_some() {
                 return Err(refused(&format!("{entity:?}"), "it stands in the catalog twice".to_owned()));
             }
@@ -105,7 +106,11 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     for operation in &mut operations {
         handles::declare(operation);
         operation.expand = expand(&operation.guard, &shapes);
-        operation.names = names(&operation.guard, &shapes);
+        let is_registered = |one: &Entity| entities.get(one).filter(|kind| kind.registered);
+        let names = names(&operation.guard, &shapes);
+        operation.registered =
+            names.iter().filter_map(|one| Some((*one, is_registered(one)?.name.clone()))).collect();
+        operation.names = names.into_iter().filter(|one| is_registered(one).is_none()).collect();
         locate(operation, &api)
             .and_then(|()| handles::check_cursor(operation, &shapes))
             .and_then(|()| read_as(operation, &api))

@@ -20,6 +20,7 @@ mod loader;
 mod name_set;
 mod narrowing;
 mod operation;
+mod registered;
 mod routes;
 mod writes;
 

@@ -65,6 +65,9 @@ impl Permit {
             return Ok(());
         }
         self.caller.confirm(key, tenant, clock.now())?;
+        if tenant.registry().last_taken() != self.caller.tenant().registry().last_taken() {
+            return Err(Denial::PermitWithdrawn);
+        }
         if self.operation.narrowing.is_by_users()
             && !is_vouched_alike(self.caller.tenant().tenant(), tenant.tenant())
         {

@@ -38,6 +38,7 @@ mod own;
 mod path;
 mod query;
 mod refused;
+mod registry;
 pub mod scope;
 mod token;
 
@@ -278,6 +279,7 @@ impl Gateway {
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
+        let registering = scope::registering(&permit, &asked);
         let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
@@ -286,7 +288,16 @@ impl Gateway {
                 .await;
         // Whatever became of the change, also where this is never reached.
         drop(changing);
-        let released = self.release(answer?, record, confirm).await;
+        let answer = answer?;
+        let kept = match registering {
+            // Boxed: nearly all requests do without, and would carry its size.
+            Some(registering) => Box::pin(self.register(registering, &answer, record)).await,
+            None => Ok(()),
+        };
+        let released = match kept {
+            Ok(()) => self.release(answer, record, confirm).await,
+            Err(denial) => Err(denial),
+        };
         released.map_err(|denial| guard::settle(&operation, denial, record).into())
     }
 

@@ -64,6 +64,15 @@ impl Received {
 }
 
 impl Answer {
+    /// What one exchange was answered.
+    pub(super) fn told(&self) -> Option<(StatusCode, &Bytes)> {
+        if let Received::One(answer) = &self.received { Some((answer.status, &answer.body)) } else { None }
+    }
+
+    pub(super) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
     pub(super) fn into_parts(self) -> (Permit, Form, Owned, Received) {
         (self.permit, self.form, self.owned, self.received)
     }

@@ -30,7 +30,7 @@ pub(super) struct Divisions<'p> {
 impl Divisions<'_> {
     /// Whether an id names something that is the tenant's own.
     pub(super) fn names_own(&self, entity: Entity, id: &str) -> bool {
-        self.owned.division(entity, id).is_some_and(|division| self.granted.contains(division))
+        self.owned.holds(entity, id, self.granted)
     }
 }
 
@@ -76,6 +76,10 @@ pub(super) fn is_own_and_whole(scanned: &Scanned<'_>, shape: &Shape, divisions: 
 /// `None` where it says its divisions in another form than its shape: only what can be shared has several, and always
 /// has a list of them.
 fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Option<Share> {
+    if let Some(entity) = shape.registered {
+        let Ids::One(id) = &scanned.division else { return None };
+        return Some(if divisions.names_own(entity, id) { Share::All } else { Share::None });
+    }
     let is_in = |list: &[DivisionId], id: &str| list.iter().any(|division| division.as_str() == id);
     Some(match (&scanned.division, &shape.partial) {
         (Ids::One(id), None) if is_in(divisions.narrowed, id) => Share::All,
