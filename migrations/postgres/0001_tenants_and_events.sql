@@ -50,7 +50,7 @@ CREATE TABLE tenant (
     name TEXT COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 1000),
     service_account TEXT COLLATE "C" NOT NULL REFERENCES service_account (id),
     policy_template TEXT COLLATE "C" NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
-    cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('stub')),
+    cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('redact', 'stub')),
     dedicated_agents BOOLEAN NOT NULL,
     dedicated_at TIMESTAMPTZ,
     dedicated_since TIMESTAMPTZ,
@@ -108,6 +108,25 @@ CREATE TABLE policy (
     created_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (tenant_id, version)
 );
+
+-- What carries no division and is a tenant's all the same: a call of its made it, or an operator gave it. What ended stays,
+-- so that replicas see that it did.
+CREATE TABLE registration (
+    tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenant (id),
+    entity TEXT COLLATE "C" NOT NULL CHECK (length(entity) BETWEEN 1 AND 63),
+    entity_id TEXT COLLATE "C" NOT NULL CHECK (length(entity_id) = 36),
+    came TEXT COLLATE "C" NOT NULL CHECK (came IN ('made', 'given')),
+    author TEXT COLLATE "C" NOT NULL CHECK (length(author) <= 1000),
+    reason TEXT COLLATE "C" NOT NULL CHECK (length(reason) <= 10000),
+    registered_at TIMESTAMPTZ NOT NULL,
+    ended TEXT COLLATE "C" CHECK (ended IN ('deleted', 'taken')),
+    version BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, entity, entity_id)
+);
+
+-- SECURITY: the fence: nothing is two tenants' at a time.
+CREATE UNIQUE INDEX registration_in_force ON registration (entity, entity_id) WHERE ended IS NULL;
+CREATE INDEX registration_by_version ON registration (version);
 
 -- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when
 -- those were last closed, so that a stream is searched once and not at every start.

@@ -13,6 +13,7 @@ mod openapi;
 mod operators;
 mod policies;
 mod refusal;
+mod registry;
 mod routes;
 mod service_accounts;
 mod tenants;

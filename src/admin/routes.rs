@@ -8,15 +8,16 @@ use axum::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Document, catalog, events, keys, operators, policies, service_accounts, tenants};
+use super::{Document, catalog, events, keys, operators, policies, registry, service_accounts, tenants};
 use crate::{
-    model::{Operator, PolicyVersion, ServiceAccount, Tenant},
+    model::{Operator, PolicyVersion, Registration, ServiceAccount, Tenant},
     operator::{
         Desk,
         catalog::{Coverage, Drift},
         keys::{KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
+        registry::Named,
         service_accounts::NewServiceAccount,
         tenants::{NewTenant, TenantChange},
     },
@@ -93,7 +94,7 @@ impl Routes {
 
     /// Those that there are.
     pub(super) fn all() -> Self {
-        Self::default().organisation().tenants().policies().catalog().record()
+        Self::default().organisation().tenants().registry().policies().catalog().record()
     }
 
     fn organisation(self) -> Self {
@@ -150,6 +151,21 @@ impl Routes {
         this.add(POST, "/tenants/{id}/keys", keys::issue, issue.takes::<NewKey>())
             .add(GET, "/tenants/{id}/keys", keys::list, list)
             .add(POST, "/keys/{id}/revoke", keys::revoke, revoke)
+    }
+
+    fn registry(self) -> Self {
+        let list = answers::<registry::Registrations>(
+            "registry.list",
+            "Lists what is a tenant's although it carries no division: what it made, and what it was given.",
+        );
+        let give =
+            creates::<Registration>("registry.give", "Gives a tenant something that carries no division.")
+                .takes::<Named>();
+        let take = answers::<Registration>("registry.take", "Takes from a tenant what carries no division.")
+            .takes::<Named>();
+        self.add(GET, "/tenants/{id}/registry", registry::list, list)
+            .add(POST, "/tenants/{id}/registry", registry::give, give)
+            .add(POST, "/tenants/{id}/registry/take", registry::take, take)
     }
 
     fn policies(self) -> Self {

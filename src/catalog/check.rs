@@ -9,7 +9,8 @@ use super::{
     Foreign, Guarding, Narrowing, Place, Shape,
     entities::Entities,
     handles,
-    operation::{BodyModel, Operation, ParameterKind},
+    operation::{BodyModel, Operation, Parameter, ParameterKind},
+    registered,
 };
 
 /// An entry whose halves do not fit together could let an answer through unchecked.
@@ -27,6 +28,7 @@ pub(super) fn check(
     }
     check_effect(operation)?;
     check_halves(operation)?;
+    registered::check(operation, shapes, entities)?;
     check_named(operation, entities)?;
     if let Some(entity) =
         operation.names.iter().find(|one| entities.get(one).is_none_or(|kind| kind.all.is_none()))
@@ -58,7 +60,7 @@ pub(super) fn check(
         // Such a shape would be taken for a fence that nobody looks at.
         Guarding::Fields { shape } | Guarding::Groups { shape, .. } => match shapes.get(shape) {
             None => return Err(format!("its guard names the unknown shape `{shape}`")),
-            Some(known) if known.division.is_some() => {
+            Some(known) if known.division.is_some() && !registered::makes(operation, known.registered) => {
                 return Err(format!("its guard does not look at the division that `{shape}` shows"));
             }
             Some(_) => {}
@@ -111,8 +113,12 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
 fn proves(operation: &Operation) -> bool {
     matches!(
         (&operation.narrowing, &operation.guard),
-        (Narrowing::Owned { place: Place::Path, entity: Some(_), .. } | Narrowing::OwnedDivision, _)
-            | (Narrowing::Handle { .. }, Guarding::Empty)
+        (
+            Narrowing::Owned { place: Place::Path, entity: Some(_), .. }
+                | Narrowing::OwnedDivision
+                | Narrowing::Registered { .. },
+            _,
+        ) | (Narrowing::Handle { .. }, Guarding::Empty)
             | (
                 Narrowing::DivisionPredicate | Narrowing::Membership { .. } | Narrowing::DivisionField,
                 Guarding::Handle { .. }
@@ -122,6 +128,10 @@ fn proves(operation: &Operation) -> bool {
 
 /// What a body names can be looked up.
 fn check_named(operation: &Operation, entities: &Entities) -> Result<(), String> {
+    let listed = operation.query.iter().filter_map(Parameter::names);
+    if let Some(entity) = { listed }.find(|one| !entities.contains_key(one)) {
+        return Err(format!("nothing says how {entity:?} is looked up, which its query names"));
+    }
     let Some(BodyModel::Declared(body)) = &operation.body else { return Ok(()) };
     match body.references.iter().find(|one| !entities.contains_key(&one.entity)) {
         Some(one) => Err(format!("nothing says how {:?} is looked up, which its body names", one.entity)),
@@ -185,7 +195,9 @@ fn check_halves(operation: &Operation) -> Result<(), String> {
         }
         (Narrowing::Membership { .. }, Guarding::Handle { .. })
             if matches!(operation.body, Some(BodyModel::AsyncAggregationQuery)) => {}
-        (Narrowing::Translate { .. }, Guarding::List { .. })
+        // By itself.
+        (Narrowing::Registered { .. }, _)
+        | (Narrowing::Translate { .. }, Guarding::List { .. })
         | (Narrowing::Open { .. }, Guarding::Fields { .. } | Guarding::Items { .. })
         | (Narrowing::Own { .. }, Guarding::Own)
         | (

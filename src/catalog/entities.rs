@@ -14,6 +14,8 @@ pub enum Entity {
     Queue,
     /// A conversation, which may be of several divisions.
     Conversation,
+    /// A group of users, which carries no division.
+    Group,
     /// A routing skill.
     Skill,
     /// A group of agents by their skills.
@@ -78,11 +80,18 @@ pub enum Entity {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntityKind {
+    /// As it is written, in registrations too.
+    #[serde(skip)]
+    pub name: String,
     /// The path that shows one, with `{id}` in it.
     pub get: String,
     /// Where its division stands in that answer: field names from the outside in. A list on the way means that it may be
-    /// of several.
-    pub division: String,
+    /// of several. None where it carries no division: it is whose it is registered as.
+    #[serde(default)]
+    pub division: Option<String>,
+    /// It carries no division.
+    #[serde(default)]
+    pub registered: bool,
     /// It comes to others by itself, as a conversation does that is transferred: where it was is not relied on.
     #[serde(default)]
     pub fleeting: bool,
@@ -110,14 +119,22 @@ pub enum Enumeration {
 /// How each kind is looked up; every kind that an operation names is there.
 pub type Entities = HashMap<Entity, EntityKind>;
 
+/// A kind as it is written.
+pub(super) fn name(entity: Entity) -> String {
+    toml::Value::try_from(entity).ok().and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()
+}
+
 /// What is wrong with how a kind is looked up.
 pub(super) fn check(kind: &EntityKind) -> Result<(), String> {
     let path = kind.get.strip_prefix("/api/v2/").ok_or("its path is not below /api/v2/")?;
     if path.matches("{id}").count() != 1 || path.matches('{').count() != 1 {
         return Err("its path must hold `{id}`, once, and no other parameter".to_owned());
     }
-    if kind.division.split('.').any(str::is_empty) {
-        return Err("it does not say where its division stands".to_owned());
+    match &kind.division {
+        Some(_) if kind.registered => Err("it is registered, and says a division all the same".to_owned()),
+        Some(place) if !place.split('.').any(str::is_empty) => Ok(()),
+        None if kind.registered && kind.all.is_none() => Ok(()),
+        None if kind.registered => Err("all that is registered is known".to_owned()),
+        Some(_) | None => Err("it does not say where its division stands".to_owned()),
     }
-    Ok(())
 }

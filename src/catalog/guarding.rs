@@ -7,7 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{entities::Entity, name_set::NameSet};
+use super::{
+    entities::Entity,
+    name_set::NameSet,
+    shared::{self, Shared, SharedSource},
+};
 
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -147,9 +151,12 @@ pub enum Foreign {
 /// What of an entity a tenant is shown; see `policies/operations/shapes.toml`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shape {
-    /// Where the entity's division stands: field names from the outside in. A shape without one is a part of the entity
+    /// Where the entity says whose it is: field names from the outside in, to its division, or to its own id where it is
+    /// registered. A shape without one is a part of the entity
     /// that it stands in.
     pub division: Option<Vec<String>>,
+    /// What it shows, where that carries no division: its `id` says whether it is registered as the tenant's.
+    pub registered: Option<Entity>,
     /// Fields that say something about this entity alone.
     pub keep: NameSet,
     /// Fields that hold ids of what does not say its division, one or a list, and what they name: they are held against all
@@ -159,17 +166,29 @@ pub struct Shape {
     pub nested: Vec<Nested>,
     /// Which of them are shown only when asked for by `expand`.
     pub expand: Vec<String>,
-    /// The fields that are shown of an entity that belongs to foreign divisions too; without them it is foreign.
+    /// The fields of the stub of an entity that belongs to foreign divisions too; without them it is foreign.
     pub partial: Option<Vec<String>>,
+    /// What is shown of it where it is redacted, and of the parts that it consists of.
+    pub shared: Option<Shared>,
 }
 
 impl Shape {
     /// The kinds of what it names without their division.
     pub(super) fn names(&self, found: &mut Vec<Entity>) {
         found.extend(self.ids.values());
+        found.extend(self.registered);
         for nested in &self.nested {
             found.extend(nested.entity);
             nested.shape.names(found);
+        }
+    }
+
+    /// The kinds that tell whose the parts of a shared one are.
+    pub(super) fn shared_names(&self, found: &mut Vec<Entity>) {
+        if let Some(shared) = &self.shared {
+            found.extend(shared.whose.iter().map(|(_, entity)| *entity));
+            self.nested.iter().for_each(|nested| nested.shape.shared_names(found));
+            self.names(found);
         }
     }
 
@@ -215,6 +234,8 @@ pub enum Holds {
 pub(super) struct ShapeSource {
     #[serde(default)]
     division: Option<String>,
+    #[serde(default)]
+    registered: Option<Entity>,
     keep: Vec<String>,
     #[serde(default)]
     ids: BTreeMap<String, Entity>,
@@ -224,6 +245,8 @@ pub(super) struct ShapeSource {
     expand: Vec<String>,
     #[serde(default)]
     partial: Option<Vec<String>>,
+    #[serde(default)]
+    shared: Option<SharedSource>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -250,6 +273,9 @@ pub(super) fn resolve(
     let source = sources.get(name).ok_or_else(|| format!("there is no shape `{name}`"))?;
     if depth > MAX_DEPTH {
         return Err(format!("shape `{name}` contains itself"));
+    }
+    if source.registered.is_some() && source.division.is_some() {
+        return Err(format!("shape `{name}` says twice whose it is"));
     }
     // What is kept as it stands is not looked into.
     let looked_into = || source.nested.iter().map(|nested| &nested.at).chain(source.ids.keys());
@@ -288,12 +314,18 @@ pub(super) fn resolve(
             Ok(Nested { at: nested.at.clone(), holds: nested.holds, entity: nested.entity, by, shape })
         })
         .collect::<Result<_, String>>()?;
-    Ok(Arc::new(Shape {
-        division: source.division.as_ref().map(|place| place.split('.').map(str::to_owned).collect()),
+    // SECURITY: what is registered is judged by its id, as everything else is by its division.
+    let place = source.registered.map_or(source.division.as_deref(), |_| Some("id"));
+    let shape = Shape {
+        division: place.map(|place| place.split('.').map(str::to_owned).collect()),
+        registered: source.registered,
         keep: NameSet::from(source.keep.clone()),
         ids: source.ids.clone(),
         nested,
         expand: source.expand.clone(),
         partial: source.partial.clone(),
-    }))
+        shared: source.shared.as_ref().map(Shared::from),
+    };
+    shared::check(&shape).map_err(|why| format!("shape `{name}` {why}"))?;
+    Ok(Arc::new(shape))
 }

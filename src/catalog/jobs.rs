@@ -4,7 +4,7 @@
 //! is narrowed as its query is and may name what its query may, which is why its four operations are not written down: they
 //! follow from the query's.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 
@@ -114,5 +114,7 @@ fn entry(query: &Operation, id: String, why: &str, narrowing: Narrowing, guard: 
         metrics: None,
         expand: Vec::new(),
         names: Vec::new(),
+        shared_names: Vec::new(),
+        registered: BTreeMap::new(),
     }
 }

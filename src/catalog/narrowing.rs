@@ -41,6 +41,18 @@ pub enum Narrowing {
         #[serde(default)]
         also: Vec<Parent>,
     },
+    /// What carries no division is the tenant's where it is registered as that: what an id names must be, of a list only that
+    /// is shown, what is made becomes it, and what is deleted ceases to be.
+    Registered {
+        /// What it is.
+        entity: Entity,
+        /// The path's parameter that names one; without it, all are listed, or one is made.
+        #[serde(default)]
+        name: Option<String>,
+        /// What else the path names; each must be the tenant's own too.
+        #[serde(default)]
+        also: Vec<Parent>,
+    },
     /// A field of the body is set to the divisions asked for that are permitted; which, the body declares.
     DivisionField,
     /// What is made is put into one of the permitted divisions, whatever the body says.
@@ -111,6 +123,7 @@ impl Narrowing {
             Self::DivisionPredicate => "division_predicate",
             Self::Membership { .. } => "membership",
             Self::Owned { .. } => "owned",
+            Self::Registered { .. } => "registered",
             Self::DivisionField => "division_field",
             Self::OwnedDivision => "owned_division",
             Self::Listed { .. } => "listed",
@@ -126,12 +139,18 @@ impl Narrowing {
         if let Self::Membership { dimension, .. } = self { Some(dimension) } else { None }
     }
 
+    /// Whether what users do is asked for, which the operator must vouch for.
+    pub fn is_by_users(&self) -> bool {
+        matches!(self, Self::Membership { entity: Entity::User, .. })
+    }
+
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
     pub fn looked_up(&self) -> impl Iterator<Item = (&str, Entity)> {
         let (own, others): (_, &[Parent]) = match self {
             Self::Owned { place: Place::Path, name, entity: Some(entity), also } => {
                 (Some((name.as_str(), *entity)), also)
             }
+            Self::Registered { entity, name, also } => (name.as_deref().map(|name| (name, *entity)), also),
             Self::DivisionQuery { parent: Some(parent), .. } | Self::Listed { parent: Some(parent) } => {
                 (None, std::slice::from_ref(parent))
             }

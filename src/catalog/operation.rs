@@ -1,6 +1,6 @@
 //! One operation of the Genesys API, as the catalog tells it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,12 @@ pub struct Operation {
     /// What its answer can name without its division: taken from the shape of the answer.
     #[serde(skip)]
     pub names: Vec<Entity>,
+    /// What tells whose the parts of a shared entity in its answer are: taken from the shape of the answer.
+    #[serde(skip)]
+    pub shared_names: Vec<Entity>,
+    /// What of that carries no division, with the name that it is registered by.
+    #[serde(skip)]
+    pub registered: BTreeMap<Entity, String>,
 }
 
 /// Dimensions that predicates may name, by the kind of filter they stand in; what is not listed is refused.
@@ -119,6 +125,9 @@ pub enum ParameterKind {
     List {
         /// The greatest number of values.
         max: usize,
+        /// What they name, where each must be the tenant's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entity: Option<Entity>,
     },
     /// Parts to be added to the answer: those that its shape lists.
     Expand,
@@ -154,6 +163,13 @@ pub enum BodyModel {
     Declared(Box<DeclaredBody>),
 }
 
+impl Parameter {
+    /// What it names that must be the tenant's own.
+    pub fn names(&self) -> Option<Entity> {
+        if let ParameterKind::List { entity, .. } = self.is { entity } else { None }
+    }
+}
+
 impl Cursor {
     /// The field, and the field in it.
     pub fn place(&self) -> Option<(&str, Option<&str>)> {
@@ -186,6 +202,7 @@ impl Operation {
             | Narrowing::DivisionPredicate
             | Narrowing::Membership { .. }
             | Narrowing::Owned { .. }
+            | Narrowing::Registered { .. }
             | Narrowing::DivisionField
             | Narrowing::OwnedDivision
             | Narrowing::Listed { .. }

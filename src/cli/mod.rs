@@ -9,6 +9,7 @@ mod init;
 mod migrate;
 mod output;
 mod policy;
+mod registry;
 mod remote;
 mod serve;
 mod simulate;
@@ -51,6 +52,7 @@ enum Command {
     Config(config::Arguments),
     Doctor(doctor::Arguments),
     Policy(policy::Arguments),
+    Registry(registry::Arguments),
     Catalog(catalog::Arguments),
     Simulate(simulate::Arguments),
 }
@@ -85,6 +87,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(arguments) => doctor::run(arguments).await,
             Command::Catalog(arguments) => catalog::run(&arguments),
             Command::Policy(arguments) => policy::run(arguments).await,
+            Command::Registry(arguments) => registry::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }
     });

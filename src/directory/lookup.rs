@@ -46,7 +46,7 @@ fn within(answer: &Value, place: &str) -> Option<Within> {
         .flat_map(each)
         .map(|id| id.as_str()?.parse().ok())
         .collect::<Option<Vec<DivisionId>>>()?;
-    (!divisions.is_empty()).then(|| Within(divisions.into()))
+    (!divisions.is_empty()).then(|| Within::Divisions(divisions.into()))
 }
 
 /// The items of a list, or the one thing that is none.
@@ -78,7 +78,11 @@ pub(super) async fn one(
     // An answer about another entity is none.
     let answer = serde_json::from_slice::<Value>(&body).ok();
     let found = answer.filter(|found| found.get("id").and_then(Value::as_str) == Some(id));
-    Ok(found.and_then(|found| within(&found, &kind.division)).map(|within| Found { within, body }))
+    let whose = |found: Value| match &kind.division {
+        Some(place) => within(&found, place),
+        None => kind.registered.then_some(Within::Registered),
+    };
+    Ok(found.and_then(whose).map(|within| Found { within, body }))
 }
 
 /// Some of all entities of a kind in certain divisions.

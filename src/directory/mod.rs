@@ -2,7 +2,7 @@
 //!
 //! What is looked up is remembered per tenant for a minute, in a room of the tenant's own: no tenant forgets because of
 //! another. An entity of another division and a missing one are looked up in the same way and remembered as long, so that
-//! neither can be told from the other. What names many is held against all that the tenant has: what that takes does not
+//! neither can be told from the other. What carries no division is asked of the registry instead. What names many is held against all that the tenant has: what that takes does not
 //! depend on what is others'. Where a tenant makes or deletes something, what was known of its kind is forgotten; where it
 //! changes something, what was known of that. A lookup that began before is not remembered. Writes do not rely on memory: they look anew.
 
@@ -19,9 +19,9 @@ use tokio::time::timeout;
 
 use self::memory::{Memories, Memory};
 use crate::{
-    catalog::{Entities, Entity},
+    catalog::{Entities, Entity, EntityKind},
     clock::Clock,
-    model::{DivisionId, ServiceAccount, TenantId},
+    model::{DivisionId, Registry, ServiceAccount, TenantId},
     store::{Store, StoreError},
     upstream::{Upstream, UpstreamError},
 };
@@ -68,26 +68,33 @@ pub struct Asker<'a> {
     pub tenant: &'a TenantId,
     /// Its service account.
     pub account: &'a Arc<ServiceAccount>,
+    /// What is registered as its own.
+    pub registry: &'a Registry,
     /// Asked right before each exchange.
     pub confirm: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// The divisions that an entity is in: one, but for what several have a part in.
+/// Whose an entity is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Within(Arc<[DivisionId]>);
+pub enum Within {
+    /// The divisions that it is in: one, but for what several have a part in.
+    Divisions(Arc<[DivisionId]>),
+    /// It carries no division, and is registered as the tenant's.
+    Registered,
+}
 
 impl From<DivisionId> for Within {
     fn from(division: DivisionId) -> Self {
-        Self([division].into())
+        Self::Divisions([division].into())
     }
 }
 
 impl Within {
     /// The one division, if there are no others.
     pub fn only(&self) -> Option<&DivisionId> {
-        match &*self.0 {
-            [only] => Some(only),
-            _ => None,
+        match self {
+            Self::Divisions(divisions) if divisions.len() == 1 => divisions.first(),
+            Self::Divisions(_) | Self::Registered => None,
         }
     }
 }
@@ -158,8 +165,9 @@ impl Directory {
     /// Whether what is there belongs to whom these divisions are granted: it is in one of them, and in no others but
     /// neutral ones.
     pub fn is_own(&self, within: &Within, granted: &[DivisionId]) -> bool {
-        let mut known = within.0.iter().map(|one| (granted.contains(one), self.0.neutral.contains(one)));
-        within.0.iter().any(|one| granted.contains(one)) && known.all(|(own, neutral)| own || neutral)
+        let Within::Divisions(divisions) = within else { return true };
+        let mut known = divisions.iter().map(|one| (granted.contains(one), self.0.neutral.contains(one)));
+        divisions.iter().any(|one| granted.contains(one)) && known.all(|(own, neutral)| own || neutral)
     }
 
     /// Where an entity is; none where it is not to be seen.
@@ -169,7 +177,11 @@ impl Directory {
         entity: Entity,
         id: &str,
     ) -> Result<Option<Within>, LookupError> {
-        if self.0.entities.get(&entity).is_some_and(|kind| kind.fleeting) {
+        let kind = self.kind(entity)?;
+        if kind.registered {
+            return Ok(asker.registry.holds(&kind.name, id).then_some(Within::Registered));
+        }
+        if kind.fleeting {
             return Ok(self.fresh(asker, entity, id).await?.map(|found| found.within));
         }
         let memory = self.0.memories.of(asker.tenant);
@@ -190,7 +202,11 @@ impl Directory {
         entity: Entity,
         id: &str,
     ) -> Result<Option<Found>, LookupError> {
-        let kind = self.0.entities.get(&entity).ok_or(LookupError::Unknown(entity))?;
+        let kind = self.kind(entity)?;
+        // Nothing is asked about what is not registered: whether it is there shows in nothing.
+        if kind.registered && !asker.registry.holds(&kind.name, id) {
+            return Ok(None);
+        }
         lookup::one(&self.0.upstream, asker, kind, id).await
     }
 
@@ -233,8 +249,7 @@ impl Directory {
         (entity, divisions): (Entity, &[DivisionId]),
         ahead: Duration,
     ) -> Result<Divisions, LookupError> {
-        let enumeration = self.0.entities.get(&entity).and_then(|kind| kind.all.as_ref());
-        let enumeration = enumeration.ok_or(LookupError::Unknown(entity))?;
+        let enumeration = self.kind(entity)?.all.as_ref().ok_or(LookupError::Unknown(entity))?;
         // Who asks meanwhile waits for what the first one finds.
         let turn = timeout(LONGEST_TURN, memory.turn(entity).lock()).await;
         let mut turn = turn.map_err(|_| UpstreamError::TimedOut)?;
@@ -252,6 +267,10 @@ impl Directory {
         let all = Arc::new(all.unwrap_or_default());
         memory.remember_all(begun, entity, divisions, Arc::clone(&all));
         Ok(all)
+    }
+
+    fn kind(&self, entity: Entity) -> Result<&EntityKind, LookupError> {
+        self.0.entities.get(&entity).ok_or(LookupError::Unknown(entity))
     }
 
     /// Something is about to be changed.

@@ -144,8 +144,16 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What a body refers to, which must be the tenant's own; each once.
+    /// What the query and the body refer to, which must be the tenant's own; each once.
     pub(super) fn references(&self, operation: &Operation) -> Vec<(Entity, &str)> {
+        let named = operation.query.iter().filter_map(|one| Some((one.names()?, self.query.all(&one.name))));
+        let named = named.flat_map(|(entity, ids)| ids.iter().map(move |id| (entity, id.as_str())));
+        let mut named: Vec<_> = named.collect::<BTreeSet<_>>().into_iter().collect();
+        named.extend(self.named(operation));
+        named
+    }
+
+    fn named(&self, operation: &Operation) -> Vec<(Entity, &str)> {
         match &self.body {
             Body::UserChange(user) => user.manager.iter().map(|id| (Entity::User, &**id)).collect(),
             Body::NewQueue(queue) => queue.source_queue_id.iter().map(|id| (Entity::Queue, &**id)).collect(),

@@ -102,10 +102,11 @@ impl Lists {
     }
 }
 
-/// Other divisions, another account or another path make another list.
+/// Other divisions, another account, another path or something registered meanwhile make another list.
 fn key(permit: &Permit, page: &ListedPage) -> String {
     let tenant = permit.caller().tenant();
-    let mut key = format!("{}\n{}\n", tenant.account().id, page.path_and_query);
+    let (account, registry) = (&tenant.account().id, tenant.registry().version());
+    let mut key = format!("{account}\n{registry}\n{}\n", page.path_and_query);
     for divisions in [permit.divisions(), permit.granted()] {
         for division in divisions {
             key.push_str(division.as_str());

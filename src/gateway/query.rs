@@ -49,7 +49,7 @@ impl Query {
             }
         }
         let max = match kind {
-            Kind::Declared(ParameterKind::List { max }) => *max,
+            Kind::Declared(ParameterKind::List { max, .. }) => *max,
             Kind::Divisions | Kind::Declared(_) => MAX_DIVISIONS,
         };
         let count = self.all(name).len();
@@ -108,6 +108,7 @@ fn kind<'o>(name: &str, operation: &'o Operation) -> Result<Kind<'o>, Invalid> {
         | Narrowing::Owned { .. }
         | Narrowing::DivisionField
         | Narrowing::OwnedDivision
+        | Narrowing::Registered { .. }
         | Narrowing::Listed { .. }
         | Narrowing::Handle { .. }
         | Narrowing::Translate { .. }

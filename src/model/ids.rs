@@ -91,6 +91,13 @@ text_id!(
         && !value.bytes().any(|byte| byte.is_ascii_uppercase())
 );
 text_id!(
+    /// The id of something in Genesys: a UUID in lower case.
+    EntityId, "entity", "a UUID in lower case, as Genesys shows it",
+    |value| value.len() == 36
+        && uuid::Uuid::try_parse(value).is_ok()
+        && !value.bytes().any(|byte| byte.is_ascii_uppercase())
+);
+text_id!(
     /// A key's public half, 16 lower-case base32 characters: the `client_id` that an SDK sends.
     KeyId, "key", "16 lower-case base32 characters", |value| is_base32(value, 16)
 );

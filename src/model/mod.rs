@@ -7,6 +7,7 @@ mod key;
 mod limits;
 mod operator;
 mod policy;
+mod registration;
 mod service_account;
 mod stay;
 mod tenant;
@@ -15,12 +16,14 @@ mod text;
 pub use credential::{ApiKey, ApiToken, InvalidCredential};
 pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent, ShadowDecision};
 pub use ids::{
-    DivisionId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId, TokenId,
+    DivisionId, EntityId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId,
+    TokenId,
 };
 pub use key::{Cidr, Key};
 pub use limits::Limits;
 pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{OwnPolicies, PolicyMode, PolicyVersion};
+pub use registration::{Ended, Origin, Registration, Registry};
 pub use service_account::ServiceAccount;
 pub use stay::{Sighting, Stay, Stays};
 pub use tenant::{CrossDivision, Tenant};

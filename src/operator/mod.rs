@@ -14,6 +14,7 @@ pub mod operators;
 pub mod policies;
 pub mod record;
 mod refusal;
+pub mod registry;
 pub mod service_accounts;
 pub mod tenants;
 
@@ -120,6 +121,18 @@ fn check_name(name: &str) -> Result<(), Refusal> {
     let length = name.chars().count();
     if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(Refusal::invalid("name", format!("expected 1 to {LONGEST_NAME} characters on one line")));
+    }
+    Ok(())
+}
+
+const LONGEST_REASON: usize = 500;
+
+/// Why something is done: some text on one line.
+fn check_reason(reason: &str) -> Result<(), Refusal> {
+    let length = reason.chars().count();
+    if reason.trim().is_empty() || length > LONGEST_REASON || reason.chars().any(char::is_control) {
+        let why = format!("say why, in 1 to {LONGEST_REASON} characters on one line");
+        return Err(Refusal::invalid("reason", why));
     }
     Ok(())
 }

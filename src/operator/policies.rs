@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Author, Desk, Refusal, desk::Subject, tenants};
+use super::{Author, Desk, Refusal, check_reason, desk::Subject, tenants};
 use crate::{
     catalog::{Catalog, Entry},
     model::{DivisionId, Key, KeyId, Limits, PolicyMode, PolicyVersion, ShadowDecision, Tenant, TenantId},
@@ -14,7 +14,6 @@ use crate::{
     tenancy::{Explanation, TenantView},
 };
 
-const LONGEST_REASON: usize = 500;
 /// Stands for the tenant's keys where none is named. Of the form of a key id, so it can be no policy's by accident.
 const ANY_KEY: &str = "aaaaaaaaaaaaaaaa";
 
@@ -298,15 +297,6 @@ fn attributes(context: QuestionContext, now: DateTime<Utc>) -> Attributes {
         context;
     let time = time.unwrap_or(now);
     Attributes { source, time, page_size, interval_seconds, ids, metrics, group_by, expand }
-}
-
-fn check_reason(reason: &str) -> Result<(), Refusal> {
-    let length = reason.chars().count();
-    if reason.trim().is_empty() || length > LONGEST_REASON || reason.chars().any(char::is_control) {
-        let why = format!("say why, in 1 to {LONGEST_REASON} characters on one line");
-        return Err(Refusal::invalid("reason", why));
-    }
-    Ok(())
 }
 
 /// A new version as its event shows it: its number is the event's own doing.

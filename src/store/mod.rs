@@ -24,6 +24,7 @@ mod open;
 mod operators;
 mod policies;
 mod pool;
+mod registrations;
 mod sealed;
 mod service_accounts;
 mod stays;

@@ -1,11 +1,11 @@
 //! What the views in memory are filled from: the version, and all that changed since one.
 
-use crate::model::{Key, PolicyVersion, ServiceAccount, Tenant};
+use crate::model::{Key, PolicyVersion, Registration, ServiceAccount, Tenant};
 
 use super::{
     Store, StoreError, keys, policies,
     pool::{Pool, on_pool},
-    service_accounts, tenants,
+    registrations, service_accounts, tenants,
 };
 
 const VERSION: &str = "SELECT value FROM version WHERE id = 1";
@@ -26,6 +26,8 @@ pub struct Changes {
     pub service_accounts: Vec<ServiceAccount>,
     /// Of each tenant's own policy that changed, the newest version of each mode.
     pub policies: Vec<PolicyVersion>,
+    /// What became or ceased to be a tenant's although it carries no division.
+    pub registrations: Vec<Registration>,
 }
 
 /// Reads all of [`Changes`] in a transaction of its own.
@@ -38,6 +40,8 @@ macro_rules! read_changes {
         let accounts =
             sqlx::query_as(service_accounts::CHANGED).bind($since).fetch_all(&mut *transaction).await?;
         let policies = sqlx::query_as(policies::CHANGED).bind($since).fetch_all(&mut *transaction).await?;
+        let registrations =
+            sqlx::query_as(registrations::CHANGED).bind($since).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Changes {
             version,
@@ -45,6 +49,7 @@ macro_rules! read_changes {
             keys: keys::read_all(keys)?,
             service_accounts: service_accounts::read_all(accounts),
             policies: policies::read_all(policies),
+            registrations: registrations::read_all(registrations),
         })
     }};
 }

@@ -7,7 +7,7 @@
 mod view;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -22,7 +22,10 @@ use tokio::{
 pub use view::{Explanation, TenantView, Verdict};
 
 use crate::{
-    model::{Key, KeyId, OwnPolicies, ServiceAccount, ServiceAccountId, TenantId},
+    model::{
+        Ended, EntityId, Event, Key, KeyId, OwnPolicies, Registration, Registry, ServiceAccount,
+        ServiceAccountId, TenantId,
+    },
     policy::Engine,
     store::{Changes, Store, StoreError},
 };
@@ -54,6 +57,7 @@ pub struct Views {
     keys: HashMap<KeyId, Arc<Key>>,
     accounts: HashMap<ServiceAccountId, Arc<ServiceAccount>>,
     policies: HashMap<TenantId, OwnPolicies>,
+    registries: HashMap<TenantId, Arc<Registry>>,
 }
 
 impl Tenancy {
@@ -74,6 +78,23 @@ impl Tenancy {
     /// Reads what changed now: called after a change made through this process.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         self.0.refresh().await
+    }
+
+    /// Makes something the tenant's that a call of its made; it holds here once this returns.
+    pub async fn register(&self, made: &Registration, event: &Event) -> Result<(), StoreError> {
+        self.0.store.register(made, event).await?;
+        self.refresh().await
+    }
+
+    /// Ends what was the tenant's, and what a call of its deleted.
+    pub async fn deregister(
+        &self,
+        tenant: &TenantId,
+        (entity, id): (&str, &EntityId),
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        self.0.store.end_registration((tenant, entity, id), Ended::Deleted, event).await?;
+        self.refresh().await
     }
 
     /// Whether the views were confirmed against the store within the last three seconds.
@@ -117,6 +138,7 @@ impl Views {
             keys: self.keys.clone(),
             accounts: self.accounts.clone(),
             policies: self.policies.clone(),
+            registries: self.registries.clone(),
         };
         let mut touched: HashMap<TenantId, _> =
             next.tenants.iter().map(|(id, view)| (id.clone(), view.tenant().clone())).collect();
@@ -132,6 +154,7 @@ impl Views {
         next.accounts.extend(
             changes.service_accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))),
         );
+        let registered = next.register(changes.registrations);
         touched.retain(|id, tenant| {
             changed_keys.contains(id)
                 || changed_policies.contains(id)
@@ -142,12 +165,31 @@ impl Views {
             // A tenant without its account cannot be served; the store's foreign key keeps that from happening.
             if let Some(account) = next.accounts.get(&tenant.service_account) {
                 let own = next.policies.get(&id).cloned().unwrap_or_default();
-                let view =
-                    TenantView::new(tenant, Arc::clone(account), &own, Arc::clone(engine), self.tenant(&id));
+                let registry = next.registries.get(&id).cloned().unwrap_or_default();
+                let (account, engine, before) = (Arc::clone(account), Arc::clone(engine), self.tenant(&id));
+                let view = TenantView::new(tenant, account, &own, registry, engine, before);
                 next.tenants.insert(id, Arc::new(view));
             }
         }
+        for id in registered {
+            if let (Some(view), Some(registry)) = (next.tenants.get_mut(&id), next.registries.get(&id)) {
+                *view = Arc::new(view.with_registry(Arc::clone(registry)));
+            }
+        }
         next
+    }
+
+    /// Keeps what became or ceased to be somebody's; for which tenants.
+    fn register(&mut self, registrations: Vec<Registration>) -> HashSet<TenantId> {
+        let mut of_each: HashMap<_, Vec<_>> = HashMap::new();
+        for one in registrations {
+            of_each.entry(one.tenant_id.clone()).or_default().push(one);
+        }
+        let tenants = of_each.keys().cloned().collect();
+        for (id, registrations) in of_each {
+            Arc::make_mut(self.registries.entry(id).or_default()).extend(registrations);
+        }
+        tenants
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
-    model::{DivisionId, Key, KeyId, OwnPolicies, PolicyVersion, ServiceAccount, ShadowDecision, Tenant},
+    model::{
+        DivisionId, Key, KeyId, OwnPolicies, PolicyVersion, Registry, ServiceAccount, ShadowDecision, Tenant,
+    },
     policy::{Attributes, Decision, Engine, PolicyError, Principal, TenantPolicies},
     web::{Place, Places},
 };
@@ -16,17 +18,18 @@ const UNDER_WAY: usize = 2_048;
 const REMEMBERED: u64 = 10_000;
 
 /// One tenant at one version: immutable, but for what it remembers of its own decisions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TenantView {
     tenant: Tenant,
     account: Arc<ServiceAccount>,
     engine: Arc<Engine>,
-    active: PolicyLayer,
+    active: Arc<PolicyLayer>,
     // Evaluated beside the active one; decides nothing.
-    shadow: Option<(i64, PolicyLayer)>,
+    shadow: Option<(i64, Arc<PolicyLayer>)>,
     decisions: moka::sync::Cache<(KeyId, Arc<str>), Arc<Verdict>>,
     under_way: Arc<Places>,
     reading: Arc<Mutex<()>>,
+    registry: Arc<Registry>,
 }
 
 /// The template, with or without a source of the tenant's own.
@@ -64,16 +67,28 @@ impl TenantView {
         tenant: Tenant,
         account: Arc<ServiceAccount>,
         own: &OwnPolicies,
+        registry: Arc<Registry>,
         engine: Arc<Engine>,
         before: Option<&Arc<Self>>,
     ) -> Self {
-        let active = PolicyLayer::new(own.active());
-        let shadow = own.shadow().map(|shadow| (shadow.version, PolicyLayer::new(Some(shadow))));
+        let active = Arc::new(PolicyLayer::new(own.active()));
+        let shadow = own.shadow();
+        let shadow = shadow.map(|shadow| (shadow.version, Arc::new(PolicyLayer::new(Some(shadow)))));
         let decisions = moka::sync::Cache::new(REMEMBERED);
         // Those under way now are under way still.
         let under_way = before.map_or_else(|| Places::new(UNDER_WAY), |before| Arc::clone(&before.under_way));
         let reading = before.map_or_else(Arc::default, |before| Arc::clone(&before.reading));
-        Self { tenant, account, engine, active, shadow, decisions, under_way, reading }
+        Self { tenant, account, engine, active, shadow, decisions, under_way, reading, registry }
+    }
+
+    /// The same, but for what is registered: policies neither read it nor are parsed anew for it.
+    pub(super) fn with_registry(&self, registry: Arc<Registry>) -> Self {
+        Self { registry, ..self.clone() }
+    }
+
+    /// What is the tenant's of what carries no division.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
     /// The tenant.

@@ -96,3 +96,22 @@ async fn a_refusal_is_told_in_its_own_words_and_exits_1() {
     assert_eq!(code, 2);
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn something_is_given_listed_and_taken() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ringfence::simulator::ALPHA]).await;
+    let id = "5f6c1a8e-6f0e-4b0e-9c5d-0d6f2f1b7a11";
+    let named = ["alpha", "group", id, "--reason", "a test"];
+    let given = read(&app, &[&["registry", "give"], &named[..]].concat()).await;
+    assert_eq!((&given["id"], &given["came"]), (&id.into(), &"given".into()));
+    let (code, shown, _) = run(&app, &["registry", "list", "alpha"]).await;
+    assert!(code == 0 && shown.contains(id) && shown.contains("a test"), "{shown}");
+    let listed = read(&app, &["registry", "list", "alpha"]).await;
+    assert_eq!(listed["registrations"].as_array().unwrap().len(), 1);
+    let (code, shown, _) = run(&app, &[&["registry", "take"], &named[..]].concat()).await;
+    assert!(code == 0 && shown.contains("is no more tenant alpha's"), "{shown}");
+    let (code, _, complaint) = run(&app, &[&["registry", "take"], &named[..]].concat()).await;
+    assert!(code == 1 && complaint.contains("404 not_found"), "{complaint}");
+    app.finish().await;
+}

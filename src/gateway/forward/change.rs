@@ -48,7 +48,12 @@ pub(super) async fn change(
 
 async fn renew(way: &Way<'_>, directory: &Directory, proof: &Proof) -> Result<Proof, Stopped> {
     let tenant = way.permit.caller().tenant();
-    let asker = Asker { tenant: &tenant.tenant().id, account: tenant.account(), confirm: way.holds };
+    let asker = Asker {
+        tenant: &tenant.tenant().id,
+        account: tenant.account(),
+        registry: tenant.registry(),
+        confirm: way.holds,
+    };
     let found = Proof::find(directory, asker, way.permit.granted(), (proof.entity, &proof.id)).await;
     let (again, body) = found.map_err(|error| unanswered(error, way))?.ok_or(Denial::NotFound)?;
     // Sent now, it would undo what another changed meanwhile.

@@ -13,6 +13,7 @@ mod groups;
 mod handle;
 mod membership;
 mod owned;
+mod registered;
 pub mod search;
 mod translate;
 mod writes;
@@ -36,8 +37,9 @@ use crate::{
 };
 
 pub(super) use cursor::Turning;
-pub(super) use groups::{Owned, identify};
+pub(super) use groups::{Owned, identify, identify_parts};
 pub(super) use owned::{Proof, Proven, changed, prove};
+pub(super) use registered::{Registering, made, registering};
 pub(super) use translate::UsersPage;
 
 /// A request that cannot reach outside its permit. Made here alone.
@@ -105,7 +107,7 @@ pub(super) fn scope(
     record.call.notes.append(&mut asked.notes);
     let Proven { object, members, proofs } = proven;
     let operation = std::sync::Arc::clone(permit.operation());
-    let mut owned = Owned::shown(&operation);
+    let mut owned = Owned::shown(&permit);
     let mut turning = cursor::open(handles, &permit, &mut asked, record)?;
     let (request, form) = match &operation.narrowing {
         Narrowing::DivisionQuery { parameter, is_one, .. } => {
@@ -123,7 +125,8 @@ pub(super) fn scope(
             owned = Owned::grouped(asked.body.group_by(), &operation, within);
             in_parts(&operation, membership::narrow(asked.body, dimension, members, &permit)?)?
         }
-        Narrowing::Owned { place: Place::Path, name, .. } => {
+        Narrowing::Owned { place: Place::Path, name, .. }
+        | Narrowing::Registered { name: Some(name), .. } => {
             owned::path_id(&asked, name)?;
             let body = writes::change(api, &operation, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
@@ -137,7 +140,13 @@ pub(super) fn scope(
             let body = writes::create(&operation, &mut asked.body, &permit)?;
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
-        Narrowing::Listed { .. } => listed(api, &operation, &mut asked, turning.take())?,
+        Narrowing::Registered { name: None, .. } if operation.is_write() => {
+            let body = registered::create(&asked.body)?;
+            (send(&operation, &asked, Some(body))?, Form::Upstream)
+        }
+        Narrowing::Listed { .. } | Narrowing::Registered { name: None, .. } => {
+            listed(api, &operation, &mut asked, turning.take())?
+        }
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
             (send(&operation, &asked, None)?, Form::Opened(opened))
@@ -153,10 +162,7 @@ pub(super) fn scope(
         // Answered before there is anything to scope.
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
-    let form = match turning {
-        Some(turning) => Form::Turned(turning),
-        None => form,
-    };
+    let form = turning.map_or(form, Form::Turned);
     Ok(Scoped { permit, request, form, owned, proofs })
 }
 

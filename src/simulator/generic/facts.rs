@@ -53,7 +53,8 @@ pub(super) struct Field {
 #[derive(Debug, Deserialize)]
 struct Kind {
     get: String,
-    division: String,
+    // None: they carry none, though they are somebody's.
+    division: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +70,7 @@ pub(super) struct Facts {
     models: HashMap<String, Model>,
     // The collections of kinds, by the kind's name in the form of a field's, and where each says its division.
     kinds: HashMap<String, String>,
-    divisions: HashMap<String, String>,
+    divisions: HashMap<String, Option<String>>,
     // The collections that models are shown of, one by one.
     collections: HashMap<String, String>,
 }
@@ -176,16 +177,25 @@ impl Facts {
         self.divisions.keys().map(String::as_str)
     }
 
+    /// Whether the things of a collection are somebody's, as far as that is known without their model.
+    pub(super) fn is_kind(&self, collection: &str) -> bool {
+        self.divisions.contains_key(collection)
+    }
+
+    /// Whether the things of a collection are somebody's, and do not say whose.
+    pub(super) fn is_silent(&self, collection: &str) -> bool {
+        self.divisions.get(collection).is_some_and(Option::is_none)
+    }
+
     /// Where the things of a collection say their division, where that is known without their model.
     pub(super) fn division_place(&self, collection: &str) -> Option<&str> {
-        self.divisions.get(collection).map(String::as_str)
+        self.divisions.get(collection)?.as_deref()
     }
 
     /// Whether a model that has an id may describe a thing of another division: it says one, or is shown by itself and says
     /// one there, or refers to something. All else is a part of what it stands in.
     pub(super) fn is_elsewhere(&self, model: &str) -> bool {
-        let is_kind = |collection: &str| self.division_place(collection).is_some();
-        let is_shown = || self.collections.get(model).is_some_and(|collection| is_kind(collection));
+        let is_shown = || self.collections.get(model).is_some_and(|collection| self.is_kind(collection));
         let word = model.strip_suffix("Reference").map(small);
         let refers = || is_user(model) || word.is_some_and(|word| self.kinds.contains_key(&word));
         REFERENCES.contains(&model) || self.is_divided(model) || is_shown() || refers()

@@ -92,7 +92,7 @@ fn find(world: &World, parent: Option<&Thing>, collection: &str, name: &str, id:
     let Some(parent) = parent else {
         let found = things::all(world, collection).into_iter().find(|thing| thing.id == id);
         // Calls and e-mails are called by the ids of their conversations.
-        return found.or_else(|| if facts.division_place(collection).is_some() { None } else { elsewhere() });
+        return found.or_else(|| if facts.is_kind(collection) { None } else { elsewhere() });
     };
     let below = things::below(world, parent, collection).into_iter().find(|thing| thing.id == id);
     let is_gone = world.written.get(&format!("{collection}/{id}")).is_some_and(|one| one.fields.is_none());

@@ -77,7 +77,8 @@ impl<'w> Filler<'w> {
 
     /// The division, wherever the model has room for it.
     fn say_division(&self, object: &mut Map<String, Value>, thing: &Thing, model: Option<&Model>) {
-        let Some(division) = thing.division.and_then(|place| self.world.division(place)) else {
+        let division = thing.division.filter(|_| !self.facts.is_silent(&thing.collection));
+        let Some(division) = division.and_then(|place| self.world.division(place)) else {
             object.retain(|name, _| !DIVISIONS.contains(&name.as_str()));
             return;
         };

@@ -141,7 +141,7 @@ fn is_divided(collection: &str) -> bool {
     let facts = Facts::get();
     let shown = facts.item(collection).and_then(|operation| operation.response.as_deref());
     let listed = facts.find("GET", collection).and_then(|operation| operation.response.as_deref());
-    facts.division_place(collection).is_some()
+    facts.is_kind(collection)
         || shown.is_some_and(|model| facts.is_divided(model))
         || listed.and_then(|model| facts.listed(model)).is_some_and(|(_, item)| facts.is_divided(item))
 }

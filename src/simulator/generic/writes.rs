@@ -50,7 +50,8 @@ fn division(world: &World, body: &Value) -> Result<Option<usize>, Failure> {
 fn create(place: &Place<'_>, body: &Value) -> Outcome {
     let said = division(place.world(), body)?;
     // Home is the first; what carries no division is nobody's.
-    let divided = things::all(place.world(), place.path).iter().any(|thing| thing.division.is_some());
+    let is_divided = |thing: &Thing| thing.division.is_some() && !place.facts.is_silent(place.path);
+    let divided = things::all(place.world(), place.path).iter().any(is_divided);
     let parent = place.above.last().map(|parent| parent.division);
     let division = said.or_else(|| parent.unwrap_or_else(|| divided.then_some(0)));
     reach(place, division)?;

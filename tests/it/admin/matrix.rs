@@ -27,6 +27,9 @@ const OPERATIONS: &[&str] = &[
     "POST /tenants/{id}/resume",
     "GET /tenants/{id}/keys",
     "POST /tenants/{id}/keys",
+    "GET /tenants/{id}/registry",
+    "POST /tenants/{id}/registry",
+    "POST /tenants/{id}/registry/take",
     "GET /tenants/{id}/policies",
     "PUT /tenants/{id}/policies",
     "POST /policies/explain",
@@ -127,6 +130,10 @@ fn body(operation: &str, who: &str) -> Value {
         }
         "PATCH /tenants/{id}" => json!({ "name": format!("Named by {who}") }),
         "POST /tenants/{id}/keys" => json!({ "name": format!("by {who}") }),
+        "POST /tenants/{id}/registry" | "POST /tenants/{id}/registry/take" => json!({
+            "entity": "group", "id": format!("{}0000000-0000-4000-8000-000000000000", who.len()),
+            "reason": format!("by {who}"),
+        }),
         "PUT /tenants/{id}/policies" => json!({ "source": "", "reason": format!("by {who}") }),
         "POST /catalog/drift" => json!({ "swagger": "2.0", "paths": {} }),
         "POST /policies/explain" => json!({ "tenant": "north", "operation": "getUsers" }),

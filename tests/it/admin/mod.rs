@@ -9,5 +9,6 @@ mod office;
 mod openapi;
 mod operators;
 mod policies;
+mod registry;
 mod service_accounts;
 mod tenants;

@@ -365,6 +365,7 @@ fn is_data(operation: &Operation) -> bool {
         | Narrowing::Listed { .. }
         | Narrowing::DivisionField
         | Narrowing::OwnedDivision
+        | Narrowing::Registered { .. }
         | Narrowing::Open { .. } => true,
         Narrowing::Owned { place, .. } => *place == Place::Path,
         Narrowing::DivisionPredicate

@@ -38,7 +38,7 @@ async fn what_was_looked_up_is_remembered_for_a_minute() {
 async fn where_a_conversation_is_is_asked_each_time_because_it_is_transferred() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let conversation = owned(&app, ALPHA, "conversations").first().unwrap().clone();
+    let conversation = conversations(&app, ALPHA).into_iter().find(|(_, shared)| shared.is_none()).unwrap().0;
     let path = format!("/api/v2/conversations/{conversation}/summaries");
     for _ in 0..2 {
         app.simulator.organisation().clear_calls();

@@ -8,6 +8,7 @@ mod opening;
 mod operators;
 mod policies;
 mod recovery;
+mod registrations;
 mod schema_parity;
 mod sealed;
 mod service_accounts;

@@ -92,7 +92,9 @@ impl<'m> Maker<'m> {
     /// What a list of ids is of.
     fn listed(&self, name: &str, division: &str) -> Option<String> {
         let word = name.trim_end_matches("Ids").trim_end_matches("Id");
-        let named = self.collection(word).map(|path| self.things(&path, division));
+        let told = self.operation.query.iter().find(|one| one.name == name).and_then(Parameter::names);
+        let told = told.and_then(|entity| json!(entity).as_str().map(str::to_owned));
+        let named = self.collection(told.as_deref().unwrap_or(word)).map(|path| self.things(&path, division));
         let mut path = self.operation.path.clone();
         for (name, value) in self.parameters(division, 0)? {
             path = path.replace(&format!("{{{name}}}"), &value);

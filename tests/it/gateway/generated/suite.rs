@@ -87,6 +87,11 @@ impl Suite {
         let alpha = here.tenant_with("alpha", &[ALPHA], dedicated.clone()).await;
         let beta = here.tenant_with("beta", &[BETA], dedicated.clone()).await;
         let alpha_there = there.tenant_with("alpha", &[ALPHA], dedicated).await;
+        for (app, client, division) in
+            [(&here, &alpha, ALPHA), (&here, &beta, BETA), (&there, &alpha_there, ALPHA)]
+        {
+            register_all(app, client, division).await;
+        }
         let mut foreign = BTreeSet::new();
         for app in [&here, &there] {
             for division in [BETA, GAMMA, HOME] {
@@ -390,6 +395,18 @@ impl<'s> Case<'s> {
         let theirs = ids.iter().fold(theirs, |seen, (_, id)| seen.without(id));
         if theirs != nobodys.without(NOBODY) {
             self.failures.push(format!("another tenant tells {one:?} from what is missing: {theirs:?}"));
+        }
+    }
+}
+
+/// Gives a tenant all that is in a division and does not say so.
+pub(super) async fn register_all(app: &TestApp, client: &TenantClient, division: &str) {
+    let truth = Catalog::embedded().unwrap();
+    for kind in truth.entities().values().filter(|kind| kind.registered) {
+        let things = app.simulator.organisation().things(kind.get.trim_end_matches("/{id}"));
+        for (id, _) in things.iter().filter(|(_, of)| *of == Some(division)) {
+            let named = json!({"entity": kind.name, "id": id, "reason": "theirs"});
+            app.admin().post(&format!("/tenants/{}/registry", client.id), &named).await.expect(201);
         }
     }
 }

@@ -16,6 +16,7 @@ mod membership;
 mod moved;
 mod policies;
 mod queues;
+mod registered;
 mod search;
 mod settled;
 mod users;
