@@ -5,7 +5,7 @@ use reqwest::Method;
 use ringfence::simulator::{ALPHA, BETA, Fault, Match, Rule};
 use serde_json::json;
 
-use super::organisation::{NOBODY, USERS, assert_alike, eventually, owned, sent};
+use super::organisation::{NOBODY, USERS, assert_alike, conversations, eventually, owned, sent};
 use crate::support::app::{TenantClient, TestApp};
 
 /// The queues of a user: the user is looked up, if it has to be. How many calls that takes.
