@@ -47,7 +47,8 @@ fn looks<'r>(
     let views = tenancy.views();
     let is_meant = |view: &&Arc<TenantView>| {
         let tenant = view.tenant();
-        tenant.dedicated_agents && !tenant.suspended && !failed.contains_key(&tenant.id)
+        // Of a suspended one too: once it is resumed, nobody's past is lost.
+        tenant.dedicated_agents && !failed.contains_key(&tenant.id)
     };
     let look = |view: &Arc<TenantView>| -> Read<'r> {
         let view = Arc::clone(view);

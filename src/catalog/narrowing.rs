@@ -139,6 +139,11 @@ impl Narrowing {
         if let Self::Membership { dimension, .. } = self { Some(dimension) } else { None }
     }
 
+    /// Whether what users do is asked for, which the operator must vouch for.
+    pub fn is_by_users(&self) -> bool {
+        matches!(self, Self::Membership { entity: Entity::User, .. })
+    }
+
     /// What must be found to be the tenant's own before anything is sent: the path's parameter, and what it names.
     pub fn looked_up(&self) -> impl Iterator<Item = (&str, Entity)> {
         let (own, others): (_, &[Parent]) = match self {

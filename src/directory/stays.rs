@@ -51,7 +51,9 @@ impl Directory {
             let division = all.get(&id).filter(|division| divisions.contains(division))?;
             // Who was not there at the last look that counts came after it: of their past nothing is known yet.
             let stay = stays.users.get(&id).filter(|stay| stay.division == *division)?;
-            Some(Member { since: Some(stay.since), id })
+            // Nor does the operator vouch for what lies before.
+            let since = stay.since.max(tenant.dedicated_since.unwrap_or(stay.since));
+            Some(Member { since: Some(since), id })
         };
         Ok(all.ids().into_iter().filter_map(member).collect())
     }
@@ -125,7 +127,6 @@ impl Directory {
         }
         Ok(Sighting {
             vouched_at: tenant.dedicated_at.unwrap_or(all.until),
-            vouched_since: tenant.dedicated_since,
             from: all.from,
             until: all.until,
             present,

@@ -11,7 +11,7 @@ use crate::{
     audit::Record,
     catalog::Operation,
     clock::Clock,
-    model::DivisionId,
+    model::{DivisionId, Tenant},
     policy::{Attributes, ResourceKind},
     tenancy::{Verdict, Views},
 };
@@ -68,11 +68,22 @@ impl Permit {
         if tenant.registry().last_taken() != self.caller.tenant().registry().last_taken() {
             return Err(Denial::PermitWithdrawn);
         }
+        if self.operation.narrowing.is_by_users()
+            && !is_vouched_alike(self.caller.tenant().tenant(), tenant.tenant())
+        {
+            return Err(Denial::PermitWithdrawn);
+        }
         let verdict = tenant.decide(key, &self.operation.id, self.attributes.as_ref());
         let holds = |division| verdict.divisions.contains(division);
         let granted = !verdict.divisions.is_empty() && self.verdict.divisions.iter().all(holds);
         if granted { Ok(()) } else { Err(Denial::PermitWithdrawn) }
     }
+}
+
+/// Whether the operator still says the same of the tenant's agents.
+fn is_vouched_alike(before: &Tenant, now: &Tenant) -> bool {
+    let word = |tenant: &Tenant| (tenant.dedicated_agents, tenant.dedicated_at, tenant.dedicated_since);
+    word(before) == word(now)
 }
 
 /// Asks the tenant's policies, and notes what they say.

@@ -62,6 +62,7 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    guard::Look,
     handle::Handles,
     lenient::Sent,
     limit::{Limiter, Standing},
@@ -304,12 +305,17 @@ impl Gateway {
     /// Only what is the caller's, and only while it is permitted.
     async fn release(
         &self,
-        answer: forward::Answer,
+        mut answer: forward::Answer,
         record: &mut Record,
         confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
     ) -> Result<Answered, Denial> {
         let answered = Instant::now();
-        let guarded = guard::guard(self.against(), answer, record)?;
+        let look = guard::look(self.against(), &answer);
+        if look == Look::Shared {
+            let (permit, owned) = answer.held_against();
+            scope::identify_parts(&self.0.parts.directory, permit, owned, record, &confirm).await?;
+        }
+        let guarded = guard::guard(self.against(), answer, look, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
         forward::let_others_come().await;

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::DivisionId;
 
 /// Who was not looked at for longer may have been elsewhere meanwhile.
-const LONGEST_UNSEEN: TimeDelta = TimeDelta::hours(1);
+const LONGEST_UNSEEN: TimeDelta = TimeDelta::minutes(15);
+/// How long after the operator spoke the first look is of those who were meant.
+const LONGEST_UNMET: TimeDelta = TimeDelta::minutes(5);
 
 /// A user in a division.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +41,6 @@ pub struct Stays {
 pub struct Sighting {
     /// When the operator last said that the tenant's agents are dedicated.
     pub vouched_at: DateTime<Utc>,
-    /// Since when they have served no other; never another, where the operator does not say.
-    pub vouched_since: Option<DateTime<Utc>>,
     /// When it began.
     pub from: DateTime<Utc>,
     /// When it ended.
@@ -52,7 +52,7 @@ pub struct Sighting {
 impl Stays {
     /// What is known after a look. One that is older than what is known tells nothing.
     pub fn after(known: Option<&Self>, sighting: Sighting) -> Self {
-        let Sighting { vouched_at, vouched_since, from, until, present } = sighting;
+        let Sighting { vouched_at, from, until, present } = sighting;
         // By a newer word the same look tells more.
         let is_newer = |known: &&Self| {
             known.vouched_at > vouched_at || known.vouched_at == vouched_at && known.seen_at >= from
@@ -61,11 +61,7 @@ impl Stays {
             return known.clone();
         }
         // Of who comes long after the operator spoke, nobody knows whether they were meant.
-        let vouched = if until - vouched_at > LONGEST_UNSEEN {
-            until
-        } else {
-            vouched_since.unwrap_or(DateTime::UNIX_EPOCH)
-        };
+        let vouched = if until - vouched_at > LONGEST_UNMET { until } else { DateTime::UNIX_EPOCH };
         let since = |id: &String, division: &DivisionId| match known {
             Some(known) if known.vouched_at == vouched_at => {
                 let was_there = known.users.get(id).filter(|stay| stay.division == *division);
@@ -96,13 +92,7 @@ mod tests {
     /// A look of a minute, the operator having spoken at minute 0.
     fn sighting(minute: i64, present: &[(&str, &str)]) -> Sighting {
         let present = present.iter().map(|(id, place)| ((*id).to_owned(), place.parse().unwrap()));
-        Sighting {
-            vouched_at: at(0),
-            vouched_since: None,
-            from: at(minute),
-            until: at(minute + 1),
-            present: present.collect(),
-        }
+        Sighting { vouched_at: at(0), from: at(minute), until: at(minute + 1), present: present.collect() }
     }
 
     fn seen(looks: impl IntoIterator<Item = Sighting>) -> Stays {
@@ -121,10 +111,10 @@ mod tests {
     fn who_is_there_when_the_operator_speaks_is_vouched_for() {
         let stays = seen([sighting(1, &[("ann", HERE)])]);
         assert_eq!(since(&stays, "ann"), Some(DateTime::UNIX_EPOCH));
-        let declared = Sighting { vouched_since: Some(at(-100)), ..sighting(1, &[("ann", HERE)]) };
-        assert_eq!(since(&seen([declared]), "ann"), Some(at(-100)));
-        let late = seen([sighting(61, &[("ann", HERE)])]);
-        assert_eq!(since(&late, "ann"), Some(at(62)), "an hour later, nobody knows who was meant");
+        let soon = seen([sighting(4, &[("ann", HERE)])]);
+        assert_eq!(since(&soon, "ann"), Some(DateTime::UNIX_EPOCH));
+        let late = seen([sighting(5, &[("ann", HERE)])]);
+        assert_eq!(since(&late, "ann"), Some(at(6)), "minutes later, nobody knows who was meant");
     }
 
     #[test]
@@ -146,10 +136,10 @@ mod tests {
     #[test]
     fn who_was_not_looked_at_for_long_counts_anew() {
         let here = &[("ann", HERE)];
-        let stays = seen([sighting(1, here), sighting(60, here)]);
+        let stays = seen([sighting(1, here), sighting(15, here)]);
         assert_eq!(since(&stays, "ann"), Some(DateTime::UNIX_EPOCH));
-        let stays = seen([sighting(1, here), sighting(61, here)]);
-        assert_eq!(since(&stays, "ann"), Some(at(62)));
+        let stays = seen([sighting(1, here), sighting(16, here)]);
+        assert_eq!(since(&stays, "ann"), Some(at(17)));
     }
 
     #[test]

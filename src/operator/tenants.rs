@@ -66,9 +66,9 @@ pub struct TenantChange {
     /// As [`NewTenant::cross_division`].
     #[serde(default, deserialize_with = "super::word_if_any")]
     pub cross_division: Option<CrossDivision>,
-    /// As [`NewTenant::dedicated_agents`]; `true` again vouches for those who are there now.
+    /// As [`NewTenant::dedicated_agents`]; `true` where it is already changes nothing.
     pub dedicated_agents: Option<bool>,
-    /// As [`NewTenant::dedicated_since`].
+    /// As [`NewTenant::dedicated_since`]; to vouch once more, after `false`, it must be sent.
     pub dedicated_since: Option<DateTime<Utc>>,
     /// As [`NewTenant::lenient`].
     pub lenient: Option<bool>,
@@ -142,6 +142,7 @@ pub async fn update(
     let now = desk.clock.now();
     let after = Tenant { updated_at: now, ..apply(change, before.clone(), now) };
     let account = check(desk, &after).await?;
+    check_vouched_again(desk, &before, &after).await?;
     let moved = after.division_ids != before.division_ids || after.service_account != before.service_account;
     let home = if moved { check_home(desk, &account, &after).await? } else { "not concerned".to_owned() };
     let _changing = desk.changing().await;
@@ -219,7 +220,8 @@ fn apply(change: TenantChange, mut tenant: Tenant, now: DateTime<Utc>) -> Tenant
     tenant.service_account = service_account.unwrap_or(tenant.service_account);
     tenant.policy_template = policy_template.unwrap_or(tenant.policy_template);
     tenant.cross_division = cross_division.unwrap_or(tenant.cross_division);
-    if let Some(dedicated) = dedicated_agents {
+    // Said again, it is no new word: who came since then would be vouched for by it.
+    if let Some(dedicated) = dedicated_agents.filter(|dedicated| *dedicated != tenant.dedicated_agents) {
         tenant.dedicated_agents = dedicated;
         tenant.dedicated_at = dedicated.then_some(now);
         tenant.dedicated_since = None;
@@ -272,12 +274,23 @@ async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> 
 fn check_dedicated(tenant: &Tenant) -> Result<(), Refusal> {
     let why = match tenant.dedicated_since {
         Some(_) if !tenant.dedicated_agents => "send it with `dedicated_agents`: true, or leave it out",
-        Some(since) if tenant.dedicated_at.is_some_and(|said| said < since) => {
+        Some(since) if tenant.updated_at < since => {
             "name a time that has passed: who comes later counts from when they are first seen"
         }
         Some(_) | None => return Ok(()),
     };
     Err(Refusal::invalid("dedicated_since", why.to_owned()))
+}
+
+/// A new word outweighs all that was seen since the last: it must say from when on.
+async fn check_vouched_again(desk: &Desk, before: &Tenant, after: &Tenant) -> Result<(), Refusal> {
+    let is_bare = after.dedicated_agents && !before.dedicated_agents && after.dedicated_since.is_none();
+    if is_bare && desk.store.stays(&after.id).await?.is_some() {
+        let why = "you have vouched for this tenant's agents before, and what was seen of their coming since then would be \
+                   forgotten: send the time since when those who are there now have served no other";
+        return Err(Refusal::invalid("dedicated_since", why.to_owned()));
+    }
+    Ok(())
 }
 
 /// What other tenants stand against: a division has one tenant, and so has an account that is not shared.

@@ -37,7 +37,7 @@ use crate::{
 };
 
 pub(super) use cursor::Turning;
-pub(super) use groups::{Owned, identify};
+pub(super) use groups::{Owned, identify, identify_parts};
 pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use registered::{Registering, made, registering};
 pub(super) use translate::UsersPage;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use ringfence::{
     model::{Stays, TenantId},
-    simulator::{ALPHA, BETA, INTERVAL},
+    simulator::{ALPHA, BETA, Fault, INTERVAL},
 };
 use serde_json::{Value, json};
 
 use super::super::organisation::{
-    NOBODY, assert_alike, assert_refused, eventually, everything, owned, sent, text,
+    NOBODY, assert_alike, assert_refused, disturb_below, eventually, everything, owned, sent, text,
 };
 use crate::support::app::{TenantClient, TestApp};
 
@@ -47,6 +47,14 @@ async fn seen(app: &TestApp, client: &TenantClient, fits: impl Fn(&Stays) -> boo
     .await;
     store.close().await;
     stays
+}
+
+/// For all who are there now, and for all of their past.
+async fn vouch_again(app: &TestApp, tenant: &str) {
+    let path = format!("/tenants/{tenant}");
+    app.admin().patch(&path, &json!({"dedicated_agents": false})).await.expect(200);
+    let again = json!({"dedicated_agents": true, "dedicated_since": DateTime::UNIX_EPOCH});
+    app.admin().patch(&path, &again).await.expect(200);
 }
 
 /// From now on it is known so of the users whom `since` tells of.
@@ -197,7 +205,17 @@ async fn the_moved_agents_past_stays_where_it_was() {
     app.clock.advance(TimeDelta::seconds(61));
     let beta = app.again(&beta);
     assert_eq!(beta.post(AGGREGATES, &past).await.expect(200), json!({"results": []}));
-    app.admin().patch("/tenants/beta", &json!({"dedicated_agents": true})).await.expect(200);
+    // All that is shown of the tenant, sent once more, is no new word.
+    let shown = app.admin().get("/tenants/beta").await.expect(200);
+    let again =
+        json!({"dedicated_agents": true, "dedicated_since": shown["dedicated_since"], "name": "Beta"});
+    let kept = app.admin().patch("/tenants/beta", &again).await.expect(200);
+    assert_eq!(kept["dedicated_at"], shown["dedicated_at"]);
+    assert_eq!(beta.post(AGGREGATES, &past).await.expect(200), json!({"results": []}));
+    app.admin().patch("/tenants/beta", &json!({"dedicated_agents": false})).await.expect(200);
+    let bare = app.admin().patch("/tenants/beta", &json!({"dedicated_agents": true})).await;
+    assert_eq!((bare.status.as_u16(), text(&bare.body["field"])), (422, "dedicated_since".to_owned()));
+    vouch_again(&app, "beta").await;
     let vouched = beta.post(AGGREGATES, &past).await.expect(200);
     assert_eq!(vouched["results"].as_array().unwrap().len(), 1, "the operator vouches again");
     app.finish().await;
@@ -230,6 +248,48 @@ async fn the_operator_may_vouch_from_a_time_on() {
             (refused.status.as_u16(), text(&refused.body["field"])),
             (422, "dedicated_since".to_owned())
         );
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_operator_may_say_later_since_when_they_serve_no_other() {
+    let app = TestApp::start().await;
+    let alpha = dedicated(&app, "alpha", ALPHA).await;
+    let body = json!({"interval": INTERVAL, "metrics": ["tSystemPresence"], "groupBy": ["userId"]});
+    let whole = groups(&alpha.post(AGGREGATES, &body).await.expect(200));
+    let (since, until) = ("2026-06-03T12:00:00.000Z", INTERVAL.split_once('/').unwrap().1);
+    let expected =
+        json!({"interval": format!("{since}/{until}"), "filter": by_user(&owned(&app, ALPHA, "users"))});
+    let expected = groups(&everything(&app, AGGREGATES, Some(&with(&body, &expected))).await);
+    assert_ne!(whole, expected);
+    app.admin().patch("/tenants/alpha", &json!({"dedicated_since": since})).await.expect(200);
+    assert_eq!(groups(&alpha.post(AGGREGATES, &body).await.expect(200)), expected);
+    // The word that they are dedicated, said again, takes nothing of it back.
+    app.admin().patch("/tenants/alpha", &json!({"dedicated_agents": true})).await.expect(200);
+    assert_eq!(groups(&alpha.post(AGGREGATES, &body).await.expect(200)), expected);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_operators_word_taken_back_in_flight_ends_the_call() {
+    let app = TestApp::start().await;
+    let alpha = dedicated(&app, "alpha", ALPHA).await;
+    let body = queries().remove(0).1;
+    alpha.post(AGGREGATES, &body).await.expect(200);
+    for change in [json!({"dedicated_since": "2026-06-03T12:00:00Z"}), json!({"dedicated_agents": false})] {
+        app.simulator.organisation().clear_calls();
+        disturb_below(&app, AGGREGATES, Fault::Latency { ms: 1_500 });
+        let call = {
+            let (alpha, body) = (alpha.clone(), body.clone());
+            tokio::spawn(async move { alpha.post(AGGREGATES, &body).await })
+        };
+        eventually("the call is in flight", async || {
+            sent(&app).iter().any(|(call, _)| call.contains(AGGREGATES)).then_some(())
+        })
+        .await;
+        app.admin().patch("/tenants/alpha", &change).await.expect(200);
+        assert_refused(&call.await.unwrap(), 403, "ringfence.permit_withdrawn");
     }
     app.finish().await;
 }
@@ -306,7 +366,7 @@ async fn five_thousand_users_are_asked_for_in_fifty_queries_or_refused_with_the_
     assert!(app.simulator.organisation().add_users(ALPHA, 1));
     app.clock.advance(TimeDelta::seconds(61));
     assert_eq!(groups(&alpha.post(AGGREGATES, &body).await.expect(200)), expected);
-    app.admin().patch("/tenants/alpha", &json!({"dedicated_agents": true})).await.expect(200);
+    vouch_again(&app, "alpha").await;
     let refused = alpha.post(AGGREGATES, &body).await;
     assert_refused(&refused, 400, "ringfence.aggregation_refused");
     assert!(refused.text.contains("`filter`"), "{}", refused.text);
