@@ -280,7 +280,7 @@ impl Gateway {
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
-        let registering = scope::registering(&permit, &asked);
+        let registering = scope::registering(&permit, &asked)?;
         let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
