@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     object::{Object, Writer, quoted},
     redact::redact,
-    scan::{Ids, Scanned, look},
+    scan::{Ids, Scanned, is_kept, look},
 };
 use crate::{
     catalog::{Entity, Holds, Nested, Shape},
@@ -135,7 +135,18 @@ pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>)
 }
 
 /// The tenant's own among nested entities; `None` where nothing of the place stays.
-pub(super) fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
+pub(super) fn own_inside<'a>(
+    value: &'a RawValue,
+    nested: &Nested,
+    divisions: Divisions<'_>,
+) -> Option<Cow<'a, str>> {
+    if is_kept(nested, value) {
+        return Some(Cow::Borrowed(value.get()));
+    }
+    filtered_inside(value, nested, divisions).map(Cow::Owned)
+}
+
+fn filtered_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
     // What stands inside was not asked for: it may be of any of the tenant's divisions.
     let divisions = Divisions { narrowed: divisions.granted, ..divisions };
     let own = |json: &str, id: Option<&str>| own_one(json, id, nested, divisions);

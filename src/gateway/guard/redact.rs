@@ -4,7 +4,7 @@
 //! the tenant's own where all of them are, and one is a queue or a flow. What names none, and all that is a customer's, is
 //! nobody's alone. The catalog lists what stays of each ([`Shared`]); whatever else stands there is removed.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -116,7 +116,7 @@ impl<'a> Part<'_, 'a> {
             own_ids(value, *entity, divisions)
         } else {
             let nested = self.shape.nested.iter().find(|nested| nested.at == name);
-            nested.and_then(|nested| own_inside(value, nested, divisions))
+            nested.and_then(|nested| own_inside(value, nested, divisions)).map(Cow::into_owned)
         };
         if let Some(shown) = shown {
             out.field(name, &shown);

@@ -80,6 +80,11 @@ pub(super) fn look<'a>(object: &Object<'a>, shape: &Shape) -> Option<Scanned<'a>
     Some(Scanned { division: division?, is_whole })
 }
 
+/// Whether a part is kept as it stands; what must be judged is not.
+pub(super) fn is_kept(part: &Nested, value: &RawValue) -> bool {
+    read(Inside(part), value).unwrap_or_default()
+}
+
 fn read<'de, T: DeserializeSeed<'de>>(what: T, value: &'de RawValue) -> Option<T::Value> {
     what.deserialize(&mut serde_json::Deserializer::from_str(value.get())).ok()
 }
