@@ -4,7 +4,7 @@ use ringfence::simulator::{ALPHA, BETA, INTERVAL};
 use serde_json::{Value, json};
 
 use super::{
-    organisation::{DETAILS, only_call, sent},
+    organisation::{DETAILS, first_call, only_call, sent},
     refused::{assert_refused, event},
 };
 use crate::support::app::TestApp;
@@ -24,7 +24,7 @@ async fn an_unknown_field_is_left_out_noted_and_not_sent() {
         { "type": "or", "predicates": [{ "dimension": "mediaType", "value": "voice" }] },
     ] });
     let expected = alpha.post(DETAILS, &plain).await.expect(200);
-    let as_sent = sent(&app).swap_remove(0).1;
+    let as_sent = first_call(&app).1;
     app.simulator.organisation().clear_calls();
 
     let more = json!({ "interval": INTERVAL, "theme": { "dark": ["SECRET"] }, "segmentFilters": [
@@ -33,7 +33,7 @@ async fn an_unknown_field_is_left_out_noted_and_not_sent() {
     let answer = alpha.post(DETAILS, &more).await;
     let event = event(&app, &answer).await;
     assert_eq!(answer.expect(200), expected);
-    assert_eq!(sent(&app).swap_remove(0).1, as_sent);
+    assert_eq!(first_call(&app).1, as_sent);
     let because = "was left out: the operation's body has no such field";
     let left_out = ["theme", "segmentFilters[].label", "segmentFilters[].predicates[].why"];
     let notes: std::collections::BTreeSet<_> =

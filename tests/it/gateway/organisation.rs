@@ -93,6 +93,11 @@ pub(super) fn only_call(app: &TestApp) -> (String, Value) {
     call
 }
 
+/// What was forwarded first; what follows asks whose the parts of a shared conversation are.
+pub(super) fn first_call(app: &TestApp) -> (String, Value) {
+    sent(app).swap_remove(0)
+}
+
 /// Makes every call of the API go wrong, until told otherwise.
 pub(super) fn disturb(app: &TestApp, fault: Fault) {
     disturb_below(app, "/api/", fault);

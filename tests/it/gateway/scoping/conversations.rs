@@ -6,7 +6,7 @@ use ringfence::simulator::{ALPHA, BETA, GAMMA, INTERVAL};
 use serde_json::{Value, json};
 
 use super::super::organisation::{
-    DETAILS, NOBODY, assert_refused, conversations, each, everything, only_call, sent, set,
+    DETAILS, NOBODY, assert_refused, conversations, each, everything, first_call, sent, set,
 };
 use crate::support::app::{TenantClient, TestApp};
 
@@ -52,7 +52,7 @@ async fn a_query_finds_the_tenants_own_conversations_alone() {
     let clause = json!({"type": "or", "predicates": [predicate("divisionId", ALPHA)]});
     let mut sent = question(&json!({}), 1);
     sent["conversationFilters"] = json!([clause]);
-    assert_eq!(only_call(&app), (format!("POST {DETAILS}"), sent));
+    assert_eq!(first_call(&app), (format!("POST {DETAILS}"), sent));
     app.finish().await;
 }
 

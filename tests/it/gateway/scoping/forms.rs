@@ -3,7 +3,7 @@
 use ringfence::simulator::{ALPHA, BETA, GAMMA};
 use serde_json::{Value, json};
 
-use super::super::organisation::{DETAILS, assert_refused, conversations, event, only_call, sent, set};
+use super::super::organisation::{DETAILS, assert_refused, conversations, event, first_call, sent, set};
 use crate::support::app::TestApp;
 
 const FROM: &str = "2026-06-01T00:00:00.000Z";
@@ -34,7 +34,7 @@ async fn the_tutorials_query_is_translated_stripped_and_noted() {
             "paging": {"pageSize": 100, "pageNumber": 1},
             "conversationFilters": [{"type": "or", "predicates": [predicate]}],
         });
-        assert_eq!(only_call(&app).1, sent);
+        assert_eq!(first_call(&app).1, sent);
         let notes = event["notes"].as_array().unwrap();
         for old in ["`divisionIds`", "`date_from`", "`size`", "`view`"] {
             assert!(notes.iter().any(|note| note.as_str().unwrap().starts_with(old)), "{old}: {notes:?}");
