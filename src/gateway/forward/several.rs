@@ -166,7 +166,10 @@ async fn pages(
     let mut collected = Collected::default();
     let mut told: Option<String> = None;
     for number in 1..=MAX_PAGES {
-        let path_and_query = page.upstream(number, told.as_deref());
+        let Some(path_and_query) = page.upstream(number, told.as_deref()) else {
+            page.arrange(&mut collected.items);
+            return Ok(Received::Collected { collected, _turn: Some(turn) });
+        };
         let request = UpstreamRequest { path_and_query, ..request.clone() };
         let answer = way.read(request, number == 1).await?;
         if answer.status != StatusCode::OK {
@@ -180,7 +183,7 @@ async fn pages(
                 told.is_none()
             }
             Some(_) => false,
-            None => true,
+            None => page.is_told_its_end(),
         };
         if is_last {
             return Ok(Received::Collected { collected, _turn: Some(turn) });

@@ -141,11 +141,12 @@ pub(super) fn scope(
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Registered { name: None, .. } if operation.is_write() => {
-            let body = registered::create(&asked.body)?;
-            (send(&operation, &asked, Some(body))?, Form::Upstream)
+            (send(&operation, &asked, Some(registered::create(&asked.body)?))?, Form::Upstream)
         }
-        Narrowing::Listed { .. } | Narrowing::Registered { name: None, .. } => {
-            listed(api, &operation, &mut asked, turning.take())?
+        Narrowing::Listed { .. } => listed(api, &operation, &mut asked, turning.take())?,
+        Narrowing::Registered { entity, name: None, .. } => {
+            let page = ListedPage::read(&operation, &mut asked, turning.take());
+            (get(&operation, &asked)?, Form::Listed(page.of(registered::all(&permit, *entity))))
         }
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
