@@ -62,9 +62,8 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(Own, Object
         // Read to the end: what is not declared must not hide behind what is foreign.
         if is_own.collect::<Option<Vec<_>>>().ok_or_else(refused)?.iter().all(|own| *own) {
             let start = rules.apart.as_ref().and_then(|apart| apart.start);
-            let earlier =
-                start.map(|start| without_earlier(&object, start).ok_or_else(refused)).transpose()?;
-            let Some(later) = earlier.flatten() else {
+            let later = start.map(|start| without_earlier(&object, start)).transpose()?;
+            let Some(later) = later.flatten() else {
                 own.items.push(keep(&object, rules.shape, rules.divisions).into());
                 continue;
             };
@@ -77,18 +76,26 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(Own, Object
     Ok((own, beside))
 }
 
-/// What a group's `data` holds from a time on, where it holds something earlier; nothing where it does not say its times.
-fn without_earlier(object: &Object<'_>, start: DateTime<Utc>) -> Option<Option<Box<RawValue>>> {
-    let Some(data) = object.get("data") else { return Some(None) };
-    let data: Vec<&RawValue> = serde_json::from_str(data.get()).ok()?;
+/// What a group's `data` holds from a time on, where it holds something earlier.
+fn without_earlier(object: &Object<'_>, start: DateTime<Utc>) -> Result<Option<Box<RawValue>>, Denial> {
+    let refused =
+        || Denial::Failed(Failure::AnswerRefused("a group that does not say of when it tells".to_owned()));
+    let Some(data) = object.get("data") else { return Ok(None) };
+    let data: Vec<&RawValue> = serde_json::from_str(data.get()).map_err(|_| refused())?;
     let mut later = Vec::with_capacity(data.len());
     for one in &data {
-        let told: String = serde_json::from_str(Object::read(one.get())?.get("interval")?.get()).ok()?;
-        if interval(&told)?.0 >= start {
+        if begun(one).ok_or_else(refused)? >= start {
             later.push(*one);
         }
     }
-    Some(if later.len() == data.len() { None } else { Some(to_raw_value(&later).ok()?) })
+    let is_cut = later.len() < data.len();
+    is_cut.then(|| to_raw_value(&later)).transpose().map_err(|_| refused())
+}
+
+/// When the interval begins that a part of a group's `data` is of.
+fn begun(data: &RawValue) -> Option<DateTime<Utc>> {
+    let told: String = serde_json::from_str(Object::read(data.get())?.get("interval")?.get()).ok()?;
+    Some(interval(&told)?.0)
 }
 
 /// Dimensions and values; `None` where they are no texts. Where nothing is grouped by, there are none.
@@ -126,7 +133,7 @@ mod tests {
         };
         let shown = |json: &str| {
             let object = Object::read(json).unwrap();
-            without_earlier(&object, start).map(|later| {
+            without_earlier(&object, start).ok().map(|later| {
                 later.map(|later| object.with("data", &later).get("data").unwrap().get().to_owned())
             })
         };
