@@ -50,7 +50,7 @@ CREATE TABLE tenant (
     name TEXT COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 1000),
     service_account TEXT COLLATE "C" NOT NULL REFERENCES service_account (id),
     policy_template TEXT COLLATE "C" NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
-    cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('stub')),
+    cross_division TEXT COLLATE "C" NOT NULL CHECK (cross_division IN ('redact', 'stub')),
     dedicated_agents BOOLEAN NOT NULL,
     dedicated_at TIMESTAMPTZ,
     dedicated_since TIMESTAMPTZ,

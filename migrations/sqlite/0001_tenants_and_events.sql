@@ -50,7 +50,7 @@ CREATE TABLE tenant (
     name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 1000),
     service_account TEXT NOT NULL REFERENCES service_account (id),
     policy_template TEXT NOT NULL CHECK (length(policy_template) BETWEEN 1 AND 200),
-    cross_division TEXT NOT NULL CHECK (cross_division IN ('stub')),
+    cross_division TEXT NOT NULL CHECK (cross_division IN ('redact', 'stub')),
     dedicated_agents INTEGER NOT NULL CHECK (dedicated_agents IN (0, 1)),
     dedicated_at TEXT,
     dedicated_since TEXT,

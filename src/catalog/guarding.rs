@@ -7,7 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{entities::Entity, name_set::NameSet};
+use super::{
+    entities::Entity,
+    name_set::NameSet,
+    shared::{self, Shared, SharedSource},
+};
 
 /// How an answer is checked; carried out by `gateway::guard`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -162,8 +166,10 @@ pub struct Shape {
     pub nested: Vec<Nested>,
     /// Which of them are shown only when asked for by `expand`.
     pub expand: Vec<String>,
-    /// The fields that are shown of an entity that belongs to foreign divisions too; without them it is foreign.
+    /// The fields of the stub of an entity that belongs to foreign divisions too; without them it is foreign.
     pub partial: Option<Vec<String>>,
+    /// What is shown of it where it is redacted, and of the parts that it consists of.
+    pub shared: Option<Shared>,
 }
 
 impl Shape {
@@ -174,6 +180,15 @@ impl Shape {
         for nested in &self.nested {
             found.extend(nested.entity);
             nested.shape.names(found);
+        }
+    }
+
+    /// The kinds that tell whose the parts of a shared one are.
+    pub(super) fn shared_names(&self, found: &mut Vec<Entity>) {
+        if let Some(shared) = &self.shared {
+            found.extend(shared.whose.iter().map(|(_, entity)| *entity));
+            self.nested.iter().for_each(|nested| nested.shape.shared_names(found));
+            self.names(found);
         }
     }
 
@@ -230,6 +245,8 @@ pub(super) struct ShapeSource {
     expand: Vec<String>,
     #[serde(default)]
     partial: Option<Vec<String>>,
+    #[serde(default)]
+    shared: Option<SharedSource>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -299,7 +316,7 @@ pub(super) fn resolve(
         .collect::<Result<_, String>>()?;
     // SECURITY: what is registered is judged by its id, as everything else is by its division.
     let place = source.registered.map_or(source.division.as_deref(), |_| Some("id"));
-    Ok(Arc::new(Shape {
+    let shape = Shape {
         division: place.map(|place| place.split('.').map(str::to_owned).collect()),
         registered: source.registered,
         keep: NameSet::from(source.keep.clone()),
@@ -307,5 +324,8 @@ pub(super) fn resolve(
         nested,
         expand: source.expand.clone(),
         partial: source.partial.clone(),
-    }))
+        shared: source.shared.as_ref().map(Shared::from),
+    };
+    shared::check(&shape).map_err(|why| format!("shape `{name}` {why}"))?;
+    Ok(Arc::new(shape))
 }

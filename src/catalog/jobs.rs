@@ -114,6 +114,7 @@ fn entry(query: &Operation, id: String, why: &str, narrowing: Narrowing, guard: 
         metrics: None,
         expand: Vec::new(),
         names: Vec::new(),
+        shared_names: Vec::new(),
         registered: BTreeMap::new(),
     }
 }

@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::{
-    Api, Catalog, Entity, Entry, Guarding,
+    Api, Catalog, Entity, Entry, Guarding, Shape,
     check::check,
     denied::{Denied, DeniedGroup},
     entities::{self, Entities, EntityKind},
@@ -107,10 +107,13 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
         handles::declare(operation);
         operation.expand = expand(&operation.guard, &shapes);
         let is_registered = |one: &Entity| entities.get(one).filter(|kind| kind.registered);
-        let names = names(&operation.guard, &shapes);
+        let read =
+            |names: Vec<Entity>| names.into_iter().filter(|one| is_registered(one).is_none()).collect();
+        let names_told = names(&operation.guard, &shapes, Shape::names);
         operation.registered =
-            names.iter().filter_map(|one| Some((*one, is_registered(one)?.name.clone()))).collect();
-        operation.names = names.into_iter().filter(|one| is_registered(one).is_none()).collect();
+            names_told.iter().filter_map(|one| Some((*one, is_registered(one)?.name.clone()))).collect();
+        operation.names = read(names_told);
+        operation.shared_names = read(names(&operation.guard, &shapes, Shape::shared_names));
         locate(operation, &api)
             .and_then(|()| handles::check_cursor(operation, &shapes))
             .and_then(|()| read_as(operation, &api))
@@ -179,7 +182,7 @@ fn read_as(operation: &mut Operation, api: &Api) -> Result<(), String> {
 }
 
 /// What may be added to an answer, as its shape says.
-fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<String> {
+fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<Shape>>) -> Vec<String> {
     match guard {
         Guarding::List { shape, .. } | Guarding::Entity { shape } | Guarding::Items { shape } => {
             shapes.get(shape).map(|shape| shape.expand.clone()).unwrap_or_default()
@@ -193,7 +196,11 @@ fn expand(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<
 }
 
 /// What an answer can name without its division, as its shape says.
-fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<Entity> {
+fn names(
+    guard: &Guarding,
+    shapes: &HashMap<String, Arc<Shape>>,
+    of: impl Fn(&Shape, &mut Vec<Entity>),
+) -> Vec<Entity> {
     let mut names = Vec::new();
     match guard {
         Guarding::List { shape, .. }
@@ -201,7 +208,7 @@ fn names(guard: &Guarding, shapes: &HashMap<String, Arc<super::Shape>>) -> Vec<E
         | Guarding::Fields { shape }
         | Guarding::Items { shape } => {
             if let Some(shape) = shapes.get(shape) {
-                shape.names(&mut names);
+                of(shape, &mut names);
             }
         }
         // As it is grouped.

@@ -22,6 +22,7 @@ mod narrowing;
 mod operation;
 mod registered;
 mod routes;
+mod shared;
 mod writes;
 
 use std::{collections::HashMap, sync::Arc};
@@ -46,6 +47,7 @@ pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Cursor, Dimensions, Operation, Parameter, ParameterKind};
 use serde_json::{Value, json};
+pub use shared::Shared;
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};
 
 use crate::policy::PolicyAction;

@@ -11,6 +11,11 @@ pub struct NameSet {
 }
 
 impl NameSet {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_length.iter().all(Vec::is_empty)
+    }
+
     /// Whether the name is one of them, to the letter.
     pub fn contains(&self, name: &str) -> bool {
         let last = name.as_bytes().last();

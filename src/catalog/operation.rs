@@ -50,6 +50,9 @@ pub struct Operation {
     /// What its answer can name without its division: taken from the shape of the answer.
     #[serde(skip)]
     pub names: Vec<Entity>,
+    /// What tells whose the parts of a shared entity in its answer are: taken from the shape of the answer.
+    #[serde(skip)]
+    pub shared_names: Vec<Entity>,
     /// What of that carries no division, with the name that it is registered by.
     #[serde(skip)]
     pub registered: BTreeMap<Entity, String>,

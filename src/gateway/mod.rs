@@ -62,6 +62,7 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
+    guard::Look,
     handle::Handles,
     lenient::Sent,
     limit::{Limiter, Standing},
@@ -279,7 +280,7 @@ impl Gateway {
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
-        let registering = scope::registering(&permit, &asked);
+        let registering = scope::registering(&permit, &asked)?;
         let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
@@ -304,12 +305,17 @@ impl Gateway {
     /// Only what is the caller's, and only while it is permitted.
     async fn release(
         &self,
-        answer: forward::Answer,
+        mut answer: forward::Answer,
         record: &mut Record,
         confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
     ) -> Result<Answered, Denial> {
         let answered = Instant::now();
-        let guarded = guard::guard(self.against(), answer, record)?;
+        let look = guard::look(self.against(), &answer);
+        if look == Look::Shared {
+            let (permit, owned) = answer.held_against();
+            scope::identify_parts(&self.0.parts.directory, permit, owned, record, &confirm).await?;
+        }
+        let guarded = guard::guard(self.against(), answer, look, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
 
         forward::let_others_come().await;

@@ -66,9 +66,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Whether something is the tenant's.
+    /// Whether something is the tenant's. An id has one spelling, Genesys's own: in another it names nothing.
     pub fn holds(&self, entity: &str, id: &str) -> bool {
-        self.kinds.get(entity).zip(Uuid::try_parse(id).ok()).is_some_and(|(ids, id)| ids.contains(&id))
+        let mut spelled = Uuid::encode_buffer();
+        self.kinds.get(entity).zip(Uuid::try_parse(id).ok()).is_some_and(|(ids, known)| {
+            ids.contains(&known) && *known.hyphenated().encode_lower(&mut spelled) == *id
+        })
     }
 
     /// The store's version at its last change.
@@ -95,6 +98,38 @@ impl Extend<Registration> for Registry {
             if one.ended == Some(Ended::Taken) {
                 self.taken = self.taken.max(one.version);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0f9c1a6e-7a53-4c8e-9d2b-3e5f60718293";
+
+    fn registry() -> Registry {
+        let mut registry = Registry::default();
+        registry.extend([Registration {
+            tenant_id: "alpha".parse().unwrap(),
+            entity: "group".to_owned(),
+            id: ID.parse().unwrap(),
+            came: Origin::Given,
+            author: "owner@example.com".to_owned(),
+            reason: "theirs".to_owned(),
+            registered_at: DateTime::UNIX_EPOCH,
+            ended: None,
+            version: 1,
+        }]);
+        registry
+    }
+
+    #[test]
+    fn an_id_names_what_is_registered_in_one_spelling_alone() {
+        let registry = registry();
+        assert!(registry.holds("group", ID) && !registry.holds("team", ID));
+        for other in [ID.to_uppercase(), ID.replace('-', ""), format!("{{{ID}}}"), format!("urn:uuid:{ID}")] {
+            assert!(!registry.holds("group", &other), "{other}");
         }
     }
 }

@@ -51,7 +51,9 @@ pub struct Tenant {
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum CrossDivision {
-    /// Id, start and end only.
+    /// What is the tenant's own of it, and when the rest happened.
     #[default]
+    Redact,
+    /// Id, start and end only.
     Stub,
 }

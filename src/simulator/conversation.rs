@@ -40,6 +40,13 @@ pub(super) fn get(exchange: &Exchange, id: &str) -> Outcome {
     let analytics: Value = serde_json::from_str(&found.json).unwrap_or_default();
     let of = |value: &Value, name: &str| value.get(name).cloned().unwrap_or_default();
     let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned();
+    // What a flow set for one stays for who comes next.
+    let served: Vec<Value> = list(&analytics, "participants")
+        .unwrap_or_default()
+        .iter()
+        .map(|one| of(one, "participantName"))
+        .collect();
+    let served = served.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
     let participants: Vec<Value> = list(&analytics, "participants")
         .unwrap_or_default()
         .iter()
@@ -53,7 +60,7 @@ pub(super) fn get(exchange: &Exchange, id: &str) -> Outcome {
                 "startTime": segments.first().map(|first| of(first, "segmentStart")),
                 "endTime": segments.last().map(|last| of(last, "segmentEnd")),
                 "ani": of(&session, "ani"), "dnis": of(&session, "dnis"), "address": of(&session, "addressFrom"),
-                "attributes": {"account": "4421"}, "calls": [{"id": of(&session, "sessionId"), "state": "terminated"}],
+                "attributes": {"account": "4421", "served": served}, "calls": [{"id": of(&session, "sessionId"), "state": "terminated"}],
                 "wrapup": {"code": named("wrapUpCode"), "notes": named("wrapUpNote")},
             })
         })

@@ -83,18 +83,33 @@ impl Tenancy {
     /// Makes something the tenant's that a call of its made; it holds here once this returns.
     pub async fn register(&self, made: &Registration, event: &Event) -> Result<(), StoreError> {
         self.0.store.register(made, event).await?;
-        self.refresh().await
+        self.catch_up().await;
+        Ok(())
     }
 
-    /// Ends what was the tenant's, and what a call of its deleted.
+    /// Ends what was the tenant's, and what a call of its deleted. What has ended meanwhile has ended.
     pub async fn deregister(
         &self,
         tenant: &TenantId,
         (entity, id): (&str, &EntityId),
         event: &Event,
     ) -> Result<(), StoreError> {
-        self.0.store.end_registration((tenant, entity, id), Ended::Deleted, event).await?;
-        self.refresh().await
+        match self.0.store.end_registration((tenant, entity, id), Ended::Deleted, event).await {
+            Ok(_) | Err(StoreError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.catch_up().await;
+        Ok(())
+    }
+
+    /// Reads what was just committed. Where it cannot be read it stands all the same, and comes with the next poll.
+    async fn catch_up(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a change that was made here could not be read"
+            );
+        }
     }
 
     /// Whether the views were confirmed against the store within the last three seconds.

@@ -64,6 +64,16 @@ impl Received {
 }
 
 impl Answer {
+    /// For a look over it.
+    pub(super) fn parts(&self) -> (&Permit, &Form, &Owned, &Received) {
+        (&self.permit, &self.form, &self.owned, &self.received)
+    }
+
+    /// What it is held against, to be read where it was not yet.
+    pub(super) fn held_against(&mut self) -> (&Permit, &mut Owned) {
+        (&self.permit, &mut self.owned)
+    }
+
     /// What one exchange was answered.
     pub(super) fn told(&self) -> Option<(StatusCode, &Bytes)> {
         if let Received::One(answer) = &self.received { Some((answer.status, &answer.body)) } else { None }

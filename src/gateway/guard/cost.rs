@@ -111,7 +111,7 @@ fn guarding_a_megabyte_costs_three_milliseconds_at_most_or_four_copies() {
     let catalog = Catalog::embedded().unwrap();
     let own: [DivisionId; 1] = [OWN.parse().unwrap()];
     let owned = Owned::default();
-    let divisions = Divisions { narrowed: &own, granted: &own, neutral: &[], owned: &owned };
+    let divisions = Divisions { narrowed: &own, granted: &own, neutral: &[], owned: &owned, redacts: true };
     let cases: [(&str, &str, Item); 6] = [
         ("conversations, all own", "postAnalyticsConversationsDetailsQuery", |n| conversation(n, &[OWN])),
         ("conversations, a fourth shared", "postAnalyticsConversationsDetailsQuery", |n| {

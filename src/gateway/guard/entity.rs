@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     object::{Object, Writer, quoted},
+    redact::redact,
     scan::{Ids, Scanned, look},
 };
 use crate::{
@@ -25,6 +26,8 @@ pub(super) struct Divisions<'p> {
     pub(super) neutral: &'p [DivisionId],
     /// What the tenant has of what an answer can name without its division.
     pub(super) owned: &'p Owned,
+    /// Of what other divisions have a part in, the tenant's own parts are shown; else a stub.
+    pub(super) redacts: bool,
 }
 
 impl Divisions<'_> {
@@ -61,6 +64,10 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
     if matches!(owned, Share::All) && scanned.is_whole {
         return Judged::Own(Cow::Borrowed(json));
     }
+    if matches!(owned, Share::Part) && divisions.redacts && shape.shared.is_some() {
+        return redact(json, shape, divisions)
+            .map_or(Judged::Malformed, |json| Judged::Own(Cow::Owned(json)));
+    }
     match (owned, &shape.partial) {
         (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions))),
         (Share::Part, Some(fields)) => Judged::Own(Cow::Owned(part(&object, fields))),
@@ -71,6 +78,14 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
 /// Whether an entity is the tenant's, and is shown with everything in it.
 pub(super) fn is_own_and_whole(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> bool {
     scanned.is_whole && matches!(share(scanned, shape, divisions), Some(Share::All))
+}
+
+/// Whether other divisions have a part in an entity of the tenant's.
+pub(super) fn is_shared(json: &str, shape: &Shape, divisions: Divisions<'_>) -> bool {
+    let object = shape.shared.is_some().then(|| Object::read(json)).flatten();
+    object
+        .and_then(|object| look(&object, shape))
+        .is_some_and(|scanned| matches!(share(&scanned, shape, divisions), Some(Share::Part)))
 }
 
 /// `None` where it says its divisions in another form than its shape: only what can be shared has several, and always
@@ -120,7 +135,7 @@ pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>)
 }
 
 /// The tenant's own among nested entities; `None` where nothing of the place stays.
-fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
+pub(super) fn own_inside(value: &RawValue, nested: &Nested, divisions: Divisions<'_>) -> Option<String> {
     // What stands inside was not asked for: it may be of any of the tenant's divisions.
     let divisions = Divisions { narrowed: divisions.granted, ..divisions };
     let own = |json: &str, id: Option<&str>| own_one(json, id, nested, divisions);
@@ -169,7 +184,7 @@ fn named<'a>(object: &Object<'a>, place: &[String]) -> Option<Text<'a>> {
 }
 
 /// Those ids that name what is the tenant's own; `None` where one id is another's.
-fn own_ids(value: &RawValue, entity: Entity, divisions: Divisions<'_>) -> Option<String> {
+pub(super) fn own_ids(value: &RawValue, entity: Entity, divisions: Divisions<'_>) -> Option<String> {
     match serde_json::from_str(value.get()).ok()? {
         Ids::One(id) => divisions.names_own(entity, &id).then(|| quoted(&id)),
         Ids::Several(ids) => {

@@ -5,11 +5,14 @@
 
 #[cfg(test)]
 mod cost;
+mod counts;
 mod entity;
 mod groups;
 mod handle;
 mod list;
+mod look;
 mod object;
+mod redact;
 mod refusal;
 mod scan;
 mod whole;
@@ -19,9 +22,12 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use http::StatusCode;
 
+pub(super) use counts::Counts;
+pub(super) use look::{Look, look};
 pub(super) use refusal::{UpstreamRefusal, failure};
 
 use self::{
+    counts::note,
     entity::{Divisions, Judged},
     groups::Apart,
     object::Writer,
@@ -38,7 +44,7 @@ use super::{
 use crate::{
     audit::Record,
     catalog::{Catalog, Guarding, Narrowing, Operation, Shape},
-    model::DivisionId,
+    model::{CrossDivision, DivisionId},
     upstream::UpstreamAnswer,
 };
 
@@ -63,25 +69,6 @@ pub(super) struct Against<'g> {
     pub(super) neutral: &'g [DivisionId],
     pub(super) lists: &'g Lists,
     pub(super) handles: &'g Handles,
-}
-
-/// What was not among the tenant's own.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
-    /// Entities that were taken out.
-    pub(super) dropped: u64,
-    /// Those of them that upstream had been told to leave out.
-    pub(super) violations: u64,
-    /// Those of them that do not say whose they are.
-    pub(super) unjudged: u64,
-}
-
-impl Counts {
-    pub(super) fn add(&mut self, other: Self) {
-        self.dropped += other.dropped;
-        self.violations += other.violations;
-        self.unjudged += other.unjudged;
-    }
 }
 
 /// What of one answer is the tenant's own.
@@ -123,8 +110,17 @@ pub(super) fn own_part(
 }
 
 /// Checks an answer, as its operation declares.
-pub(super) fn guard(against: Against<'_>, answer: Answer, record: &mut Record) -> Result<Guarded, Denial> {
+pub(super) fn guard(
+    against: Against<'_>,
+    answer: Answer,
+    look: Look,
+    record: &mut Record,
+) -> Result<Guarded, Denial> {
     let (permit, form, owned, received) = answer.into_parts();
+    if let (Look::Whole, Received::One(answer)) = (look, &received) {
+        let (status, body) = (answer.status, answer.body.clone());
+        return Ok(Guarded { permit, status, body: received.keep(body) });
+    }
     match Checking::new(against, &permit, &owned).check(&form, &received, record) {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
@@ -202,6 +198,7 @@ impl<'c> Checking<'c> {
             granted: permit.granted(),
             neutral: against.neutral,
             owned,
+            redacts: permit.caller().tenant().tenant().cross_division == CrossDivision::Redact,
         };
         Self { against, permit, divisions }
     }
@@ -391,32 +388,4 @@ fn text(answer: &UpstreamAnswer) -> Result<&str, Denial> {
 
 fn refused(why: &str) -> Denial {
     Denial::Failed(Failure::AnswerRefused(why.to_owned()))
-}
-
-/// Foreign entities are for auditors and alarms, never for the tenant.
-fn note(permit: &Permit, counts: Counts, record: &mut Record) {
-    let Counts { dropped, violations, unjudged } = counts;
-    let counted = |count: u64| (count > 0).then_some(count);
-    record.ended.dropped = counted(dropped).or(record.ended.dropped);
-    record.ended.violations = counted(violations).or(record.ended.violations);
-    record.ended.unjudged = counted(unjudged).or(record.ended.unjudged);
-    let alarm = |name: &'static str, count: u64, what: &str| {
-        if count == 0 {
-            return;
-        }
-        let operation = permit.operation().id.to_string();
-        metrics::counter!(name, "operation" => operation.clone()).increment(count);
-        let tenant = &permit.caller().tenant().tenant().id;
-        tracing::error!(event.id = %record.id(), tenant.id = %tenant, operation.name = operation, count, "{what}");
-    };
-    alarm(
-        "ringfence_isolation_violations_total",
-        violations,
-        "Genesys sent entities of other divisions although it was told to leave them out; they were dropped",
-    );
-    alarm(
-        "ringfence_unjudged_entities_total",
-        unjudged,
-        "Genesys sent entities that do not say their division; they were dropped",
-    );
 }

@@ -126,7 +126,13 @@ mod tests {
             totals: &words(&["totalHits"]),
             links: &words(&["nextUri"]),
             facets: None,
-            divisions: Divisions { narrowed: &own, granted: &own, neutral: &[], owned: &Owned::default() },
+            divisions: Divisions {
+                narrowed: &own,
+                granted: &own,
+                neutral: &[],
+                owned: &Owned::default(),
+                redacts: false,
+            },
         };
         let piecewise = list::check(json, &rules).and_then(|checked| checked.write(json, &rules));
         (is_whole(json, &rules), piecewise.ok())

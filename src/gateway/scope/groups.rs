@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use crate::{
     audit::Record,
-    catalog::{Entity, Operation},
-    directory::{Directory, Divisions},
+    catalog::{Entity, Narrowing, Operation, Place},
+    directory::{Directory, Divisions, LookupError},
     gateway::{authorize::Permit, denial::Denial},
-    model::{DivisionId, Registry, Text},
+    model::{CrossDivision, DivisionId, Registry, Text},
 };
 
 use super::{
@@ -27,13 +27,25 @@ pub(in crate::gateway) struct Owned {
 }
 
 impl Owned {
-    /// The kinds that an operation's answer can name; nothing of them is known yet.
+    /// The kinds that an operation's answer can name; nothing of them is known yet. Where each of several answers is judged
+    /// as it comes, also those that tell whose the parts of a shared entity are.
     pub(super) fn shown(permit: &Permit) -> Self {
         let operation = permit.operation();
+        let is_of_several = matches!(operation.narrowing, Narrowing::Owned { place: Place::Query, .. });
+        let redacts = permit.caller().tenant().tenant().cross_division == CrossDivision::Redact;
+        let shared = operation.shared_names.iter().filter(|_| redacts && is_of_several);
         let registry = || (Arc::clone(permit.caller().tenant().registry()), Arc::clone(operation));
-        Self {
-            read: operation.names.iter().map(|entity| (*entity, Divisions::default())).collect(),
-            registered: (!operation.registered.is_empty()).then(registry),
+        let registered = (!operation.registered.is_empty()).then(registry);
+        let mut kinds = Self { read: Vec::new(), registered };
+        kinds.extend(operation.names.iter().chain(shared));
+        kinds
+    }
+
+    fn extend<'e>(&mut self, entities: impl Iterator<Item = &'e Entity>) {
+        for entity in entities {
+            if !self.read.iter().any(|(known, _)| known == entity) {
+                self.read.push((*entity, Divisions::default()));
+            }
         }
     }
 
@@ -41,11 +53,8 @@ impl Owned {
     pub(super) fn grouped(by: &[Text<'_>], operation: &Operation, within: Option<Entity>) -> Self {
         let Some((_, named)) = operation.guard.grouping() else { return Self::default() };
         let mut kinds = Self::default();
-        for entity in by.iter().filter_map(|by| named.get(&**by)?.entity()).chain(within) {
-            if !kinds.read.iter().any(|(known, _)| *known == entity) {
-                kinds.read.push((entity, Divisions::default()));
-            }
-        }
+        let entities: Vec<_> = by.iter().filter_map(|by| named.get(&**by)?.entity()).chain(within).collect();
+        kinds.extend(entities.iter());
         kinds
     }
 
@@ -73,6 +82,22 @@ pub(in crate::gateway) async fn identify(
     Ok(scoped)
 }
 
+/// Reads what tells whose the parts are of what others have a part in.
+///
+/// That is read once such an entity is there: the tenant is shown that it is shared, so that this tells nothing more.
+pub(in crate::gateway) async fn identify_parts(
+    directory: &Directory,
+    permit: &Permit,
+    owned: &mut Owned,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<(), Denial> {
+    let known = owned.read.len();
+    owned.extend(permit.operation().shared_names.iter());
+    let unread = owned.read.get_mut(known..).unwrap_or_default();
+    read(directory, permit, unread, record, confirm).await
+}
+
 async fn read(
     directory: &Directory,
     permit: &Permit,
@@ -84,8 +109,17 @@ async fn read(
     let holds = || confirm(permit).is_ok();
     let whom = on_behalf_of(permit, &holds);
     for (entity, own) in kinds {
-        let all = directory.all(whom, *entity, permit.granted()).await;
-        *own = all.map_err(|error| unanswered(&error, permit, record, confirm))?;
+        match directory.all(whom, *entity, permit.granted()).await {
+            Ok(all) => *own = all,
+            // Without it less is shown of what is shared, and nothing wrong.
+            Err(error @ (LookupError::TooMany | LookupError::Refused(_)))
+                if !permit.operation().names.contains(entity)
+                    && permit.operation().guard.grouping().is_none() =>
+            {
+                tracing::warn!(event.id = %record.id(), ?entity, %error, "whose parts are whose is not known");
+            }
+            Err(error) => return Err(unanswered(&error, permit, record, confirm)),
+        }
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 
+use self::membership::Narrowed;
 use super::{
     asked::{Asked, Body, declared},
     authorize::Permit,
@@ -38,9 +39,7 @@ use crate::{
 };
 
 pub(super) use cursor::Turning;
-use membership::Narrowed;
-
-pub(super) use groups::{Owned, identify};
+pub(super) use groups::{Owned, identify, identify_parts};
 pub(super) use owned::{Proof, Proven, changed, prove};
 pub(super) use registered::{Registering, made, registering};
 pub(super) use translate::UsersPage;

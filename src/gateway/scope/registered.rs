@@ -30,17 +30,18 @@ pub(in crate::gateway) enum Registering {
 pub(in crate::gateway) fn registering(
     permit: &Permit,
     asked: &Asked<'_>,
-) -> Option<(Registering, Option<EntityId>)> {
+) -> Result<Option<(Registering, Option<EntityId>)>, Denial> {
     let operation = permit.operation();
-    let Narrowing::Registered { entity, name, .. } = &operation.narrowing else { return None };
-    match name {
+    let Narrowing::Registered { entity, name, .. } = &operation.narrowing else { return Ok(None) };
+    Ok(match name {
         None if operation.is_write() => Some((Registering::Made(*entity), None)),
         Some(name) if deletes(operation) => {
-            let id = owned::path_id(asked, name).ok()?.to_ascii_lowercase().parse().ok();
-            Some((Registering::Deleted(*entity), id))
+            // What could not be ended is not deleted.
+            let id = owned::path_id(asked, name)?.parse().map_err(|_| Denial::NotFound)?;
+            Some((Registering::Deleted(*entity), Some(id)))
         }
         Some(_) | None => None,
-    }
+    })
 }
 
 fn deletes(operation: &Operation) -> bool {

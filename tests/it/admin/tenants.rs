@@ -17,7 +17,7 @@ async fn a_tenant_is_registered_and_shown() {
     let added = office.operator().post("/tenants", &tenant("north", &[ALPHA, BETA])).await;
     let shown = added.expect(201);
     assert_eq!(shown["division_ids"], json!([ALPHA, BETA]));
-    assert_eq!(shown["cross_division"], "stub");
+    assert_eq!(shown["cross_division"], "redact");
     assert_eq!(shown["dedicated_agents"], false);
     assert_eq!(shown["lenient"], false);
     assert_eq!(shown["suspended"], false);

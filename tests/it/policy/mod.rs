@@ -60,7 +60,7 @@ fn tenant(template: &str) -> Tenant {
         division_ids: vec![division(A), division(B)],
         service_account: "main".parse().unwrap(),
         policy_template: template.to_owned(),
-        cross_division: CrossDivision::Stub,
+        cross_division: CrossDivision::Redact,
         dedicated_agents: false,
         dedicated_at: None,
         dedicated_since: None,

@@ -1,8 +1,13 @@
 //! What carries no division, and whose it is.
 
+use std::sync::Arc;
+
 use ringfence::{
+    catalog::Catalog,
     model::{Ended, Origin, Registration},
+    policy::Engine,
     store::StoreError,
+    tenancy::Tenancy,
 };
 
 use super::things::{at, change, id, service_account, tenant};
@@ -67,5 +72,26 @@ async fn a_registration_is_of_a_tenant_that_exists() {
         let store = database.store().await;
         let stray = store.register(&group("north"), &change()).await;
         assert!(matches!(stray, Err(StoreError::Missing { what }) if what == "tenant north"));
+    }
+}
+
+/// Two calls that delete it at a time: both were told by Genesys that it is no more.
+#[tokio::test]
+async fn what_has_ended_can_be_ended_by_a_second_call() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        store.add_service_account(&service_account("main"), &change()).await.unwrap();
+        store.add_tenant(&tenant("north", "main"), &change()).await.unwrap();
+        let engine = Engine::new(&Catalog::embedded().unwrap().actions()).unwrap();
+        let tenancy = Tenancy::start(store.clone(), Arc::new(engine)).await.unwrap();
+        let one = group("north");
+        let holds =
+            || tenancy.views().tenant(&one.tenant_id).unwrap().registry().holds("group", one.id.as_str());
+        tenancy.register(&one, &change()).await.unwrap();
+        assert!(holds());
+        for _ in 0..2 {
+            tenancy.deregister(&one.tenant_id, ("group", &one.id), &change()).await.unwrap();
+            assert!(!holds());
+        }
     }
 }

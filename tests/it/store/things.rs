@@ -78,7 +78,7 @@ pub(super) fn tenant(id: &str, service_account: &str) -> Tenant {
         division_ids: vec![division()],
         service_account: service_account.parse().unwrap(),
         policy_template: "read-only".to_owned(),
-        cross_division: CrossDivision::Stub,
+        cross_division: CrossDivision::Redact,
         dedicated_agents: false,
         dedicated_at: None,
         dedicated_since: None,

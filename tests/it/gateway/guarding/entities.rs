@@ -1,4 +1,4 @@
-//! What of an entity is shown: its own fields, its own neighbours, and a stub of what others share.
+//! What of an entity is shown: its own fields, its own neighbours, and a stub of what others share, where that is set.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,10 @@ async fn upstreams(app: &TestApp, division: &str) -> Value {
 
 fn question() -> Value {
     json!({"interval": INTERVAL, "paging": {"pageSize": 100, "pageNumber": 1}})
+}
+
+fn stubs() -> Value {
+    json!({"cross_division": "stub"})
 }
 
 fn stub(conversation: &Value) -> Value {
@@ -49,7 +53,7 @@ fn whole(conversation: &Value) -> Value {
 #[tokio::test]
 async fn a_shared_conversation_is_a_stub_and_an_own_one_whole() {
     let app = TestApp::start().await;
-    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let alpha = app.tenant_with("alpha", &[ALPHA], stubs()).await;
     let upstreams = upstreams(&app, ALPHA).await;
     let shown = alpha.post(DETAILS, &question()).await.expect(200);
     let (mut stubs, mut own) = (0, 0);
@@ -71,7 +75,7 @@ async fn a_shared_conversation_is_a_stub_and_an_own_one_whole() {
 #[tokio::test]
 async fn what_two_own_divisions_share_is_whole() {
     let app = TestApp::start().await;
-    let pair = app.tenant("pair", &[ALPHA, BETA]).await;
+    let pair = app.tenant_with("pair", &[ALPHA, BETA], stubs()).await;
     let upstreams = upstreams(&app, ALPHA).await;
     let mut query = question();
     query["conversationFilters"] =
@@ -93,7 +97,7 @@ async fn what_two_own_divisions_share_is_whole() {
 async fn a_neutral_division_makes_no_conversation_foreign() {
     let app =
         TestApp::start_with(|config| config.upstream.neutral_divisions = vec![HOME.parse().unwrap()]).await;
-    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let alpha = app.tenant_with("alpha", &[ALPHA], stubs()).await;
     let upstreams = upstreams(&app, ALPHA).await;
     let shown = alpha.post(DETAILS, &question()).await.expect(200);
     let mut neutral = 0;

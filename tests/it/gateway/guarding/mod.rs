@@ -7,3 +7,5 @@ mod failures;
 mod lies;
 mod named;
 mod shapes;
+mod shared;
+mod whose;

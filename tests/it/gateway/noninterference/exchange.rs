@@ -12,6 +12,10 @@ use crate::support::app::TenantClient;
 const TRIES: usize = 2_000;
 /// What is sealed is longer than anything else of one word.
 const SEALED: usize = 100;
+/// A cursor of the gateway's own holds no more than a number,
+const CURSOR_SEALED: usize = 40;
+/// and stands behind one of these.
+const TURNS: [&str; 4] = ["after", "before", "cursor", "pageToken"];
 /// What is told on the own surface of when and under which id something was asked.
 const OWN: &[&str] = &["context_id", "at", "as_of", "since", "created_at", "next_cursor"];
 
@@ -101,9 +105,12 @@ async fn send(
 /// Each organisation has its own key to seal handles and cursors under.
 fn unsealed(text: &str) -> String {
     let is_in = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let mut turns = false;
     let told = text.split_inclusive(|letter| !is_in(letter)).map(|word| {
         let (inner, end) = word.split_at(word.trim_end_matches(|letter| !is_in(letter)).len());
-        format!("{}{end}", if is_sealed(inner) { "SEALED" } else { inner })
+        let is_cursor = turns && inner.len() >= CURSOR_SEALED;
+        turns = end == "=" && TURNS.contains(&inner);
+        format!("{}{end}", if is_cursor || is_sealed(inner) { "SEALED" } else { inner })
     });
     told.collect()
 }

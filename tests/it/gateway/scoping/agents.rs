@@ -361,6 +361,26 @@ async fn a_time_without_a_zone_is_sent_as_the_utc_that_it_is_read_as() {
     app.finish().await;
 }
 
+/// Unlike a user's: a declared channel, of this extent.
+#[tokio::test]
+async fn a_queues_past_is_told_to_whom_the_queue_comes_and_to_nobody_else() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let path = "/api/v2/analytics/knowledge/aggregates/query";
+    let queue = owned(&app, BETA, "queues").first().unwrap().clone();
+    let filter = json!({"type": "or", "predicates": [{"dimension": "queueId", "value": queue}]});
+    let body =
+        json!({"interval": INTERVAL, "metrics": ["nCounted"], "groupBy": ["queueId"], "filter": filter});
+    let whole = groups(&everything(&app, path, Some(&body)).await);
+    assert_eq!(whole.keys().collect::<Vec<_>>(), [&json!({"queueId": queue}).to_string()]);
+    assert_eq!(alpha.post(path, &body).await.expect(200), json!({"results": []}));
+    app.admin().patch("/tenants/alpha", &json!({"division_ids": [ALPHA, BETA]})).await.expect(200);
+    assert_eq!(groups(&alpha.post(path, &body).await.expect(200)), whole, "all of its past");
+    app.admin().patch("/tenants/alpha", &json!({"division_ids": [ALPHA]})).await.expect(200);
+    assert_eq!(alpha.post(path, &body).await.expect(200), json!({"results": []}));
+    app.finish().await;
+}
+
 /// Each hour in which somebody came is a query of its own, of which there are fifty.
 #[tokio::test]
 async fn where_many_came_at_different_times_the_refusal_says_when_to_begin() {

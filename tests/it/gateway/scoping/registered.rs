@@ -6,7 +6,9 @@ use reqwest::Method;
 use ringfence::simulator::{ALPHA, BETA, Fault, Match, Rule};
 use serde_json::{Value, json};
 
-use super::super::organisation::{NOBODY, assert_alike, assert_refused, everything, facts, set, text};
+use super::super::organisation::{
+    NOBODY, assert_alike, assert_refused, eventually, everything, facts, set, text,
+};
 use crate::support::app::{TenantClient, TestApp};
 
 const GROUPS: &str = "/api/v2/groups";
@@ -163,5 +165,52 @@ async fn what_genesys_did_not_make_is_not_registered_and_what_it_does_not_name_i
     assert_eq!(refused.status, 400, "{refused:?}");
     let registered = app.admin().get("/tenants/alpha/registry").await.expect(200);
     assert_eq!(registered["registrations"], json!([]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_of_its_state_deletes_no_group() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let path = format!("{GROUPS}/{}", make(&alpha, "Kept").await);
+    app.simulator.organisation().clear_calls();
+    for state in ["deleted", "inactive", "active"] {
+        let change = json!({"name": "Kept", "version": 1, "state": state});
+        let refused = alpha.send(alpha.request(Method::PUT, &path).json(&change)).await;
+        assert_refused(&refused, 400, "ringfence.body_unknown_field");
+    }
+    let changes = |call: &Value| call["method"] != "GET";
+    assert!(!app.simulator.organisation().calls().iter().any(changes));
+    alpha.get(&path).await.expect(200);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_id_in_another_spelling_names_no_group() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let made = make(&alpha, "Spelled").await;
+    app.simulator.organisation().clear_calls();
+    for other in [made.to_uppercase(), made.replace('-', ""), format!("urn:uuid:{made}")] {
+        for method in [Method::GET, Method::DELETE] {
+            let path = format!("{GROUPS}/{other}");
+            assert_refused(&alpha.send(alpha.request(method, &path)).await, 404, "not.found");
+        }
+    }
+    assert!(app.simulator.organisation().calls().is_empty());
+    assert_eq!(listed(&alpha).await, BTreeSet::from([made]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_made_is_told_also_where_it_cannot_be_read_anew() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    alpha.get(GROUPS).await.expect(200);
+    app.database().execute("ALTER TABLE policy RENAME TO gone").await;
+    let made = make(&alpha, "Told").await;
+    app.database().execute("ALTER TABLE gone RENAME TO policy").await;
+    let path = format!("{GROUPS}/{made}");
+    eventually("it is the tenant's", async || (alpha.get(&path).await.status == 200).then_some(())).await;
     app.finish().await;
 }
