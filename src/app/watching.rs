@@ -29,9 +29,8 @@ pub(super) async fn watch(directory: Directory, tenancy: Tenancy) {
         let readings =
             looks(&directory, &tenancy, &failed).into_iter().chain(ahead(&directory, &tenancy, &failed));
         let readings: Vec<_> = readings.collect();
-        let readings = stream::iter(readings).buffer_unordered(AT_ONCE).filter_map(async |failure| failure);
-        let failures: Vec<_> = readings.collect().await;
-        failed.extend(failures.into_iter().map(|id| (id, Instant::now())));
+        let read: Vec<_> = stream::iter(readings).buffer_unordered(AT_ONCE).collect().await;
+        failed.extend(read.into_iter().flatten().map(|id| (id, Instant::now())));
     }
 }
 

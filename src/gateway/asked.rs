@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use http::HeaderMap;
 
 use super::{
@@ -274,7 +274,12 @@ pub(super) fn interval(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     Some((moment(start)?, moment(end)?))
 }
 
-/// Genesys reads a time without a zone as UTC.
+/// The interval as it is sent: a time without a zone is in UTC, whatever `timeZone` says.
+pub(super) fn written((from, until): (DateTime<Utc>, DateTime<Utc>)) -> String {
+    let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!("{}/{}", time(from), time(until))
+}
+
 pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     zoned.ok().or_else(|| Some(text.parse::<NaiveDateTime>().ok()?.and_utc()))

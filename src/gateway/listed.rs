@@ -133,6 +133,8 @@ pub(super) struct ListedPage {
     ids: Vec<String>,
     /// Path and parameters: what the list is known by.
     path_and_query: String,
+    /// What alone is asked of upstream, where that is known; none for all that there are.
+    only: Option<Vec<String>>,
     /// What turns upstream's pages, where no number does.
     cursor: Option<String>,
     /// What the tenant's own are turned by then: a cursor of ours, which holds the page's number.
@@ -155,7 +157,7 @@ impl ListedPage {
         let path = super::path::build(&operation.path, &asked.parameters);
         let query = asked.query.clone();
         let path_and_query = format!("{path}?{}", query.encode());
-        Self { size, number, path, query, ids, path_and_query, cursor, turning }
+        Self { size, number, path, query, ids, path_and_query, only: None, cursor, turning }
     }
 
     /// The page of a list of ids, where the caller sent one: counted over what is the tenant's own among them, not by what
@@ -172,23 +174,50 @@ impl ListedPage {
         Some(page)
     }
 
+    /// The list of these alone: neither how many others there are nor how long they take to be read shows in it.
+    pub(super) fn of(self, ids: Vec<String>) -> Self {
+        Self { only: Some(ids), ..self }
+    }
+
     /// Those of the list that are asked for.
     pub(super) fn wanted<'l>(&self, list: &'l OwnList) -> Vec<&'l str> {
         let is_wanted = |item: &&str| {
-            self.ids.is_empty() || id(item).is_some_and(|id| self.ids.iter().any(|wanted| *wanted == *id))
+            self.ids.is_empty() || named(item).is_some_and(|named| self.ids.contains(&named.id))
         };
         list.iter().map(AsRef::as_ref).filter(is_wanted).collect()
     }
 
-    /// Path and parameters of one of upstream's pages: by its number, or by what the page before it told.
-    pub(super) fn upstream(&self, number: i64, told: Option<&str>) -> String {
-        let Some(cursor) = &self.cursor else { return self.page(PAGE_SIZE, number, false) };
+    /// Path and parameters of one of upstream's pages: by its number, or by what the page before it told; none where it is
+    /// known that there is no such page.
+    pub(super) fn upstream(&self, number: i64, told: Option<&str>) -> Option<String> {
         let mut query = self.query.clone();
         query.set("pageSize", vec![PAGE_SIZE.to_string()]);
-        if let Some(told) = told {
+        if let Some(only) = &self.only {
+            let before = usize::try_from(number - 1).ok()?;
+            query.set("id", only.chunks(PAGE_SIZE.try_into().ok()?).nth(before)?.to_vec());
+            query.set("pageNumber", vec!["1".to_owned()]);
+        } else if self.cursor.is_none() {
+            query.set("pageNumber", vec![number.to_string()]);
+        } else if let (Some(cursor), Some(told)) = (&self.cursor, told) {
             query.set(cursor, vec![told.to_owned()]);
         }
-        format!("{}?{}", self.path, query.encode())
+        Some(format!("{}?{}", self.path, query.encode()))
+    }
+
+    /// Whether what is told with a page says that it is the last.
+    pub(super) fn is_told_its_end(&self) -> bool {
+        self.only.is_none()
+    }
+
+    /// Puts what several pages of [`Self::of`] held in the order that one would have it in: by name.
+    pub(super) fn arrange(&self, items: &mut [Arc<str>]) {
+        if self.only.as_ref().is_none_or(|only| only.len() <= PAGE_SIZE.try_into().unwrap_or(0)) {
+            return;
+        }
+        items.sort_by_cached_key(|item| named(item).map(|named| named.name.to_lowercase()));
+        if self.query.one("sortOrder").is_some_and(|order| order.to_ascii_lowercase().starts_with("desc")) {
+            items.reverse();
+        }
     }
 
     /// What leads to upstream's next page: of a link, the cursor alone is taken.
@@ -214,12 +243,15 @@ impl ListedPage {
     }
 }
 
-fn id(item: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Named {
-        id: String,
-    }
-    serde_json::from_str::<Named>(item).ok().map(|named| named.id)
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    #[serde(default)]
+    name: String,
+}
+
+fn named(item: &str) -> Option<Named> {
+    serde_json::from_str(item).ok()
 }
 
 #[cfg(test)]

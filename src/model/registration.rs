@@ -74,6 +74,14 @@ impl Registry {
         })
     }
 
+    /// All of one kind, in order.
+    pub fn all(&self, entity: &str) -> Vec<String> {
+        let ids = self.kinds.get(entity).into_iter().flat_map(|ids| ids.iter());
+        let mut ids: Vec<_> = ids.map(ToString::to_string).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The store's version at its last change.
     pub fn version(&self) -> i64 {
         self.version

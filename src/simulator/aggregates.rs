@@ -102,12 +102,17 @@ fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<V
     let at = |start: &String| spans.iter().find(|(from, to)| from <= start && start < to);
     let mut groups = Groups::new();
     if timelines::OF_USERS.contains(&what) {
+        let instant = |text: &String| text.parse::<DateTime<Utc>>().ok();
+        let timed = spans.iter().filter_map(|span| Some((span, (instant(&span.0)?, instant(&span.1)?))));
+        let timed: Vec<_> = timed.collect();
         let is_meant =
             |id: &str| question.filter.as_ref().is_none_or(|filter| filter.holds(&timelines::row(id)));
         for user in world.users.iter().filter(|user| is_meant(&user.id)) {
-            for (start, session) in timelines::spells(&user.id) {
-                if let Some(span) = at(&start) {
-                    question.count(&session, span, what != "users", &mut groups);
+            for spell in timelines::spells(&user.id) {
+                for (span, (from, until)) in &timed {
+                    if let Some(session) = spell.within(*from, *until) {
+                        question.count(&session, span, what != "users", &mut groups);
+                    }
                 }
             }
         }

@@ -166,7 +166,10 @@ async fn pages(
     let mut collected = Collected::default();
     let mut told: Option<String> = None;
     for number in 1..=MAX_PAGES {
-        let path_and_query = page.upstream(number, told.as_deref());
+        let Some(path_and_query) = page.upstream(number, told.as_deref()) else {
+            page.arrange(&mut collected.items);
+            return Ok(Received::Collected { collected, _turn: Some(turn) });
+        };
         let request = UpstreamRequest { path_and_query, ..request.clone() };
         let answer = way.read(request, number == 1).await?;
         if answer.status != StatusCode::OK {
@@ -180,7 +183,7 @@ async fn pages(
                 told.is_none()
             }
             Some(_) => false,
-            None => true,
+            None => page.is_told_its_end(),
         };
         if is_last {
             return Ok(Received::Collected { collected, _turn: Some(turn) });
@@ -194,17 +197,17 @@ pub(super) async fn parts(way: &Way<'_>, parts: &[Part]) -> Result<Received, Sto
     let mut collected = Collected::default();
     let parts: Vec<_> = parts.iter().cloned().enumerate().collect();
     let asked = stream::iter(parts).map(|(number, part)| async move {
-        let answer = way.read(part.request, number == 0).await;
-        (part.ids, answer)
+        let answer = way.read(part.request.clone(), number == 0).await;
+        (part, answer)
     });
     let read = async {
         let mut answers = pin!(asked.buffered(PARTS_AT_ONCE));
-        while let Some((ids, answer)) = answers.next().await {
+        while let Some((part, answer)) = answers.next().await {
             let answer = answer?;
             if answer.status != StatusCode::OK {
                 return Ok(Received::One(answer));
             }
-            let own = guard::own_part(way.against, way.permit, way.owned, &answer, &ids)?;
+            let own = guard::own_part(way.against, way.permit, way.owned, &answer, &part)?;
             collected.add(answer, own)?;
         }
         Ok(Received::Collected { collected, _turn: None })

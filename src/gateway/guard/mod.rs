@@ -29,6 +29,7 @@ pub(super) use refusal::{UpstreamRefusal, failure};
 use self::{
     counts::note,
     entity::{Divisions, Judged},
+    groups::Apart,
     object::Writer,
     refusal::refusal,
 };
@@ -38,7 +39,7 @@ use super::{
     forward::{Answer, Received},
     handle::Handles,
     listed::{ListedPage, Lists, OwnList},
-    scope::{Form, Owned},
+    scope::{Form, Owned, Part},
 };
 use crate::{
     audit::Record,
@@ -97,10 +98,14 @@ pub(super) fn own_part(
     permit: &Permit,
     owned: &Owned,
     answer: &UpstreamAnswer,
-    ids: &[String],
+    part: &Part,
 ) -> Result<Own, Denial> {
     let checking = Checking::new(against, permit, owned);
-    let apart = permit.operation().narrowing.dimension().map(|dimension| (dimension, ids));
+    let apart = permit.operation().narrowing.dimension().map(|dimension| Apart {
+        dimension,
+        ids: &part.ids,
+        start: part.start,
+    });
     Ok(groups::check(text(answer)?, &checking.groups(apart)?)?.0)
 }
 
@@ -356,8 +361,8 @@ impl<'c> Checking<'c> {
         Ok(list::Rules { collection, shape, foreign, keep, totals, links, facets, divisions })
     }
 
-    /// What the guard of groups declares; `apart`: the dimension by which a query was taken apart, and a part's ids.
-    fn groups<'r>(&'r self, apart: Option<(&'r str, &'r [String])>) -> Result<groups::Rules<'r>, Denial> {
+    /// What the guard of groups declares; `apart`: which part it is of a query that was taken apart.
+    fn groups<'r>(&'r self, apart: Option<Apart<'r>>) -> Result<groups::Rules<'r>, Denial> {
         let Guarding::Groups { collection, shape, plain, named } = &self.permit.operation().guard else {
             return Err(Denial::Failed(Failure::Internal));
         };

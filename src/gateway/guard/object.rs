@@ -34,6 +34,13 @@ impl<'a> Object<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(other, _)| **other == *name).map(|(_, value)| *value)
     }
+
+    /// The same, with another value in a field.
+    pub(super) fn with<'o>(&'o self, name: &str, value: &'o RawValue) -> Object<'o> {
+        let fields =
+            self.0.iter().map(|(other, old)| (other.clone(), if **other == *name { value } else { *old }));
+        Object(fields.collect())
+    }
 }
 
 /// A list that one field of an object holds.

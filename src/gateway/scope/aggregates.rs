@@ -3,7 +3,10 @@
 use super::{Denial, Invalid, bounded, conversations, dimensions, filter};
 use crate::{
     catalog::{AggregationQuery, AggregationView, Filter, NameSet},
-    gateway::{asked::interval_seconds, authorize::Permit},
+    gateway::{
+        asked::{interval, interval_seconds, written},
+        authorize::Permit,
+    },
     model::Text,
 };
 
@@ -23,6 +26,7 @@ pub(super) fn narrow<'a>(
     permit: &'a Permit,
 ) -> Result<AggregationQuery<'a>, Denial> {
     check_query(&query, permit)?;
+    query.interval = query.interval.as_deref().and_then(interval).map(|span| written(span).into());
     if let Some(theirs) = &mut query.filter {
         conversations::hide_foreign(std::slice::from_mut(theirs), permit.granted())?;
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 
 use super::{
     Denial, Invalid,
@@ -24,7 +24,7 @@ use crate::{
     },
     directory::Member,
     gateway::{
-        asked::{Body, interval, predicates},
+        asked::{Body, interval, predicates, written},
         authorize::Permit,
         denial::Failure,
     },
@@ -36,24 +36,27 @@ const MOST_AT_ONCE: usize = 100;
 /// Each is a request of its own, and a minute has 300.
 const MOST_QUERIES: usize = 50;
 
-/// The bodies that are sent in a query's place, each with the ids that it asks for; one, but for a tenant that has many.
+/// The queries that are sent in a query's place; one, but for a tenant that has many.
 pub(super) fn narrow(
     body: Body<'_>,
     dimension: &str,
     own: Vec<Member>,
     permit: &Permit,
-) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
+) -> Result<Vec<Narrowed>, Denial> {
     let is_begun = matches!(permit.operation().guard, Guarding::Handle { .. });
     match body {
         Body::Aggregates(query) => {
             check_query(&query, permit)?;
             check_named_metrics(&query.metrics, permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
-            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun };
+            let bucket =
+                if permit.operation().narrowing.is_by_users() { bucket(&query)? } else { TimeDelta::zero() };
+            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun, bucket };
             let within = query.interval.as_deref().and_then(interval);
             let own = named(query.filter.as_ref(), dimension, own)?;
-            each(&over.parts(own, within)?, dimension, query.filter.as_ref(), |filter, clipped| {
-                let interval = clipped.map(Text::from).or_else(|| query.interval.clone());
+            each(&over.parts(own, within)?, dimension, query.filter.as_ref(), |filter, start| {
+                let sent = within.map(|(from, until)| written((start.unwrap_or(from), until)));
+                let interval = sent.map(Text::from);
                 encode(&AggregationQuery { filter: Some(filter), interval, ..(*query).clone() })
             })
         }
@@ -62,7 +65,12 @@ pub(super) fn narrow(
             check_filter(query.filter.as_ref(), permit)?;
             let by = query.group_by.as_deref().unwrap_or_default();
             check_grouping(by, false, permit)?;
-            let over = Over { dimension, is_grouped: is_grouped(by, dimension), is_begun };
+            let over = Over {
+                dimension,
+                is_grouped: is_grouped(by, dimension),
+                is_begun,
+                bucket: TimeDelta::zero(),
+            };
             let own = named(query.filter.as_ref(), dimension, own)?;
             each(&over.parts(own, None)?, dimension, query.filter.as_ref(), |filter, _| {
                 encode(&ActivityQuery { filter: Some(filter), ..(*query).clone() })
@@ -72,7 +80,7 @@ pub(super) fn narrow(
             check_metrics(query.metrics.iter(), permit)?;
             check_filter(query.filter.as_ref(), permit)?;
             // Genesys groups observations by what they are of.
-            let over = Over { dimension, is_grouped: true, is_begun };
+            let over = Over { dimension, is_grouped: true, is_begun, bucket: TimeDelta::zero() };
             let own = named(query.filter.as_ref(), dimension, own)?;
             each(&over.parts(own, None)?, dimension, query.filter.as_ref(), |filter, _| {
                 encode(&ObservationQuery { filter: Some(filter), ..(*query).clone() })
@@ -89,10 +97,18 @@ pub(super) fn narrow(
     }
 }
 
-/// One query of several: whom it asks for, and in which interval, where that is not the caller's.
+/// A query that is sent in the place of the caller's.
+pub(super) struct Narrowed {
+    pub(super) body: Bytes,
+    pub(super) ids: Vec<String>,
+    /// From when on it asks, where that is later than the caller does.
+    pub(super) start: Option<DateTime<Utc>>,
+}
+
+/// One query of several: whom it asks for, and from when on, where that is later than the caller does.
 struct Part {
     ids: Vec<String>,
-    interval: Option<String>,
+    start: Option<DateTime<Utc>>,
 }
 
 /// By what a query is taken apart.
@@ -102,21 +118,25 @@ struct Over<'o> {
     is_grouped: bool,
     /// Whether a job is begun, whose groups can name nothing.
     is_begun: bool,
+    /// As long as what is told of at once can be.
+    bucket: TimeDelta,
 }
 
 /// From and until.
 type Span = (DateTime<Utc>, DateTime<Utc>);
+/// By when they came, where that is later than the interval begins.
+type ByStart = BTreeMap<Option<DateTime<Utc>>, Vec<String>>;
 
 fn each(
     parts: &[Part],
     dimension: &str,
     theirs: Option<&Filter<'_>>,
-    body: impl Fn(Filter<'_>, Option<String>) -> Result<Bytes, Denial>,
-) -> Result<Vec<(Bytes, Vec<String>)>, Denial> {
+    body: impl Fn(Filter<'_>, Option<DateTime<Utc>>) -> Result<Bytes, Denial>,
+) -> Result<Vec<Narrowed>, Denial> {
     let narrowed = parts.iter().map(|part| {
         let within: Vec<Predicate<'_>> = part.ids.iter().map(|id| matches(dimension, id)).collect();
         let filter = narrow_to(theirs.cloned(), &within).map_err(unnarrowable)?;
-        Ok((body(filter, part.interval.clone())?, part.ids.clone()))
+        Ok(Narrowed { body: body(filter, part.start)?, ids: part.ids.clone(), start: part.start })
     });
     narrowed.collect()
 }
@@ -140,9 +160,9 @@ fn named(theirs: Option<&Filter<'_>>, dimension: &str, mut own: Vec<Member>) -> 
 impl Over<'_> {
     /// The queries: each member is asked for once, and for no time before it was the tenant's.
     fn parts(&self, own: Vec<Member>, within: Option<Span>) -> Result<Vec<Part>, Invalid> {
-        let mut by_start: BTreeMap<Option<DateTime<Utc>>, Vec<String>> = BTreeMap::new();
+        let mut by_start = ByStart::new();
         for Member { id, since } in own {
-            match (since.map(whole), within) {
+            match (since.map(|since| self.start(since)), within) {
                 (Some(since), Some((_, until))) if since >= until => {}
                 (Some(since), Some((from, _))) if since > from => {
                     by_start.entry(Some(since)).or_default().push(id);
@@ -158,15 +178,23 @@ impl Over<'_> {
         }
         let count: usize = by_start.values().map(Vec::len).sum();
         let queries: usize = by_start.values().map(|ids| ids.len().div_ceil(MOST_AT_ONCE)).sum();
+        if queries > MOST_QUERIES && count <= MOST_QUERIES * MOST_AT_ONCE {
+            return Err(too_many_starts(&by_start));
+        }
         if queries > MOST_QUERIES || queries > 1 && !self.is_grouped {
             return Err(self.too_many(count, queries));
         }
         let parts = by_start.iter().flat_map(|(start, ids)| {
-            let interval =
-                start.zip(within).map(|(start, (_, until))| format!("{}/{}", written(start), written(until)));
-            ids.chunks(MOST_AT_ONCE).map(move |ids| Part { ids: ids.to_vec(), interval: interval.clone() })
+            ids.chunks(MOST_AT_ONCE).map(|ids| Part { ids: ids.to_vec(), start: *start })
         });
         Ok(parts.collect())
+    }
+
+    /// The first full hour from which on nothing is told together with what lies before: wherever Genesys begins what it
+    /// tells of at once, and however it rounds.
+    fn start(&self, since: DateTime<Utc>) -> DateTime<Utc> {
+        let reached = since + self.bucket;
+        reached.duration_round_up(TimeDelta::hours(1)).unwrap_or(reached)
     }
 
     fn too_many(&self, count: usize, queries: usize) -> Invalid {
@@ -194,20 +222,75 @@ impl Over<'_> {
         let message = format!(
             "Of those that you ask for, some have been yours for a part of the interval only: begin it at {} or later, \
              name others in `filter`{or_apart}.",
-            written(latest)
+            time(latest)
         );
         Invalid::new("ringfence.aggregation_refused", message)
     }
 }
 
-/// Genesys tells time in milliseconds: what is not whole counts from the next.
-fn whole(time: DateTime<Utc>) -> DateTime<Utc> {
-    let cut = time.trunc_subsecs(3);
-    if cut == time { cut } else { cut + TimeDelta::milliseconds(1) }
+/// Names the first start from which on the queries suffice.
+fn too_many_starts(by_start: &ByStart) -> Invalid {
+    let suffice = |start: &DateTime<Utc>| {
+        let (there, later): (Vec<_>, Vec<_>) = by_start.iter().partition(|(one, _)| **one <= Some(*start));
+        let there: usize = there.iter().map(|(_, ids)| ids.len()).sum();
+        let later: usize = later.iter().map(|(_, ids)| ids.len().div_ceil(MOST_AT_ONCE)).sum();
+        there.div_ceil(MOST_AT_ONCE) + later <= MOST_QUERIES
+    };
+    let starts = by_start.keys().flatten();
+    let remedy = starts.clone().copied().find(suffice);
+    let remedy = remedy.map(|start| format!("begin it at {} or later, or ", time(start))).unwrap_or_default();
+    let message = format!(
+        "Those that you ask for have been yours since {} different hours of the interval, and {MOST_QUERIES} are asked \
+         for at a time: {remedy}name fewer of them in `filter`.",
+        starts.count()
+    );
+    Invalid::new("ringfence.aggregation_refused", message)
 }
 
-fn written(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+/// How long each part of the interval can be that is told of at once; by the ends of what users did, none can be told apart.
+fn bucket(query: &AggregationQuery<'_>) -> Result<TimeDelta, Invalid> {
+    let refused = |message: &str| Invalid::new("ringfence.aggregation_refused", message.to_owned());
+    if query.alternate_time_dimension.is_some() {
+        return Err(refused("`alternateTimeDimension` cannot be used for what users do."));
+    }
+    let granularity = query.granularity.as_deref();
+    granularity.map_or(Some(TimeDelta::zero()), longest).ok_or_else(|| {
+        refused("`granularity` must be an ISO-8601 duration such as `PT1H` or `P1D`, of at most a year.")
+    })
+}
+
+/// As long as an ISO-8601 duration can be; none where it is no such, or longer than a year.
+fn longest(duration: &str) -> Option<TimeDelta> {
+    let (days, hours) =
+        duration.strip_prefix('P')?.split_once('T').unwrap_or((duration.strip_prefix('P')?, ""));
+    let sum = |text: &str, unit: fn(char) -> Option<i64>| {
+        text.split_inclusive(|letter: char| letter.is_ascii_alphabetic()).try_fold(0_i64, |sum, one| {
+            let letter = one.chars().last()?;
+            let number: u16 = one.strip_suffix(letter)?.parse().ok()?;
+            Some(sum + i64::from(number) * unit(letter)?)
+        })
+    };
+    let days = sum(days, |letter| match letter {
+        'Y' => Some(366),
+        'M' => Some(31),
+        'W' => Some(7),
+        'D' => Some(1),
+        _ => None,
+    })?;
+    let seconds = sum(hours, |letter| match letter {
+        'H' => Some(3_600),
+        'M' => Some(60),
+        'S' => Some(1),
+        _ => None,
+    })?;
+    // A day on which the clocks are set back is an hour longer.
+    let set_back = if days > 0 { 3_600 } else { 0 };
+    let all = days * 86_400 + seconds + set_back;
+    (all > 0 && all <= 367 * 86_400).then(|| TimeDelta::seconds(all))
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// By whether there is none, or by a range, others' would be told from one another.
@@ -279,4 +362,36 @@ fn check_metrics<'m, 'a: 'm>(
         |names| format!("`metrics` may name {names}; others count what is not the tenant's alone."),
     );
     Err(Invalid::new("ringfence.aggregation_refused", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_as_long_as_it_can_be() {
+        let minutes = |text| longest(text).map(|longest| longest.num_minutes());
+        assert_eq!(minutes("PT30M"), Some(30));
+        assert_eq!(minutes("PT1H"), Some(60));
+        assert_eq!(minutes("P1D"), Some(25 * 60), "the clocks may be set back");
+        assert_eq!(minutes("P1W"), Some((7 * 24 + 1) * 60));
+        assert_eq!(minutes("P1M"), Some((31 * 24 + 1) * 60));
+        assert_eq!(minutes("P1DT1H"), Some(26 * 60));
+        for odd in ["", "P", "PT", "P1", "PT1D", "P1H", "1D", "P-1D", "P2Y", "P1.5D", "p1d", "P0D", "P99999D"]
+        {
+            assert_eq!(longest(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_together_with_what_lies_before_somebody_came() {
+        let came = "2026-06-03T12:00:00.000001Z".parse().unwrap();
+        let start = |bucket| {
+            let over = Over { dimension: "userId", is_grouped: true, is_begun: false, bucket };
+            time(over.start(came))
+        };
+        assert_eq!(start(TimeDelta::zero()), "2026-06-03T13:00:00.000Z");
+        assert_eq!(start(TimeDelta::minutes(30)), "2026-06-03T13:00:00.000Z");
+        assert_eq!(start(TimeDelta::hours(25)), "2026-06-04T14:00:00.000Z");
+    }
 }

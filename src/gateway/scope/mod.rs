@@ -19,9 +19,11 @@ mod translate;
 mod writes;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 
+use self::membership::Narrowed;
 use super::{
     asked::{Asked, Body, declared},
     authorize::Permit,
@@ -82,6 +84,8 @@ pub(super) struct Part {
     pub(super) request: UpstreamRequest,
     /// What it asks for.
     pub(super) ids: Vec<String>,
+    /// From when on, where that is later than the caller asks.
+    pub(super) start: Option<DateTime<Utc>>,
 }
 
 impl Scoped {
@@ -141,11 +145,12 @@ pub(super) fn scope(
             (send(&operation, &asked, Some(body))?, Form::Upstream)
         }
         Narrowing::Registered { name: None, .. } if operation.is_write() => {
-            let body = registered::create(&asked.body)?;
-            (send(&operation, &asked, Some(body))?, Form::Upstream)
+            (send(&operation, &asked, Some(registered::create(&asked.body)?))?, Form::Upstream)
         }
-        Narrowing::Listed { .. } | Narrowing::Registered { name: None, .. } => {
-            listed(api, &operation, &mut asked, turning.take())?
+        Narrowing::Listed { .. } => listed(api, &operation, &mut asked, turning.take())?,
+        Narrowing::Registered { entity, name: None, .. } => {
+            let page = ListedPage::read(&operation, &mut asked, turning.take());
+            (get(&operation, &asked)?, Form::Listed(page.of(registered::all(&permit, *entity))))
         }
         Narrowing::Handle { .. } => {
             let opened = handle::open(handles, &mut permit, &mut asked, record)?;
@@ -213,14 +218,16 @@ fn predicated(body: Body<'_>, permit: &Permit, owned: &mut Owned) -> Result<(Byt
 }
 
 /// A query, or several in its place.
-fn in_parts(
-    operation: &Operation,
-    bodies: Vec<(Bytes, Vec<String>)>,
-) -> Result<(UpstreamRequest, Form), Denial> {
-    let parts = bodies.into_iter().map(|(body, ids)| Part { request: post(&operation.path, body), ids });
+fn in_parts(operation: &Operation, narrowed: Vec<Narrowed>) -> Result<(UpstreamRequest, Form), Denial> {
+    let parts = narrowed.into_iter().map(|Narrowed { body, ids, start }| Part {
+        request: post(&operation.path, body),
+        ids,
+        start,
+    });
     let parts: Vec<_> = parts.collect();
     let first = parts.first().ok_or(Denial::Failed(Failure::Internal))?.request.clone();
-    Ok((first, if parts.len() == 1 { Form::Groups } else { Form::Parts(parts) }))
+    let is_whole = parts.len() == 1 && parts.iter().all(|part| part.start.is_none());
+    Ok((first, if is_whole { Form::Groups } else { Form::Parts(parts) }))
 }
 
 /// Whether Genesys requires the ids of what is to be listed.

@@ -48,6 +48,12 @@ fn deletes(operation: &Operation) -> bool {
     operation.method == "DELETE" && operation.replaces_what_was_looked_up()
 }
 
+/// All that is the tenant's of a kind.
+pub(super) fn all(permit: &Permit, entity: Entity) -> Vec<String> {
+    let name = permit.operation().registered.get(&entity);
+    name.map(|name| permit.caller().tenant().registry().all(name)).unwrap_or_default()
+}
+
 /// The body that makes something: there is no division to set.
 pub(super) fn create(body: &Body<'_>) -> Result<Bytes, Denial> {
     match body {

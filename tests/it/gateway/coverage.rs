@@ -98,17 +98,7 @@ const TESTS: &[(&str, &str, &str)] = &[
         "anothers_user_in_a_filter_finds_as_much_as_a_missing_one",
     ),
     (
-        "postAnalyticsUsersActivityQuery",
-        "what_users_do_is_told_of_dedicated_agents_alone",
-        "anothers_user_in_a_filter_finds_as_much_as_a_missing_one",
-    ),
-    (
         "postAnalyticsUsersAggregatesQuery",
-        "what_users_do_is_told_of_dedicated_agents_alone",
-        "anothers_user_in_a_filter_finds_as_much_as_a_missing_one",
-    ),
-    (
-        "postAnalyticsUsersObservationsQuery",
         "what_users_do_is_told_of_dedicated_agents_alone",
         "anothers_user_in_a_filter_finds_as_much_as_a_missing_one",
     ),

@@ -42,8 +42,6 @@ pub(super) fn any_counted(pool: &Pool) -> BoxedStrategy<Asked> {
         "flows/activity",
         "flows/observations",
         "users/aggregates",
-        "users/activity",
-        "users/observations",
         "agentutilizations/aggregates",
     ]);
     let by = prop::collection::vec(words(&["queueId", "userId", "mediaType", "conversationId"]), 0..3);
@@ -58,7 +56,6 @@ pub(super) fn any_counted(pool: &Pool) -> BoxedStrategy<Asked> {
                 _ => {
                     let metric = match what.split('/').next() {
                         Some("flows") => "oFlow",
-                        Some("users") => "oMemberQueues",
                         _ => "oWaiting",
                     };
                     json!({"metrics": [metric]})

@@ -26,8 +26,6 @@ fn queries() -> Vec<(&'static str, Value)> {
     vec![
         (AGGREGATES, with_interval(by_user(json!("tSystemPresence")))),
         (UTILIZATIONS, with_interval(by_user(json!("tUtilized")))),
-        ("/api/v2/analytics/users/activity/query", by_user(json!({"metric": "oActiveQueues"}))),
-        ("/api/v2/analytics/users/observations/query", json!({"metrics": ["oMemberQueues"]})),
     ]
 }
 
@@ -176,7 +174,7 @@ async fn the_moved_agents_past_stays_where_it_was() {
     }
     // Nor by an interval that reaches up to now: it begins when the agent was first seen.
     let now = app.clock.now();
-    let until = (now + TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let until = (now + TimeDelta::hours(3)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let start = (now - TimeDelta::days(300)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let reaching = format!("{start}/{until}");
     assert_eq!(
@@ -185,7 +183,7 @@ async fn the_moved_agents_past_stays_where_it_was() {
     );
     let (_, query) = sent(&app).into_iter().rfind(|(call, _)| call.contains(AGGREGATES)).unwrap();
     let (from, to) = query["interval"].as_str().unwrap().split_once('/').unwrap();
-    assert!(time(from) > now - TimeDelta::minutes(2), "{query}");
+    assert!(time(from) > now - TimeDelta::minutes(2) && from.ends_with(":00:00.000Z"), "{query}");
     assert_eq!(to, until);
     let refused = alpha.post(AGGREGATES, &asked(&reaching, &[])).await;
     assert_refused(&refused, 400, "ringfence.aggregation_refused");
@@ -318,23 +316,94 @@ async fn what_is_put_together_is_what_one_query_for_each_user_would_have_told() 
         for (path, body) in &queries()[..2] {
             let named: Vec<_> = own.iter().filter(|_| draw(3) > 0).cloned().collect();
             let filter = json!({"filter": by_user(&named)});
-            let granularity = if draw(2) == 0 { json!({}) } else { json!({"granularity": "P1D"}) };
+            // What is told of at once must not reach back to before they came.
+            let (granularity, longest) =
+                if draw(2) == 0 { (json!({}), 0) } else { (json!({"granularity": "P1D"}), 25) };
+            let since = |id: &String| since[id] + TimeDelta::hours(longest);
             let body = with(&with(body, &filter), &granularity);
             let mut expected = BTreeMap::new();
             for id in &named {
-                let start = since[id].max(time(from)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+                let start = since(id).max(time(from)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
                 if time(&start) < time(until) {
                     let alone = json!({"filter": by_user([id]), "interval": format!("{start}/{until}")});
                     expected.extend(groups(&everything(&app, path, Some(&with(&body, &alone))).await));
                 }
             }
-            assert_eq!(groups(&alpha.post(path, &body).await.expect(200)), expected, "{since:?} {body}");
+            assert_eq!(groups(&alpha.post(path, &body).await.expect(200)), expected, "{body}");
             // Of all together nothing can be left out for one: it is refused, or nobody came amid it.
             let together = alpha.post(path, &with(&body, &json!({"groupBy": []}))).await;
-            let came_amid = named.iter().any(|id| time(from) < since[id] && since[id] < time(until));
+            let came_amid = named.iter().any(|id| time(from) < since(id) && since(id) < time(until));
             assert_eq!(together.status.as_u16(), if came_amid { 400 } else { 200 }, "{together:?}");
         }
     }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_time_without_a_zone_is_sent_as_the_utc_that_it_is_read_as() {
+    let app = TestApp::start().await;
+    let alpha = dedicated(&app, "alpha", ALPHA).await;
+    let knowledge = "/api/v2/analytics/knowledge/aggregates/query";
+    let conversations = "/api/v2/analytics/conversations/aggregates/query";
+    for (path, metric) in
+        [(AGGREGATES, "tSystemPresence"), (knowledge, "nCounted"), (conversations, "nOffered")]
+    {
+        let interval = "2026-06-03T00:00:00/2026-06-05T02:00:00+02:00";
+        let body = json!({"interval": interval, "timeZone": "UTC", "metrics": [metric]});
+        alpha.post(path, &body).await.expect(200);
+        let (_, query) = sent(&app).into_iter().rfind(|(call, _)| call.contains(path)).unwrap();
+        assert_eq!(query["interval"], "2026-06-03T00:00:00.000Z/2026-06-05T00:00:00.000Z");
+    }
+    for odd in [json!({"alternateTimeDimension": "eventTime"}), json!({"granularity": "P2Y"})] {
+        let refused = alpha.post(AGGREGATES, &with(&queries().remove(0).1, &odd)).await;
+        assert_refused(&refused, 400, "ringfence.aggregation_refused");
+    }
+    app.finish().await;
+}
+
+/// Unlike a user's: a declared channel, of this extent.
+#[tokio::test]
+async fn a_queues_past_is_told_to_whom_the_queue_comes_and_to_nobody_else() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let path = "/api/v2/analytics/knowledge/aggregates/query";
+    let queue = owned(&app, BETA, "queues").first().unwrap().clone();
+    let filter = json!({"type": "or", "predicates": [{"dimension": "queueId", "value": queue}]});
+    let body =
+        json!({"interval": INTERVAL, "metrics": ["nCounted"], "groupBy": ["queueId"], "filter": filter});
+    let whole = groups(&everything(&app, path, Some(&body)).await);
+    assert_eq!(whole.keys().collect::<Vec<_>>(), [&json!({"queueId": queue}).to_string()]);
+    assert_eq!(alpha.post(path, &body).await.expect(200), json!({"results": []}));
+    app.admin().patch("/tenants/alpha", &json!({"division_ids": [ALPHA, BETA]})).await.expect(200);
+    assert_eq!(groups(&alpha.post(path, &body).await.expect(200)), whole, "all of its past");
+    app.admin().patch("/tenants/alpha", &json!({"division_ids": [ALPHA]})).await.expect(200);
+    assert_eq!(alpha.post(path, &body).await.expect(200), json!({"results": []}));
+    app.finish().await;
+}
+
+/// Each hour in which somebody came is a query of its own, of which there are fifty.
+#[tokio::test]
+async fn where_many_came_at_different_times_the_refusal_says_when_to_begin() {
+    let app = TestApp::start().await;
+    let before = owned(&app, ALPHA, "users");
+    assert!(app.simulator.organisation().add_users(ALPHA, 60));
+    let alpha = dedicated(&app, "alpha", ALPHA).await;
+    let own = owned(&app, ALPHA, "users");
+    let (from, until) = INTERVAL.split_once('/').unwrap();
+    let new: Vec<_> = own.iter().filter(|id| !before.contains(*id)).collect();
+    let hour = |id: &str| i64::try_from(new.iter().position(|one| **one == *id)? + 1).ok();
+    // Some minutes before the full hour.
+    let since =
+        |id: &str| Some(time(from) + TimeDelta::hours(hour(id)?) - TimeDelta::minutes(hour(id)? % 50));
+    came(&app, &alpha, since).await;
+    let body = queries().remove(0).1;
+    let refused = alpha.post(AGGREGATES, &body).await;
+    assert_refused(&refused, 400, "ringfence.aggregation_refused");
+    let begin = "2026-06-01T11:00:00.000Z";
+    assert!(refused.text.contains(begin) && refused.text.contains("60 different"), "{}", refused.text);
+    app.simulator.organisation().clear_calls();
+    alpha.post(AGGREGATES, &with(&body, &json!({"interval": format!("{begin}/{until}")}))).await.expect(200);
+    assert_eq!(sent(&app).iter().filter(|(call, _)| call.contains(AGGREGATES)).count(), 50);
     app.finish().await;
 }
 

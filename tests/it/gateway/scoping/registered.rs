@@ -214,3 +214,37 @@ async fn what_was_made_is_told_also_where_it_cannot_be_read_anew() {
     eventually("it is the tenant's", async || (alpha.get(&path).await.status == 200).then_some(())).await;
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_list_asks_for_what_is_the_tenants_and_for_nothing_else() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let organisation = app.simulator.organisation();
+    organisation.clear_calls();
+    let none = alpha.get(GROUPS).await.expect(200);
+    assert_eq!((&none["entities"], &none["total"]), (&json!([]), &0.into()));
+    assert!(organisation.calls().is_empty(), "there is nothing to be asked for");
+
+    let mut made = BTreeSet::new();
+    for name in ["gamma", "Beta", "alpha"] {
+        made.insert(make(&alpha, name).await);
+    }
+    // Those that Genesys has no more are asked for too, so that these take more than one page.
+    for _ in 0..120 {
+        give(&app, "alpha", &uuid::Uuid::new_v4().to_string()).await;
+    }
+    organisation.clear_calls();
+    let names = async |query: &str| -> Vec<String> {
+        let page = alpha.get(&format!("{GROUPS}?{query}")).await.expect(200);
+        assert_eq!(page["total"], 3, "{page}");
+        page["entities"].as_array().unwrap().iter().map(|group| text(&group["name"])).collect()
+    };
+    assert_eq!(names("").await, ["alpha", "Beta", "gamma"]);
+    assert_eq!(names("pageSize=2&pageNumber=2").await, ["gamma"]);
+    let calls = organisation.calls();
+    let asked: Vec<_> = calls.iter().map(|call| text(&call["path"]).matches("id=").count()).collect();
+    assert_eq!(asked, [100, 23], "{calls:?}");
+    assert_eq!(names("sortOrder=desc").await, ["gamma", "Beta", "alpha"]);
+    assert_eq!(listed(&alpha).await, made);
+    app.finish().await;
+}
