@@ -80,7 +80,12 @@ impl<'m> Maker<'m> {
                     continue;
                 }
                 let known = kinds.get(name.as_str()).and_then(|kind| self.collection(json!(kind).as_str()?));
-                let things = self.things(known.as_ref().unwrap_or(&path), division);
+                let mut things = self.things(known.as_ref().unwrap_or(&path), division);
+                if things.is_empty() {
+                    // Nothing is kept there; its name tells what it is.
+                    let told = self.collection(name.trim_end_matches("Id"));
+                    things = told.map(|path| self.things(&path, division)).unwrap_or_default();
+                }
                 part.clone_from(things.get(nth).or_else(|| things.last())?);
                 values.insert(name, part.clone());
             }
