@@ -203,7 +203,8 @@ test("figures of all kinds name nothing foreign", async () => {
   const figures = ["Evaluations", "Flowexecutions", "Flows", "Surveys", "Taskmanagement", "Transcripts", "Copilots",
     "Casemanagement", "Agentcopilots", "Knowledge", "Resolutions", "Summaries"].map((what) => [`${what}Aggregates`, counted]);
   const others = [["ConversationsActivity", activity], ["FlowsActivity", activity],
-    ["QueuesObservations", { metrics: ["oWaiting"] }], ["FlowsObservations", { metrics: ["oFlow"] }]];
+    ["QueuesObservations", { metrics: ["oWaiting"] }], ["FlowsObservations", { metrics: ["oFlow"] }],
+    ["UsersAggregates", { ...counted, metrics: ["tSystemPresence"] }], ["AgentutilizationsAggregates", counted]];
   for (const [what, body] of [...figures, ...others]) {
     assertNothingForeign("alpha", await analytics[`postAnalytics${what}Query`](body));
   }

@@ -81,7 +81,7 @@ class House:
         for tenant, division in DIVISIONS.items():
             self.admin("tenants", {
                 "id": tenant, "name": tenant.title(), "division_ids": [self.division(tenant)["id"]],
-                "service_account": "main", "policy_template": TEMPLATES[tenant]})
+                "dedicated_agents": True, "service_account": "main", "policy_template": TEMPLATES[tenant]})
             keys[tenant] = self.admin(f"tenants/{tenant}/keys", {"name": "sdk"})
         return keys
 

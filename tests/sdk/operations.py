@@ -109,6 +109,8 @@ class WhileAllIsWell(Operations):
         activity, observed = {"metrics": [{"metric": "oCounted"}]}, {"metrics": ["oWaiting"]}
         asked = [(f"{what}_aggregates", {"interval": interval, "metrics": ["nCounted"]}) for what in FIGURES]
         asked += [("conversations_activity", activity), ("flows_activity", activity), ("queues_observations", observed)]
+        asked += [("users_aggregates", {"interval": interval, "metrics": ["tSystemPresence"]}),
+                  ("agentutilizations_aggregates", {"interval": interval, "metrics": ["nCounted"]})]
         for what, body in asked + [("flows_observations", {"metrics": ["oFlow"]})]:
             answer = getattr(analytics, f"post_analytics_{what}_query")(body)
             self.assert_nothing_foreign(json.dumps(client.sanitize_for_serialization(answer)))
