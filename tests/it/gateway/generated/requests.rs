@@ -1,6 +1,6 @@
 //! Requests made from what the catalog and the API's facts say of an operation.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use reqwest::Method;
 use ringfence::{
@@ -16,6 +16,9 @@ use super::{
     handles::{SEVERAL, opened},
     suite::NOBODY,
 };
+
+/// What the path names, whatever hole is planted.
+static WHOLE: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
 
 /// Which of a division's things are named.
 pub(super) type Nth = usize;
@@ -68,7 +71,8 @@ impl<'m> Maker<'m> {
 
     /// The path's parameters, by name, as a division's own.
     fn parameters(&self, division: &str, nth: Nth) -> Option<BTreeMap<String, String>> {
-        let kinds: BTreeMap<_, _> = self.operation.narrowing.looked_up().collect();
+        let whole = WHOLE.operations().iter().find(|one| one.id == self.operation.id);
+        let kinds: BTreeMap<_, _> = whole.unwrap().narrowing.looked_up().collect();
         let (mut path, mut values) = (String::new(), BTreeMap::new());
         for part in self.operation.path.split('/').skip(1) {
             let mut part = part.to_owned();
@@ -80,12 +84,7 @@ impl<'m> Maker<'m> {
                     continue;
                 }
                 let known = kinds.get(name.as_str()).and_then(|kind| self.collection(json!(kind).as_str()?));
-                let mut things = self.things(known.as_ref().unwrap_or(&path), division);
-                if things.is_empty() {
-                    // Nothing is kept there; its name tells what it is.
-                    let told = self.collection(name.trim_end_matches("Id"));
-                    things = told.map(|path| self.things(&path, division)).unwrap_or_default();
-                }
+                let things = self.things(known.as_ref().unwrap_or(&path), division);
                 part.clone_from(things.get(nth).or_else(|| things.last())?);
                 values.insert(name, part.clone());
             }
