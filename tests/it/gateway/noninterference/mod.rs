@@ -154,6 +154,11 @@ async fn ask_a_pair(cases: u32, seed: u64, asking: Asking) -> (Tally, BTreeMap<S
     let fields = json!({"dedicated_agents": true, "cross_division": shared});
     let nearer = here.tenant_with("alpha", &[ALPHA], fields.clone()).await;
     let farther = there.tenant_with("alpha", &[ALPHA], fields).await;
+    // Who is there when users are first looked at is vouched for: in both before anybody is made.
+    let question = json!({"interval": INTERVAL, "metrics": ["tSystemPresence"]});
+    for tenant in [&nearer, &farther] {
+        tenant.post("/api/v2/analytics/users/aggregates/query", &question).await.expect(200);
+    }
     for app in [&here, &there] {
         let lie = || Rule::new(Match::default(), Fault::Lie { division: Some(BETA.to_owned()) }, None);
         app.simulator.organisation().set_faults((asking == Asking::OfALiar).then(lie).into_iter().collect());
