@@ -12,19 +12,21 @@ use ringfence::{
     catalog::{Catalog, Entry, Guarding, Narrowing, Operation, Place as Stands},
     simulator::{ALPHA, BETA, Fault, GAMMA, HOME, Match, Rule},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    handles::{opened, without_handles},
+    handles::{opened, shows_id, without_handles},
     requests::{Asked, Maker, Nth, Place},
 };
 use crate::{
-    gateway::organisation::{everything, facts, text},
+    gateway::organisation::{eventually, everything, facts, text},
     support::app::{TenantClient, TestApp},
 };
 
 /// How many operations are asked at once.
 const AT_ONCE: usize = 12;
+/// A division that holds nothing, and stays with who loses another.
+const KEPT: &str = "e5e5e5e5-0000-4000-8000-00000000000e";
 /// Nothing has it.
 pub(super) const NOBODY: &str = "99999999-0000-4000-8000-000000000009";
 
@@ -36,6 +38,12 @@ pub(super) struct Suite {
     alpha: TenantClient,
     alpha_there: TenantClient,
     beta: TenantClient,
+    // One that has lost its divisions, and who has one of them now.
+    former: TenantClient,
+    heir: Option<TenantClient>,
+    // What it began in both of its divisions, and in the one that is another's now; by its kind.
+    in_both: BTreeMap<String, String>,
+    in_one: BTreeMap<String, String>,
     // Ids of what is another's and does not say so.
     foreign: BTreeSet<String>,
 }
@@ -79,16 +87,22 @@ pub(super) struct Case<'s> {
 impl Suite {
     /// Starts both with a catalog each.
     pub(super) async fn start(catalog: impl Fn() -> Catalog) -> Self {
+        Self::start_granting([ALPHA, BETA], catalog).await
+    }
+
+    /// As [`Suite::start`]; these are granted to the tenant and to the other one, whatever should be.
+    pub(super) async fn start_granting([own, others]: [&str; 2], catalog: impl Fn() -> Catalog) -> Self {
         let (here, there) = (TestApp::start_of(catalog()).await, TestApp::start_of(catalog()).await);
         for (division, variation) in [(BETA, 7), (GAMMA, 8), (HOME, 9)] {
             assert!(there.simulator.organisation().reseed(division, variation));
         }
         let dedicated = json!({"dedicated_agents": true});
-        let alpha = here.tenant_with("alpha", &[ALPHA], dedicated.clone()).await;
-        let beta = here.tenant_with("beta", &[BETA], dedicated.clone()).await;
-        let alpha_there = there.tenant_with("alpha", &[ALPHA], dedicated).await;
+        let alpha = here.tenant_with("alpha", &[own], dedicated.clone()).await;
+        let beta = here.tenant_with("beta", &[others], dedicated.clone()).await;
+        let alpha_there = there.tenant_with("alpha", &[own], dedicated.clone()).await;
+        let former = here.tenant_with("former", &[GAMMA, KEPT], dedicated).await;
         for (app, client, division) in
-            [(&here, &alpha, ALPHA), (&here, &beta, BETA), (&there, &alpha_there, ALPHA)]
+            [(&here, &alpha, own), (&here, &beta, others), (&there, &alpha_there, own)]
         {
             register_all(app, client, division).await;
         }
@@ -100,11 +114,46 @@ impl Suite {
                 }
             }
         }
-        Self { catalog: catalog(), here, there, alpha, alpha_there, beta, foreign }
+        let (in_both, in_one) = (BTreeMap::new(), BTreeMap::new());
+        let heir = None;
+        Self {
+            catalog: catalog(),
+            here,
+            there,
+            alpha,
+            alpha_there,
+            beta,
+            former,
+            heir,
+            in_both,
+            in_one,
+            foreign,
+        }
+    }
+
+    /// One of each kind is begun in two divisions, and one in one of them; which is then another tenant's.
+    async fn withdraw(&mut self, operations: &[Arc<Operation>]) {
+        let operations = || operations.iter().map(AsRef::as_ref);
+        self.in_both = self.begin_each(&self.here, &self.former, GAMMA, operations()).await;
+        self.grant(&[GAMMA]).await;
+        self.in_one = self.begin_each(&self.here, &self.former, GAMMA, operations()).await;
+        self.grant(&[KEPT]).await;
+        self.heir = Some(self.here.tenant_with("heir", &[GAMMA], json!({"dedicated_agents": true})).await);
+    }
+
+    /// Leaves the former tenant these divisions alone.
+    async fn grant(&self, divisions: &[&str]) {
+        let path = format!("/tenants/{}", self.former.id);
+        self.here.admin().patch(&path, &json!({"division_ids": divisions})).await.expect(200);
+        eventually("the others are withdrawn", async || {
+            let told = self.former.get("/gateway/v1/whoami").await.expect(200).to_string();
+            [GAMMA, KEPT].iter().all(|one| told.contains(one) == divisions.contains(one)).then_some(())
+        })
+        .await;
     }
 
     /// Asks everything of the operations that are chosen.
-    pub(super) async fn run(self, chosen: impl Fn(&Operation) -> bool) -> Findings {
+    pub(super) async fn run(mut self, chosen: impl Fn(&Operation) -> bool) -> Findings {
         let mut findings = Findings::default();
         let is_asked = |one: &&Arc<Operation>| !matches!(one.narrowing, Narrowing::Own { .. }) && chosen(one);
         // What a body may name is told by the catalog as it should be.
@@ -114,6 +163,7 @@ impl Suite {
             Some(_) | None => Arc::clone(one),
         };
         let operations: Vec<_> = self.catalog.operations().iter().filter(is_asked).map(meant).collect();
+        self.withdraw(&operations).await;
         let (reads, mut writes): (Vec<_>, Vec<_>) = operations.iter().partition(|one| !one.is_write());
         // What deletes comes last, and of that what stands above others.
         writes.sort_by_key(|one| (one.method == "DELETE", usize::MAX - one.path.matches('/').count()));
@@ -127,7 +177,7 @@ impl Suite {
             // What is begun in peace is asked about while they lie.
             let kept =
                 operations.iter().map(AsRef::as_ref).filter(|one| !matches!(one.guard, Guarding::Empty));
-            let begun = self.begin_each(&self.there, &self.alpha_there, kept).await;
+            let begun = self.begin_each(&self.there, &self.alpha_there, ALPHA, kept).await;
             // What was looked up before is forgotten.
             self.there.clock.advance(TimeDelta::minutes(3));
             let below = Match { method: None, path_prefix: Some("/api/".to_owned()) };
@@ -213,6 +263,15 @@ impl Suite {
         &self.beta
     }
 
+    /// What was begun before divisions were withdrawn, and who has some of them.
+    pub(super) fn withdrawn(&self, kind: &str) -> Option<[(&'static str, &TenantClient, &str); 2]> {
+        let (both, one, heir) = (self.in_both.get(kind)?, self.in_one.get(kind)?, self.heir.as_ref()?);
+        Some([
+            ("one from before a division was withdrawn", &self.former, both),
+            ("one of who had the division before", heir, one),
+        ])
+    }
+
     /// Whether a text tells of a division other than the tenant's own.
     fn leak(&self, seen: &Seen, asked: &Asked, own: &str) -> Option<String> {
         let asked = format!("{}{}", asked.path, asked.body.clone().unwrap_or_default());
@@ -287,6 +346,9 @@ impl<'s> Case<'s> {
         let mut shown: Vec<_> = shown.map(|(name, value)| format!("{name}: {value:?}")).collect();
         shown.sort();
         let text = text.replace(id, "CORRELATION");
+        if shows_id(&text, self.operation) {
+            self.fails(format!("upstream's own id is handed out: {asked:?} {text}"));
+        }
         let (text, next) = without_handles(text, self.operation);
         (Seen { status: status.as_u16(), headers: shown, text }, next)
     }
@@ -306,7 +368,11 @@ impl<'s> Case<'s> {
         };
         self.newest(&mut asked).await;
         let (here, there) = (self.suite.alpha.clone(), self.suite.alpha_there.clone());
+        let before = self.elsewhere(&asked);
         let (one, other) = (self.send(&here, &asked).await, self.send(&there, &asked).await);
+        if self.elsewhere(&asked) != before {
+            self.failures.push(format!("{asked:?} changes how many there are in other divisions"));
+        }
         self.leaks("own", &one, &asked, ALPHA);
         self.leaks("own", &other, &asked, ALPHA);
         if one != other {
@@ -323,6 +389,16 @@ impl<'s> Case<'s> {
                 asked.method, asked.path, one.text
             ));
         }
+    }
+
+    /// What of others there is where something is made.
+    fn elsewhere(&self, asked: &Asked) -> BTreeSet<String> {
+        if !matches!(self.operation.narrowing, Narrowing::OwnedDivision) {
+            return BTreeSet::new();
+        }
+        let things = self.suite.here.simulator.organisation().things(&asked.path);
+        let others = things.into_iter().filter(|(_, division)| *division != Some(ALPHA));
+        others.map(|(id, _)| id).collect()
     }
 
     /// Shapes may hide the division: what there is of the tenant's own is known by its ids.
@@ -411,11 +487,8 @@ pub(super) async fn register_all(app: &TestApp, client: &TenantClient, division:
     }
 }
 
-/// A line of JSON for what is told of an operation.
-pub(super) fn told(what: &BTreeMap<String, Vec<String>>) -> Value {
-    json!(
-        what.iter()
-            .map(|(id, all)| (id.clone(), all.first().map(|one| one.chars().take(900).collect::<String>())))
-            .collect::<BTreeMap<_, _>>()
-    )
+/// What must not be, a line each.
+pub(super) fn told(what: &BTreeMap<String, Vec<String>>) -> String {
+    let line = |id: &String, one: &String| format!("\n{id}: {}", one.chars().take(400).collect::<String>());
+    what.iter().flat_map(|(id, all)| all.iter().map(move |one| line(id, one))).collect()
 }
