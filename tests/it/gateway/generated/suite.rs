@@ -19,7 +19,7 @@ use super::{
     requests::{Asked, Maker, Nth, Place},
 };
 use crate::{
-    gateway::organisation::{eventually, everything, facts, text},
+    gateway::organisation::{eventually, everything, facts, sent, text},
     support::app::{TenantClient, TestApp},
 };
 
@@ -369,10 +369,12 @@ impl<'s> Case<'s> {
         self.newest(&mut asked).await;
         let (here, there) = (self.suite.alpha.clone(), self.suite.alpha_there.clone());
         let before = self.elsewhere(&asked);
+        self.suite.here.simulator.organisation().clear_calls();
         let (one, other) = (self.send(&here, &asked).await, self.send(&there, &asked).await);
         if self.elsewhere(&asked) != before {
             self.failures.push(format!("{asked:?} changes how many there are in other divisions"));
         }
+        self.sent_abroad(&asked);
         self.leaks("own", &one, &asked, ALPHA);
         self.leaks("own", &other, &asked, ALPHA);
         if one != other {
@@ -388,6 +390,23 @@ impl<'s> Case<'s> {
                 "{} {} shows nothing of the tenant's own: {}",
                 asked.method, asked.path, one.text
             ));
+        }
+    }
+
+    /// What is made, and where something is looked for, names no other division when it is sent on; what is replaced keeps
+    /// what is hidden in it. Writes come one by one: what reached upstream since is this one's.
+    fn sent_abroad(&mut self, asked: &Asked) {
+        let keeps =
+            matches!(self.operation.narrowing, Narrowing::Owned { .. } | Narrowing::Registered { .. });
+        if keeps || !self.operation.is_write() {
+            return;
+        }
+        let line = format!("{} {}", asked.method, asked.path);
+        let calls = sent(&self.suite.here).into_iter().filter(|(sent, _)| *sent == line);
+        let mut bodies = calls.map(|(_, body)| body.to_string());
+        let strangers = || self.suite.foreign.iter().map(String::as_str).chain([BETA, GAMMA, HOME]);
+        if let Some(body) = bodies.find(|body| strangers().any(|stranger| body.contains(stranger))) {
+            self.failures.push(format!("{asked:?} is sent on with another division: {body}"));
         }
     }
 

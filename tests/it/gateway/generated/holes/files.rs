@@ -28,6 +28,16 @@ impl Files {
         all.find(|one| one["id"].as_str() == Some(id)).unwrap()
     }
 
+    /// A shape that shows these fields, whatever they hold; gives its name.
+    pub(super) fn add_shape<'f>(&mut self, id: &str, fields: impl Iterator<Item = &'f str>) -> String {
+        let keep = fields.map(Value::from).collect::<Vec<_>>();
+        let shape: Table = [("keep".to_owned(), Value::from(keep))].into_iter().collect();
+        let name = format!("Hole{id}");
+        let shapes = self.0.get_mut("shapes.toml").unwrap()["shape"].as_table_mut().unwrap();
+        shapes.insert(name.clone(), Value::from(shape));
+        name
+    }
+
     pub(super) fn ids(&self) -> BTreeSet<String> {
         let lists = self.0.values().filter_map(|file| file.get("operation")?.as_array());
         lists.flatten().filter_map(|one| Some(one.get("id")?.as_str()?.to_owned())).collect()

@@ -22,6 +22,8 @@ use super::suite::{Findings, Suite, told};
 const OF_EACH: usize = 2;
 /// What the suite says of an answer with another's in it, or that would be another with other divisions' data.
 const LEAK: &str = "of another division|other divisions' data";
+/// What it says where another's is asked for or made.
+const EFFECT: &str = "with another division|in other divisions";
 /// What it says where what is another's is taken for the tenant's own.
 const REACH: &str = "passes|from a missing one|from what is missing";
 

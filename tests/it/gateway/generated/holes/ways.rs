@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use ringfence::{
-    catalog::{BodyModel, Catalog, Narrowing},
+    catalog::{BodyModel, Catalog, Guarding, Narrowing},
     simulator::{ALPHA, BETA},
 };
 use serde_json::json;
-use toml::{Table, Value};
+use toml::Value;
 
 use super::{
     super::suite::Suite,
-    LEAK, REACH, assert_found, assert_told,
+    EFFECT, LEAK, REACH, assert_found, assert_told,
     files::{Files, table},
     some_of_each,
 };
@@ -21,9 +21,15 @@ pub(super) fn all() -> BTreeSet<String> {
     [fenced(), opened(), below_others(), referring()].into_iter().flatten().collect()
 }
 
-/// Some of every way, as far as there is anything to narrow.
+/// Some of every way, as far as there is anything to narrow, and to be seen: of a job, how far it is shows nothing.
 fn fenced() -> Vec<String> {
-    some_of_each(|one| !matches!(one.narrowing, Narrowing::Own { .. } | Narrowing::Open { .. }))
+    some_of_each(|one| {
+        let is_fenced = !matches!(one.narrowing, Narrowing::Own { .. } | Narrowing::Open { .. });
+        let is_about_job = matches!(one.narrowing, Narrowing::Handle { .. })
+            && matches!(one.guard, Guarding::Fields { .. } | Guarding::Empty);
+        let is_read_job = matches!(one.guard, Guarding::Handle { .. }) && !one.is_write();
+        is_fenced && !is_about_job && !is_read_job
+    })
 }
 
 /// The wrong divisions are permitted: whatever way a request is narrowed in, it is narrowed to another's.
@@ -32,7 +38,7 @@ async fn a_fence_around_anothers_division_is_found_whatever_way_it_is_put_up() {
     let holed = fenced();
     let suite = Suite::start_granting([BETA, ALPHA], || Catalog::embedded().unwrap()).await;
     let findings = suite.run(|one| holed.iter().any(|id| **id == *one.id)).await;
-    assert_told(&findings, &holed, &[LEAK, REACH]);
+    assert_told(&findings, &holed, &[LEAK, REACH, EFFECT]);
 }
 
 /// Reads that have an entry of their own: what is changed must be looked up, or the catalog does not load. Upstream has no
@@ -60,11 +66,7 @@ async fn an_operation_of_any_way_that_is_opened_is_found() {
         let operation = catalog.operations().iter().find(|one| *one.id == **id).unwrap();
         let told = catalog.api().operation(id).unwrap().response.unwrap();
         let model = catalog.api().model_named(told).unwrap();
-        let keep = model.fields().iter().map(|field| Value::from(field.name)).collect::<Vec<_>>();
-        let shape: Table = [("keep".to_owned(), Value::from(keep))].into_iter().collect();
-        let name = format!("Hole{id}");
-        let shapes = files.0.get_mut("shapes.toml").unwrap()["shape"].as_table_mut().unwrap();
-        shapes.insert(name.clone(), Value::from(shape));
+        let name = files.add_shape(id, model.fields().iter().map(|field| field.name));
         let entry = files.operation(&operation.id);
         entry.insert("narrowing".to_owned(), table(json!({"way": "open", "reason": "a hole"})));
         entry.insert("guard".to_owned(), table(json!({"answer": "fields", "shape": name})));
