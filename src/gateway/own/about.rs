@@ -33,8 +33,8 @@ pub(super) fn operations(catalog: &Catalog, caller: &Caller) -> Value {
             "id": operation.id, "method": operation.method, "path": operation.path, "narrowed": operation.why,
             "divisions": divisions,
         });
-        if !masks.is_empty() {
-            shown["masks"] = json!(masks);
+        if let Some(shown) = shown.as_object_mut().filter(|_| !masks.is_empty()) {
+            shown.insert("masks".to_owned(), json!(masks));
         }
         Some(shown)
     });

@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 use super::{
     handles::opened,
     requests::{Asked, Maker},
-    suite::register_all,
 };
 use crate::{
-    gateway::organisation::everything,
+    gateway::organisation::{everything, register_all},
     support::app::{Answer, TenantClient, TestApp},
 };
 
@@ -75,7 +74,7 @@ impl Leaves {
             (Value::Object(fields), _) => {
                 let inner = if let Some(FieldType::Map(inner)) = kind { Some(&**inner) } else { None };
                 for (name, one) in fields {
-                    let is_dimension = at.ends_with(".group");
+                    let is_dimension = at.rsplit('.').next() == Some("group");
                     let own = if is_dimension { catalog.masking().dimension(name) } else { Masks::NONE };
                     self.read(catalog, inner, one, &format!("{at}.{name}"), of | own);
                 }
