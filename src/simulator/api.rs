@@ -114,6 +114,7 @@ pub(super) async fn serve(
             | Fault::ContentType { .. }
             | Fault::Gzip
             | Fault::Totals { .. }
+            | Fault::Instead { .. }
             | Fault::Done { .. }) => disturbing = Some(late),
         }
     }

@@ -59,6 +59,11 @@ pub enum Fault {
         /// The status.
         status: u16,
     },
+    /// Does what is asked, and shows this id in place of that of what it made.
+    Instead {
+        /// The id.
+        id: String,
+    },
     /// Answers 200 with a body that is not JSON.
     Malformed,
     /// Never answers.
