@@ -191,7 +191,9 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("DELETE", ["routing", "queues", id]) => writes::delete_queue(exchange, id),
         ("GET", ["users", id]) => users::get(exchange, id),
         ("GET", ["users", id, "queues"]) => members::of_user(exchange, id),
-        ("GET", ["users", id, "presences", source]) => codes::presence(exchange, id, source),
+        ("GET", ["users", id, "presences", source]) if source.eq_ignore_ascii_case("purecloud") => {
+            codes::presence(exchange, id)
+        }
         ("GET", ["routing", "wrapupcodes", id]) => codes::wrap_up_code(exchange, id),
         ("GET", ["routing", "skills", id]) => codes::skill(exchange, id),
         ("GET", ["routing", "languages", id]) => codes::language(exchange, id),

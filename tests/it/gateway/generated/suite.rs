@@ -18,6 +18,7 @@ use super::{
     handles::{opened, without_handles},
     requests::{Asked, Maker, Nth, Place},
 };
+use crate::gateway::organisation::register_all;
 use crate::{
     gateway::organisation::{everything, facts, text},
     support::app::{TenantClient, TestApp},
@@ -395,18 +396,6 @@ impl<'s> Case<'s> {
         let theirs = ids.iter().fold(theirs, |seen, (_, id)| seen.without(id));
         if theirs != nobodys.without(NOBODY) {
             self.failures.push(format!("another tenant tells {one:?} from what is missing: {theirs:?}"));
-        }
-    }
-}
-
-/// Gives a tenant all that is in a division and does not say so.
-pub(super) async fn register_all(app: &TestApp, client: &TenantClient, division: &str) {
-    let truth = Catalog::embedded().unwrap();
-    for kind in truth.entities().values().filter(|kind| kind.registered) {
-        let things = app.simulator.organisation().things(kind.get.trim_end_matches("/{id}"));
-        for (id, _) in things.iter().filter(|(_, of)| *of == Some(division)) {
-            let named = json!({"entity": kind.name, "id": id, "reason": "theirs"});
-            app.admin().post(&format!("/tenants/{}/registry", client.id), &named).await.expect(201);
         }
     }
 }
