@@ -288,19 +288,15 @@ impl Gateway {
         let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
-        let answer = match registering {
+        let answer = if let Some(registering) = registering {
             // Boxed: nearly all requests do without, and would carry its size.
-            Some(registering) => {
-                Box::pin(self.forward_and_register(registering, scoped, (changing, place), record)).await?
-            }
-            None => {
-                let (upstream, directory) = (&parts.upstream, &parts.directory);
-                let sent =
-                    forward::forward(upstream, directory, self.against(), scoped, record, confirm).await;
-                // Whatever became of the change, also where this is never reached.
-                drop(changing);
-                sent?
-            }
+            Box::pin(self.forward_and_register(registering, scoped, (changing, place), record)).await?
+        } else {
+            let (upstream, directory) = (&parts.upstream, &parts.directory);
+            let sent = forward::forward(upstream, directory, self.against(), scoped, record, confirm).await;
+            // Whatever became of the change, also where this is never reached.
+            drop(changing);
+            sent?
         };
         let released = self.release(answer, record, confirm).await;
         released.map_err(|denial| guard::settle(&operation, denial, record).into())

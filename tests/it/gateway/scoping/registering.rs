@@ -78,7 +78,7 @@ async fn what_is_made_for_a_client_that_left_is_the_tenants() {
     tell_slowly(&app, &Method::POST);
     leave(&app, &alpha, Method::POST, GROUPS, Some(new("Left Behind"))).await;
     let made = eventually("it is the tenant's", async || registered(&app, "alpha").await).await;
-    assert_eq!(named(&app, "Left Behind").await, [made.clone()]);
+    assert_eq!(named(&app, "Left Behind").await, std::slice::from_ref(&made));
     app.simulator.organisation().set_faults(Vec::new());
     let path = format!("{GROUPS}/{made}");
     assert_eq!(alpha.get(&path).await.expect(200)["name"], "Left Behind");
@@ -122,7 +122,7 @@ async fn a_process_ends_after_what_its_callers_left() {
     leave(&app, &alpha, Method::POST, GROUPS, Some(new("Drained"))).await;
     let app = app.restart().await;
     let made = registered(&app, "alpha").await.unwrap();
-    assert_eq!(named(&app, "Drained").await, [made.clone()]);
+    assert_eq!(named(&app, "Drained").await, std::slice::from_ref(&made));
     app.simulator.organisation().set_faults(Vec::new());
     app.again(&alpha).get(&format!("{GROUPS}/{made}")).await.expect(200);
     assert_eq!(app.find_events("operation=postGroups&outcome=aborted").await.len(), 1);
