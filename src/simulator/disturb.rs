@@ -64,7 +64,8 @@ pub(super) async fn disturb(response: Response<Body>, fault: &Fault) -> Result<R
         | Fault::Malformed
         | Fault::Hang
         | Fault::EmptyBody
-        | Fault::Lie { .. } => Body::from(whole),
+        | Fault::Lie { .. }
+        | Fault::Early { .. } => Body::from(whole),
     };
     Ok(Response::from_parts(parts, body))
 }

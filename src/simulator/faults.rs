@@ -76,6 +76,11 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         division: Option<String>,
     },
+    /// Counts from before the interval that was asked for.
+    Early {
+        /// By how many hours.
+        hours: u32,
+    },
 }
 
 /// Which requests a fault is for. What is left out matches all.

@@ -142,6 +142,7 @@ FAULTS
   {\"kind\": \"lie\", \"division\"?: ID}                      entities that were not asked for (of that division alone)
                                                           in the answer and its totals; for a read by id, another
                                                           division's entity
+  {\"kind\": \"early\", \"hours\": N}                        aggregates from before the interval that was asked for
   For the login, match path_prefix /oauth.
 
 READY FILE
