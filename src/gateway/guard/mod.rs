@@ -23,7 +23,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use http::StatusCode;
 
-pub(super) use counts::Counts;
+pub(super) use counts::{Counts, note_violation};
 pub(super) use look::{Look, look};
 pub(super) use mask::{answered, is_empty};
 pub(super) use refusal::{UpstreamRefusal, failure};
@@ -305,7 +305,7 @@ impl<'c> Checking<'c> {
                 Judged::Foreign if is_by_id(operation) => return Err(Denial::NotFound),
                 Judged::Foreign => {
                     // What was looked up, or made here, has turned out to be another's.
-                    note(permit, Counts { dropped: 1, violations: 1, unjudged: 0 }, record);
+                    note_violation(permit, record);
                     return Err(refused("an entity of another division"));
                 }
                 Judged::Malformed => return Err(refused("an entity without its division")),
