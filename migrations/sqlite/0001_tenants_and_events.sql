@@ -126,6 +126,8 @@ CREATE TABLE registration (
 
 -- SECURITY: the fence: nothing is two tenants' at a time.
 CREATE UNIQUE INDEX registration_in_force ON registration (entity, entity_id) WHERE ended IS NULL;
+-- What is made is new: nobody ever had it.
+CREATE INDEX registration_by_id ON registration (entity, entity_id);
 CREATE INDEX registration_by_version ON registration (version);
 
 -- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when

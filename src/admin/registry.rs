@@ -2,32 +2,24 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::Signed;
 use crate::{
     model::{Registration, TenantId},
     operator::{
         Desk,
-        registry::{self, Named},
+        registry::{self, Named, Registered},
     },
     web::{self, PathId, Problem},
 };
 
-/// What is a tenant's.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Registrations {
-    registrations: Vec<Registration>,
-}
-
-/// Lists what is a tenant's.
+/// Lists what is a tenant's, and the calls that may have made what is nobody's.
 pub(super) async fn list(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(tenant): PathId<TenantId>,
-) -> Result<Json<Registrations>, Problem> {
-    Ok(Json(Registrations { registrations: registry::list(&desk, &author, &tenant).await? }))
+) -> Result<Json<Registered>, Problem> {
+    Ok(Json(registry::list(&desk, &author, &tenant).await?))
 }
 
 /// From now on it is the tenant's.

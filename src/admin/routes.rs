@@ -17,7 +17,7 @@ use crate::{
         keys::{KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
-        registry::Named,
+        registry::{Named, Registered},
         service_accounts::NewServiceAccount,
         tenants::{NewTenant, TenantChange},
     },
@@ -154,7 +154,7 @@ impl Routes {
     }
 
     fn registry(self) -> Self {
-        let list = answers::<registry::Registrations>(
+        let list = answers::<Registered>(
             "registry.list",
             "Lists what is a tenant's although it carries no division: what it made, and what it was given.",
         );

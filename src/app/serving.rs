@@ -9,7 +9,10 @@ use anyhow::Context;
 use axum::{Router, http::HeaderValue, http::header::CONNECTION, response::Response, routing::get};
 use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
-use tokio::{net::TcpListener, time};
+use tokio::{
+    net::TcpListener,
+    time::{self, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{App, descriptors, watching};
@@ -130,7 +133,15 @@ impl Bound {
             tokio::spawn(drained.clone().run_until_cancelled_owned(tls.follow()));
         }
         let counted = gateway.keep_limits(&drain);
-        tokio::join!(operator, listener::serve(gateway, self.gateway, serving, tls, drain.clone()));
+        let by = async {
+            drain.cancelled().await;
+            Instant::now() + STILL_ACCEPTING + IN_FLIGHT
+        };
+        let serving = listener::serve(gateway.clone(), self.gateway, serving, tls, drain.clone());
+        let ((), (), by) = tokio::join!(operator, serving, by);
+        if time::timeout_at(by, gateway.finish()).await.is_err() {
+            tracing::warn!("what callers left was still in flight when the time to drain was over");
+        }
         let recorded = async {
             counted.stop().await;
             audit.stop().await;

@@ -106,6 +106,27 @@ impl Record {
         }
     }
 
+    /// Hands the record to somebody who may outlive its owner. What stays behind writes nothing, until it is replaced by
+    /// what was lent.
+    #[must_use]
+    pub fn lend(&mut self) -> Self {
+        let vacant = Self {
+            kind: self.kind,
+            actor: self.actor.clone(),
+            operation: self.operation.clone(),
+            source: self.source,
+            call: Call::default(),
+            ended: Ended::default(),
+            change_sent: self.change_sent,
+            audit: self.audit.clone(),
+            id: self.id.clone(),
+            at: self.at,
+            intent: None,
+            outcome: None,
+        };
+        std::mem::replace(self, vacant)
+    }
+
     /// The event's id, which is also the correlation id.
     pub fn id(&self) -> &EventId {
         &self.id

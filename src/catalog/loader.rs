@@ -16,6 +16,7 @@ use super::{
     guarding::{self, ShapeSource},
     handles,
     jobs::{self, Job},
+    masks::Masking,
     operation::{BodyModel, Operation},
     routes::Routes,
 };
@@ -124,7 +125,8 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
     let set_aside = Vec::new();
-    Ok(Catalog { api, operations, set_aside, denied, shapes, entities: Arc::new(entities), routes })
+    let (entities, masking) = (Arc::new(entities), Arc::new(Masking::embedded()?));
+    Ok(Catalog { api, operations, set_aside, denied, shapes, entities, masking, routes })
 }
 
 pub(super) fn refused(operation: &str, why: String) -> CatalogError {

@@ -17,6 +17,7 @@ mod guarding;
 mod handles;
 mod jobs;
 mod loader;
+mod masks;
 mod name_set;
 mod narrowing;
 mod operation;
@@ -43,6 +44,7 @@ pub use drift::{
 pub use entities::{Entities, Entity, EntityKind, Enumeration};
 pub use guarding::{Facets, Foreign, Grouping, Guarding, Holds, Named, Nested, Shape};
 pub use loader::CatalogError;
+pub use masks::Masking;
 pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
 pub use operation::{BodyModel, Cursor, Dimensions, Operation, Parameter, ParameterKind};
@@ -67,6 +69,7 @@ pub struct Catalog {
     denied: Vec<Arc<Denied>>,
     shapes: HashMap<String, Arc<Shape>>,
     entities: Arc<Entities>,
+    masking: Arc<Masking>,
     routes: routes::Routes,
 }
 
@@ -148,6 +151,11 @@ impl Catalog {
     /// A shape by its name; every name that a guard uses is there.
     pub fn shape(&self, name: &str) -> Option<&Arc<Shape>> {
         self.shapes.get(name)
+    }
+
+    /// What masks take out of answers.
+    pub fn masking(&self) -> &Arc<Masking> {
+        &self.masking
     }
 
     /// How each kind of entity is looked up.

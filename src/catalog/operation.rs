@@ -195,6 +195,12 @@ impl Operation {
             .is_some_and(|(name, _)| self.path.ends_with(&format!("/{{{name}}}")))
     }
 
+    /// What it makes, where that carries no division and is registered.
+    pub fn registers(&self) -> Option<Entity> {
+        let Narrowing::Registered { entity, name: None, .. } = &self.narrowing else { return None };
+        self.is_write().then_some(*entity)
+    }
+
     /// Whether policies judge it per division or for the tenant as a whole.
     pub fn resource(&self) -> ResourceKind {
         match &self.narrowing {

@@ -263,7 +263,8 @@ impl Explain {
 
 fn explained(answer: &Value) -> String {
     let mut lines = vec![format!("{} {}", text(answer, "operation"), text(answer, "decision"))];
-    for (name, label) in [("divisions", "in"), ("reasons", "by"), ("errors", "failed")] {
+    for (name, label) in [("divisions", "in"), ("reasons", "by"), ("errors", "failed"), ("masks", "without")]
+    {
         let values: Vec<_> = list(field(answer, name)).iter().filter_map(Value::as_str).collect();
         if !values.is_empty() {
             lines.push(format!("  {label} {}", values.join(", ")));

@@ -105,8 +105,19 @@ async fn list(tenant: &str, common: &Common) -> anyhow::Result<()> {
             let fields = ["entity", "id", "came", "registered_at", "author", "reason"];
             table.add_row(fields.map(|name| one.get(name).and_then(Value::as_str).unwrap_or_default()));
         }
-        table.to_string()
+        let unsettled = found.get("unsettled").and_then(Value::as_array).filter(|calls| !calls.is_empty());
+        unsettled.map_or_else(|| table.to_string(), |calls| format!("{table}\n\n{}", unsettled_calls(calls)))
     })
+}
+
+/// What an operator is to look for in Genesys.
+fn unsettled_calls(calls: &[Value]) -> String {
+    let mut table = output::table(&["entity", "call", "at", "key", "outcome", "id"]);
+    for one in calls {
+        let fields = ["entity", "call", "at", "key_id", "outcome", "id"];
+        table.add_row(fields.map(|name| one.get(name).and_then(Value::as_str).unwrap_or_default()));
+    }
+    format!("These calls may have made what is nobody's. Look for it in Genesys; give or delete it.\n{table}")
 }
 
 async fn change(named: &Named, common: &Common, below: &str, said: &str) -> anyhow::Result<()> {

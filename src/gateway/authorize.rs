@@ -11,7 +11,7 @@ use crate::{
     audit::Record,
     catalog::Operation,
     clock::Clock,
-    model::{DivisionId, Tenant},
+    model::{DivisionId, Masks, Tenant},
     policy::{Attributes, ResourceKind},
     tenancy::{Verdict, Views},
 };
@@ -57,6 +57,11 @@ impl Permit {
         &self.verdict.divisions
     }
 
+    /// What is taken out of every answer, and can be asked by in no request.
+    pub(super) fn masks(&self) -> Masks {
+        self.verdict.masks
+    }
+
     /// Whether it still holds: asked before anything is sent and before anything is answered.
     pub(super) fn confirm(&self, views: &Views, clock: &Clock) -> Result<(), Denial> {
         let known = self.caller.key();
@@ -76,7 +81,9 @@ impl Permit {
         let verdict = tenant.decide(key, &self.operation.id, self.attributes.as_ref());
         let holds = |division| verdict.divisions.contains(division);
         let granted = !verdict.divisions.is_empty() && self.verdict.divisions.iter().all(holds);
-        if granted { Ok(()) } else { Err(Denial::PermitWithdrawn) }
+        // What was taken out was less than would be now.
+        let is_masked = self.masks().covers(verdict.masks);
+        if granted && is_masked { Ok(()) } else { Err(Denial::PermitWithdrawn) }
     }
 }
 
@@ -99,6 +106,7 @@ pub(super) fn authorize(
         tenant.reads_attributes().then(|| asked.attributes(&operation, record.source, clock.now()));
     let verdict = tenant.decide(caller.key(), &operation.id, attributes.as_ref());
     record.call.policies = Arc::clone(&verdict.policies);
+    record.call.masks = verdict.masks;
     record.call.shadow.clone_from(&verdict.shadow);
     let permitted = narrow(&operation, asked, &verdict, record);
     record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });

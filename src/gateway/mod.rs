@@ -32,6 +32,7 @@ mod json;
 mod lenient;
 mod limit;
 mod listed;
+mod masked;
 mod meters;
 mod oauth;
 mod own;
@@ -54,6 +55,7 @@ use futures_util::FutureExt;
 use http::{Request, StatusCode, request::Parts as Head};
 use hyper::body::{Body, Incoming};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
 use self::{
@@ -129,6 +131,8 @@ struct Inner {
     readers: Semaphore,
     lists: Lists,
     handles: Handles,
+    // What goes on although its caller left.
+    outliving: TaskTracker,
 }
 
 impl Gateway {
@@ -140,7 +144,8 @@ impl Gateway {
         let lists = Lists::new(Duration::from_millis(parts.config.request_timeout_ms));
         let handles = Handles::new(&parts.signing_key);
         let readers = Semaphore::new(own::READERS);
-        Self(Arc::new(Inner { parts, tokens, meters, limiter, readers, lists, handles }))
+        let outliving = TaskTracker::new();
+        Self(Arc::new(Inner { parts, tokens, meters, limiter, readers, lists, handles, outliving }))
     }
 
     fn config(&self) -> &config::Gateway {
@@ -242,7 +247,7 @@ impl Gateway {
         let views = self.views()?;
 
         let caller = self.authenticator(&views, record).request(&head.headers, &mut record.actor)?;
-        let _place = self.0.limiter.admit(&caller, standing)?;
+        let place = self.0.limiter.admit(&caller, standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
         let operation = match found.entry {
@@ -265,6 +270,7 @@ impl Gateway {
             .map_err(Denial::from)?;
 
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
+        masked::check(&parts.catalog, &permit, &asked)?;
         if let Narrowing::Own { answer } = operation.narrowing {
             let body = own::answer(self, answer, permit.caller(), &asked).await?;
             // It may have waited for its turn at the record.
@@ -281,24 +287,20 @@ impl Gateway {
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
         let registering = scope::registering(&permit, &asked)?;
-        let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
+        let scoped = scope::scope(&parts.catalog, &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
-        let answer =
-            forward::forward(&parts.upstream, &parts.directory, self.against(), scoped, record, confirm)
-                .await;
-        // Whatever became of the change, also where this is never reached.
-        drop(changing);
-        let answer = answer?;
-        let kept = match registering {
+        let answer = if let Some(registering) = registering {
             // Boxed: nearly all requests do without, and would carry its size.
-            Some(registering) => Box::pin(self.register(registering, &answer, record)).await,
-            None => Ok(()),
+            Box::pin(self.forward_and_register(registering, scoped, (changing, place), record)).await?
+        } else {
+            let (upstream, directory) = (&parts.upstream, &parts.directory);
+            let sent = forward::forward(upstream, directory, self.against(), scoped, record, confirm).await;
+            // Whatever became of the change, also where this is never reached.
+            drop(changing);
+            sent?
         };
-        let released = match kept {
-            Ok(()) => self.release(answer, record, confirm).await,
-            Err(denial) => Err(denial),
-        };
+        let released = self.release(answer, record, confirm).await;
         released.map_err(|denial| guard::settle(&operation, denial, record).into())
     }
 
@@ -324,6 +326,7 @@ impl Gateway {
         confirm(&permit)?;
         let mut response = answer::json(status, record.id(), body);
         answer::name_divisions(&mut response, permit.divisions());
+        answer::name_masks(&mut response, permit.masks());
         Ok(response)
     }
 

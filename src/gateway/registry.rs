@@ -1,25 +1,87 @@
-//! What a call made or deleted of what carries no division is registered before its answer is released.
+//! What a call made or deleted of what carries no division is registered before its answer is released, also where nobody
+//! waits for that answer any more.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures_util::FutureExt;
 use serde_json::json;
+use tracing::{Instrument, Span};
 
 use super::{
     Gateway,
+    authorize::Permit,
     denial::{Denial, Failure},
-    forward::Answer,
-    scope::{Registering, made},
+    forward::{self, Answer},
+    guard,
+    scope::{Registering, Scoped, made},
 };
 use crate::{
     audit::Record,
     catalog::Entity,
+    directory::Changing,
     model::{Actor, EntityId, Event, EventId, EventKind, Origin, Registration},
+    tenancy::NotRegistered,
+    web::Place,
 };
 
+/// What a call does to the registry, and the id of what it deletes.
+type Change = (Registering, Option<EntityId>);
+
 impl Gateway {
+    /// Forwards what changes the registry and keeps what became of it, in a task of its own: a caller that leaves would
+    /// else leave behind what Genesys made, and nobody owned. The record goes along, and ends as `aborted` there.
+    pub(super) async fn forward_and_register(
+        &self,
+        change: Change,
+        scoped: Scoped,
+        (changing, place): (Option<Changing>, Place),
+        record: &mut Record,
+    ) -> Result<Answer, Denial> {
+        let (gateway, mut lent) = (self.clone(), record.lend());
+        let work = async move {
+            let work = gateway.change_registry(change, scoped, changing, &mut lent);
+            let done = AssertUnwindSafe(work).catch_unwind().await;
+            drop(place);
+            (lent, done)
+        };
+        // An error: the process ends before the task did.
+        let Ok((lent, done)) = self.0.outliving.spawn(work.instrument(Span::current())).await else {
+            return Err(Failure::EffectUnknown.into());
+        };
+        *record = lent;
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Waits for what goes on although its caller left; to be called when no more requests come.
+    pub async fn finish(&self) {
+        self.0.outliving.close();
+        self.0.outliving.wait().await;
+    }
+
+    async fn change_registry(
+        &self,
+        change: Change,
+        scoped: Scoped,
+        changing: Option<Changing>,
+        record: &mut Record,
+    ) -> Result<Answer, Denial> {
+        let parts = &self.0.parts;
+        let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
+        let (upstream, directory) = (&parts.upstream, &parts.directory);
+        let answer = forward::forward(upstream, directory, self.against(), scoped, record, confirm).await;
+        drop(changing);
+        let answer = answer?;
+        match self.register(change, &answer, record).await {
+            Ok(()) => Ok(answer),
+            Err(denial) => Err(guard::settle(answer.permit().operation(), denial, record)),
+        }
+    }
+
     /// Keeps what Genesys said was done. Without that there is no answer: what was made is nobody's then, until an operator
     /// gives it.
-    pub(super) async fn register(
+    async fn register(
         &self,
-        (registering, deleted): (Registering, Option<EntityId>),
+        (registering, deleted): Change,
         answer: &Answer,
         record: &mut Record,
     ) -> Result<(), Denial> {
@@ -51,9 +113,16 @@ impl Gateway {
                 tenancy.deregister(&tenant, (&entity, &id), &event).await
             }
         };
-        kept.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, event.id = %record.id(), "the registry was not kept");
-            Failure::NotRecorded.into()
+        kept.map_err(|error| match error {
+            // Genesys gives no id twice: it speaks of what was there before, whosever that is or was.
+            NotRegistered::Known => {
+                guard::note_violation(answer.permit(), record);
+                Failure::AnswerRefused("what was made has the id of something that was there".to_owned()).into()
+            }
+            NotRegistered::Store(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, event.id = %record.id(), "the registry was not kept");
+                Failure::NotRecorded.into()
+            }
         })
     }
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DivisionId, EventId, KeyId, OperatorId, StreamId, TenantId};
+use super::{DivisionId, EventId, KeyId, Mask, Masks, OperatorId, StreamId, TenantId};
 
 /// The intent: who, what, under which policies, in which divisions. Committed before any data or effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,9 @@ pub struct Call {
     /// The ids of the policies that decided.
     #[serde(skip_serializing_if = "is_empty")]
     pub policies: Arc<[String]>,
+    /// What those policies take out of the answer.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub masks: Masks,
     /// What the shadow policies would have decided otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Arc<ShadowDecision>>,
@@ -105,10 +108,18 @@ pub struct ShadowDecision {
     /// Evaluation errors; any of them denies all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
+    /// What it would take out of the answer.
+    #[serde(skip_serializing_if = "is_nothing")]
+    #[schemars(with = "Vec<Mask>")]
+    pub masks: Masks,
 }
 
 fn is_empty(policies: &Arc<[String]>) -> bool {
     policies.is_empty()
+}
+
+fn is_nothing<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How it ended. Follows its event, linked by the id.

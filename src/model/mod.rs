@@ -5,6 +5,7 @@ mod event;
 mod ids;
 mod key;
 mod limits;
+mod masks;
 mod operator;
 mod policy;
 mod registration;
@@ -21,6 +22,7 @@ pub use ids::{
 };
 pub use key::{Cidr, Key};
 pub use limits::Limits;
+pub use masks::{Mask, Masks, UnknownMask};
 pub use operator::{Operator, OperatorToken, Role};
 pub use policy::{OwnPolicies, PolicyMode, PolicyVersion};
 pub use registration::{Ended, Origin, Registration, Registry};

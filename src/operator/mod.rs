@@ -17,6 +17,7 @@ mod refusal;
 pub mod registry;
 pub mod service_accounts;
 pub mod tenants;
+mod unsettled;
 
 use std::{fmt, marker::PhantomData, net::IpAddr, num::NonZeroU32, sync::Arc};
 

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::{Author, Desk, Refusal, check_reason, desk::Subject, tenants};
 use crate::{
     catalog::{Catalog, Entry},
-    model::{DivisionId, Key, KeyId, Limits, PolicyMode, PolicyVersion, ShadowDecision, Tenant, TenantId},
+    model::{
+        DivisionId, Key, KeyId, Limits, Mask, Masks, PolicyMode, PolicyVersion, ShadowDecision, Tenant,
+        TenantId,
+    },
     policy::Attributes,
     tenancy::{Explanation, TenantView},
 };
@@ -112,6 +115,9 @@ pub struct PolicyAnswer {
     pub reasons: Vec<String>,
     /// Evaluation errors; any of them denies.
     pub errors: Vec<String>,
+    /// What those policies take out of the answer (`@mask`).
+    #[schemars(with = "Vec<Mask>")]
+    pub masks: Masks,
     /// Why the operation is refused to everyone, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
@@ -234,6 +240,7 @@ pub async fn explain(
                 divisions: Vec::new(),
                 reasons: Vec::new(),
                 errors: Vec::new(),
+                masks: Masks::NONE,
                 denied: Some(denied.reason.to_string()),
                 shadow: None,
             });
@@ -252,6 +259,7 @@ fn answer(operation: &str, explanation: Explanation) -> PolicyAnswer {
         divisions: verdict.divisions.to_vec(),
         reasons: verdict.policies.to_vec(),
         errors: verdict.errors,
+        masks: verdict.masks,
         denied: None,
         shadow,
     }

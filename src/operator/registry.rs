@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Author, Desk, Refusal, check_reason, desk::Subject, tenants};
+pub use super::unsettled::Unsettled;
+use super::{Author, Desk, Refusal, check_reason, desk::Subject, tenants, unsettled};
 use crate::model::{Ended, EntityId, Origin, Registration, TenantId};
 
 /// Something that carries no division, and why it is given or taken.
@@ -17,11 +18,22 @@ pub struct Named {
     pub reason: String,
 }
 
-/// What is a tenant's.
-pub async fn list(desk: &Desk, author: &Author, tenant: &TenantId) -> Result<Vec<Registration>, Refusal> {
+/// What the registry knows of a tenant.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Registered {
+    /// What is the tenant's.
+    pub registrations: Vec<Registration>,
+    /// Calls of the last 30 days that may have made what is nobody's: look for it in Genesys, and give or delete it.
+    pub unsettled: Vec<Unsettled>,
+}
+
+/// What is a tenant's, and what might have become so.
+pub async fn list(desk: &Desk, author: &Author, tenant: &TenantId) -> Result<Registered, Refusal> {
     desk.authorize(author, "registry.list").await?;
     tenants::known(desk, tenant).await?;
-    Ok(desk.store.list_registrations(tenant).await?)
+    let registrations = desk.store.list_registrations(tenant).await?;
+    let unsettled = unsettled::find(desk, tenant, &registrations).await?;
+    Ok(Registered { registrations, unsettled })
 }
 
 /// From now on it is the tenant's.

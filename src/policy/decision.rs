@@ -7,19 +7,21 @@ use std::{
 };
 
 use cedar_policy::{
-    AuthorizationError, Context, Decision as Verdict, Entities, Entity, EntityUid, Policy, PolicySet,
-    Request, RestrictedExpression,
+    AuthorizationError, Context, Decision as Verdict, Entities, Entity, EntityUid, Policy, PolicyId,
+    PolicySet, Request, RestrictedExpression,
 };
 use chrono::{DateTime, Utc};
 
-use super::{Engine, PolicyError, ResourceKind, restriction, schema::Action};
-use crate::model::{DivisionId, Key, Tenant, TenantId};
+use super::{Engine, PolicyError, ResourceKind, restriction, schema::Action, source};
+use crate::model::{DivisionId, Key, Masks, Tenant, TenantId};
 
 /// One tenant's set, ready to decide.
 #[derive(Debug)]
 pub struct TenantPolicies {
     engine: Arc<Engine>,
     set: PolicySet,
+    // Of those that mask something.
+    masks: HashMap<PolicyId, Masks>,
     reads_attributes: bool,
     tenant_id: TenantId,
     tenant_uid: EntityUid,
@@ -67,6 +69,8 @@ pub struct Decision {
     pub policies: Vec<String>,
     /// Evaluation errors; any of them denies all.
     pub errors: Vec<String>,
+    /// What those policies mask, whichever of them and in whichever division: none takes away what another masks.
+    pub masks: Masks,
 }
 
 /// What the single questions came to.
@@ -76,6 +80,7 @@ struct Answers {
     policies: BTreeSet<String>,
     failed: BTreeSet<String>,
     errors: BTreeSet<String>,
+    masks: Masks,
 }
 
 impl TenantPolicies {
@@ -86,8 +91,13 @@ impl TenantPolicies {
     ) -> Result<Self, PolicyError> {
         let policies: Vec<_> = policies.collect();
         let mut reads_attributes = false;
+        let mut masks = HashMap::new();
         for policy in &policies {
             reads_attributes |= restriction::reads_attributes(policy)?;
+            let masked = source::masks(policy)?;
+            if !masked.is_empty() {
+                masks.insert(policy.id().clone(), masked);
+            }
         }
         let names = &engine.names;
         let tenant_uid = names.tenant_uid(&tenant.id);
@@ -95,6 +105,7 @@ impl TenantPolicies {
         Ok(Self {
             engine: Arc::clone(engine),
             set: PolicySet::from_policies(policies).map_err(PolicyError::invalid)?,
+            masks,
             reads_attributes,
             tenant_id: tenant.id.clone(),
             tenant: names.tenant_entity(tenant)?,
@@ -124,16 +135,21 @@ impl TenantPolicies {
                 divisions: answers.divisions,
                 policies: answers.policies.into_iter().collect(),
                 errors: Vec::new(),
+                masks: answers.masks,
             },
             // SECURITY: Cedar leaves out a policy that fails, a `forbid` too; its Allow is worth nothing then.
             Ok(answers) => Decision {
                 divisions: Vec::new(),
                 policies: answers.failed.into_iter().collect(),
                 errors: answers.errors.into_iter().collect(),
+                masks: Masks::NONE,
             },
-            Err(error) => {
-                Decision { divisions: Vec::new(), policies: Vec::new(), errors: vec![error.to_string()] }
-            }
+            Err(error) => Decision {
+                divisions: Vec::new(),
+                policies: Vec::new(),
+                errors: vec![error.to_string()],
+                masks: Masks::NONE,
+            },
         }
     }
 
@@ -200,7 +216,12 @@ impl Question<'_> {
             answers.failed.insert(failure.policy_id().to_string());
             answers.errors.insert(error.to_string());
         }
-        Ok(response.decision() == Verdict::Allow)
+        let is_allowed = response.decision() == Verdict::Allow;
+        if is_allowed && !self.policies.masks.is_empty() {
+            let masks = response.diagnostics().reason().filter_map(|id| self.policies.masks.get(id));
+            answers.masks = masks.fold(answers.masks, |all, one| all | *one);
+        }
+        Ok(is_allowed)
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::collections::HashSet;
 
-use cedar_policy::{Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use miette::Diagnostic;
 
 use super::PolicyError;
+use crate::model::Masks;
+
+/// What a policy masks of what it permits: `@mask("numbers, names")`.
+const MASK: &str = "mask";
 
 /// Parses policies in the order they stand in. One without `@id` is named by its place: `own.1`, `own.2`, …
 pub(super) fn parse(text: &str, prefix: &str) -> Result<Vec<Policy>, PolicyError> {
@@ -39,7 +43,28 @@ pub(super) fn parse(text: &str, prefix: &str) -> Result<Vec<Policy>, PolicyError
             return Err(PolicyError::invalid(format!("the policy id `{name}` stands twice")));
         }
     }
+    named.iter().try_for_each(|policy| masks(policy).map(drop))?;
     Ok(named)
+}
+
+/// What a policy masks.
+pub(super) fn masks(policy: &Policy) -> Result<Masks, PolicyError> {
+    let id = policy.id();
+    // Cedar takes any annotation: misspelt, it would mask nothing and say nothing.
+    let meant = |name: &&str| name.to_ascii_lowercase().starts_with(MASK) && *name != MASK;
+    if let Some(name) = policy.annotations().map(|(name, _)| name).find(meant) {
+        return Err(PolicyError::invalid(format!(
+            "policy `{id}`: `@{name}` means nothing here; write `@{MASK}`"
+        )));
+    }
+    let Some(written) = policy.annotation(MASK) else { return Ok(Masks::NONE) };
+    if policy.effect() == Effect::Forbid {
+        let why = format!(
+            "policy `{id}`: a `forbid` shows nothing that `@{MASK}` could hide; it stands on a `permit`"
+        );
+        return Err(PolicyError::invalid(why));
+    }
+    written.parse().map_err(|unknown| PolicyError::invalid(format!("policy `{id}`: {unknown}")))
 }
 
 /// Checks them strictly against the schema; all that is wrong goes into one message.

@@ -93,7 +93,7 @@ fn results(exchange: &Exchange, question: &Question, what: &str) -> Result<Vec<V
     if UNDIVIDED.contains(&what) {
         question.check_undivided()?;
     }
-    let spans = question.spans()?;
+    let spans = question.spans(exchange.early)?;
     let world = &exchange.world;
     let reached = |one: &Conversation| {
         let reaches = |place| exchange.client.reaches(world.division_id(place));
@@ -163,8 +163,8 @@ impl Question {
         self.filter.as_ref().map_or(Ok(()), |filter| filter.check_members(&dimensions::MEMBERS))
     }
 
-    /// The interval, cut by the granularity.
-    fn spans(&self) -> Result<Vec<Span>, Failure> {
+    /// The interval, cut by the granularity; `early`: how much before it is begun.
+    fn spans(&self, early: TimeDelta) -> Result<Vec<Span>, Failure> {
         let invalid = |text: &str| Failure::invalid(format!("Value [{text}] is not an interval"));
         let at = |text: &str| DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).ok();
         let (from, to) = self
@@ -174,12 +174,12 @@ impl Question {
             .filter(|(from, to)| from < to)
             .ok_or_else(|| invalid(&self.interval))?;
         let step = match &self.granularity {
-            None => to - from,
+            None => to - from + early,
             Some(text) => duration(text).ok_or_else(|| invalid(text))?,
         };
         let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut spans = Vec::new();
-        let mut start = from;
+        let mut start = from - early;
         while start < to && spans.len() < 2_000 {
             let end = (start + step).min(to);
             spans.push((text(start), text(end)));

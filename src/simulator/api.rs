@@ -7,6 +7,7 @@ use axum::{
     http::{Method, Request, Response, StatusCode, request::Parts},
 };
 use bytes::Bytes;
+use chrono::TimeDelta;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -41,6 +42,8 @@ pub(super) struct Exchange {
     pub(super) lie: bool,
     /// Those of which division alone.
     lie_from: Option<String>,
+    /// By how much intervals begin earlier than was asked for.
+    pub(super) early: TimeDelta,
     body: Bytes,
 }
 
@@ -94,13 +97,14 @@ pub(super) async fn serve(
     } else {
         organisation.note(call(&parts, &body, client.as_deref().ok()));
     }
-    let (mut lie, mut lie_from, mut disturbing) = (false, None, None);
+    let (mut lie, mut lie_from, mut early, mut disturbing) = (false, None, TimeDelta::zero(), None);
     for fault in organisation.faults(parts.method.as_str(), parts.uri.path()) {
         match fault {
             Fault::Latency { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Fault::Hang => std::future::pending().await,
             Fault::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
             Fault::Lie { division } => (lie, lie_from) = (true, division),
+            Fault::Early { hours } => early = TimeDelta::hours(hours.into()),
             Fault::EmptyBody => return Ok(answer::response(Ok(Answer::ok("")), &correlation, rate)),
             Fault::Malformed => return Ok(answer::response(Ok(Answer::ok(MALFORMED)), &correlation, rate)),
             Fault::Status { status, retry_after } => {
@@ -114,6 +118,7 @@ pub(super) async fn serve(
             | Fault::ContentType { .. }
             | Fault::Gzip
             | Fault::Totals { .. }
+            | Fault::Instead { .. }
             | Fault::Done { .. }) => disturbing = Some(late),
         }
     }
@@ -123,7 +128,7 @@ pub(super) async fn serve(
         client.and_then(|client| {
             let (query, world) = (Query::read(parts.uri.query()), organisation.world());
             let organisation = Arc::clone(&organisation);
-            dispatch(&parts, &Exchange { query, client, world, organisation, lie, lie_from, body })
+            dispatch(&parts, &Exchange { query, client, world, organisation, lie, lie_from, early, body })
         })
     };
     let response = answer::response(outcome, &correlation, rate);
@@ -190,7 +195,9 @@ fn dispatch(parts: &Parts, exchange: &Exchange) -> Result<Answer, Failure> {
         ("DELETE", ["routing", "queues", id]) => writes::delete_queue(exchange, id),
         ("GET", ["users", id]) => users::get(exchange, id),
         ("GET", ["users", id, "queues"]) => members::of_user(exchange, id),
-        ("GET", ["users", id, "presences", source]) => codes::presence(exchange, id, source),
+        ("GET", ["users", id, "presences", source]) if source.eq_ignore_ascii_case("purecloud") => {
+            codes::presence(exchange, id)
+        }
         ("GET", ["routing", "wrapupcodes", id]) => codes::wrap_up_code(exchange, id),
         ("GET", ["routing", "skills", id]) => codes::skill(exchange, id),
         ("GET", ["routing", "languages", id]) => codes::language(exchange, id),

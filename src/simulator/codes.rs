@@ -106,13 +106,10 @@ pub(super) fn presence_definitions(exchange: &Exchange) -> Outcome {
     })))
 }
 
-/// `GET /api/v2/users/{userId}/presences/{sourceId}`: of any user, and no permission is asked.
-pub(super) fn presence(exchange: &Exchange, id: &str, source: &str) -> Outcome {
+/// `GET /api/v2/users/{userId}/presences/purecloud`: of any user, and no permission is asked.
+pub(super) fn presence(exchange: &Exchange, id: &str) -> Outcome {
     exchange.query.only(&[])?;
     let user = exchange.world.user(id).ok_or_else(|| Failure::missing("user", id))?;
-    if !source.eq_ignore_ascii_case("purecloud") {
-        return Err(Failure::missing("source", source));
-    }
     let mut text = String::new();
     debug_assert!(EXPANSIONS.contains(&"presence"), "a presence is what that expansion shows");
     user.write(&mut text, &["presence".to_owned()]);

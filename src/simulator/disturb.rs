@@ -53,6 +53,7 @@ pub(super) async fn disturb(response: Response<Body>, fault: &Fault) -> Result<R
             Body::from(gzip(&whole))
         }
         Fault::Totals { add } => Body::from(totals(&whole, *add)),
+        Fault::Instead { id } => Body::from(instead(&whole, id)),
         Fault::Done { status } => {
             parts.status = StatusCode::from_u16(*status).unwrap_or(parts.status);
             Body::from(whole)
@@ -63,7 +64,8 @@ pub(super) async fn disturb(response: Response<Body>, fault: &Fault) -> Result<R
         | Fault::Malformed
         | Fault::Hang
         | Fault::EmptyBody
-        | Fault::Lie { .. } => Body::from(whole),
+        | Fault::Lie { .. }
+        | Fault::Early { .. } => Body::from(whole),
     };
     Ok(Response::from_parts(parts, body))
 }
@@ -111,6 +113,15 @@ fn gzip(whole: &[u8]) -> Vec<u8> {
     // The length modulo 2^32.
     file.extend_from_slice(&u32::try_from(whole.len()).unwrap_or_default().to_le_bytes());
     file
+}
+
+/// The same answer, of another id.
+fn instead(whole: &[u8], id: &str) -> Bytes {
+    let Ok(Value::Object(mut answer)) = serde_json::from_slice(whole) else {
+        return Bytes::copy_from_slice(whole);
+    };
+    answer.insert("id".to_owned(), Value::from(id));
+    Bytes::from(Value::Object(answer).to_string())
 }
 
 /// The same answer, counting so many more.

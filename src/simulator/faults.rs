@@ -59,6 +59,11 @@ pub enum Fault {
         /// The status.
         status: u16,
     },
+    /// Does what is asked, and shows this id in place of that of what it made.
+    Instead {
+        /// The id.
+        id: String,
+    },
     /// Answers 200 with a body that is not JSON.
     Malformed,
     /// Never answers.
@@ -70,6 +75,11 @@ pub enum Fault {
         /// Of this division alone; without it, of any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         division: Option<String>,
+    },
+    /// Counts from before the interval that was asked for.
+    Early {
+        /// By how many hours.
+        hours: u32,
     },
 }
 

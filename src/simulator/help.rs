@@ -134,6 +134,7 @@ FAULTS
   {\"kind\": \"content_type\", \"value\": TYPE}                a good answer that says to be something else
   {\"kind\": \"gzip\"}                                        a good answer, compressed, asked or not
   {\"kind\": \"totals\", \"add\": N}                           a good answer that counts so many too many
+  {\"kind\": \"instead\", \"id\": ID}                       a good answer that shows this id as its own
   {\"kind\": \"done\", \"status\": N}                        a good answer with that status
   {\"kind\": \"malformed\"}                                   200, not JSON
   {\"kind\": \"hang\"}                                        never an answer
@@ -141,6 +142,7 @@ FAULTS
   {\"kind\": \"lie\", \"division\"?: ID}                      entities that were not asked for (of that division alone)
                                                           in the answer and its totals; for a read by id, another
                                                           division's entity
+  {\"kind\": \"early\", \"hours\": N}                        aggregates from before the interval that was asked for
   For the login, match path_prefix /oauth.
 
 READY FILE

@@ -53,16 +53,28 @@ pub(super) fn read_all(rows: Vec<RegistrationRow>) -> Vec<Registration> {
 }
 
 impl Store {
-    /// Makes something a tenant's; a conflict where it is another's. What had ended begins anew.
+    /// Makes something a tenant's; a conflict where it is another's. What was given may be given again once it has ended;
+    /// what was made is new, and a conflict where it ever was anybody's.
     pub async fn register(&self, one: &Registration, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO registration (tenant_id, entity, entity_id, came, author, reason, \
             registered_at, ended, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
             ON CONFLICT (tenant_id, entity, entity_id) DO UPDATE SET came = excluded.came, \
             author = excluded.author, reason = excluded.reason, registered_at = excluded.registered_at, \
             ended = excluded.ended, version = excluded.version";
+        const KNOWN: &str = "SELECT COUNT(*) FROM registration WHERE entity = $1 AND entity_id = $2";
         let taken = || format!("{} {} as a tenant's", one.entity, one.id);
         let absent = || format!("tenant {}", one.tenant_id);
         in_change!(self, event, "registering something", |transaction, version| {
+            if one.came == Origin::Made {
+                let known: i64 = sqlx::query_scalar(KNOWN)
+                    .bind(&one.entity)
+                    .bind(&one.id)
+                    .fetch_one(&mut *transaction)
+                    .await?;
+                if known > 0 {
+                    return Err(Failure::conflict(taken()));
+                }
+            }
             sqlx::query(ADD)
                 .bind(&one.tenant_id)
                 .bind(&one.entity)

@@ -49,6 +49,17 @@ struct Inner {
     refreshing: Mutex<()>,
 }
 
+/// Why the registry does not hold what a call did.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRegistered {
+    /// What is said to be new is somebody's already, or was once.
+    #[error("it is, or was, somebody's already")]
+    Known,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// All tenants and keys at one version of the store.
 #[derive(Debug, Default)]
 pub struct Views {
@@ -81,8 +92,12 @@ impl Tenancy {
     }
 
     /// Makes something the tenant's that a call of its made; it holds here once this returns.
-    pub async fn register(&self, made: &Registration, event: &Event) -> Result<(), StoreError> {
-        self.0.store.register(made, event).await?;
+    pub async fn register(&self, made: &Registration, event: &Event) -> Result<(), NotRegistered> {
+        match self.0.store.register(made, event).await {
+            Ok(_) => {}
+            Err(StoreError::Conflict { .. }) => return Err(NotRegistered::Known),
+            Err(error) => return Err(error.into()),
+        }
         self.catch_up().await;
         Ok(())
     }
@@ -93,10 +108,10 @@ impl Tenancy {
         tenant: &TenantId,
         (entity, id): (&str, &EntityId),
         event: &Event,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), NotRegistered> {
         match self.0.store.end_registration((tenant, entity, id), Ended::Deleted, event).await {
             Ok(_) | Err(StoreError::Missing { .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
         self.catch_up().await;
         Ok(())

@@ -6,7 +6,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     model::{
-        DivisionId, Key, KeyId, OwnPolicies, PolicyVersion, Registry, ServiceAccount, ShadowDecision, Tenant,
+        DivisionId, Key, KeyId, Masks, OwnPolicies, PolicyVersion, Registry, ServiceAccount, ShadowDecision,
+        Tenant,
     },
     policy::{Attributes, Decision, Engine, PolicyError, Principal, TenantPolicies},
     web::{Place, Places},
@@ -49,6 +50,8 @@ pub struct Verdict {
     pub policies: Arc<[String]>,
     /// Evaluation errors; any of them denies all.
     pub errors: Vec<String>,
+    /// What is taken out of every answer.
+    pub masks: Masks,
     /// What the shadow says, where it says otherwise.
     pub shadow: Option<Arc<ShadowDecision>>,
 }
@@ -137,18 +140,20 @@ impl TenantView {
     pub fn explain(&self, key: &Key, operation: &str, attributes: &Attributes) -> Explanation {
         let verdict = self.active.judge(self, key, operation, attributes);
         let shadow = self.shadow.as_ref().map(|(version, layer)| {
-            let Verdict { divisions, policies, errors, shadow: _ } =
+            let Verdict { divisions, policies, errors, masks, shadow: _ } =
                 layer.judge(self, key, operation, attributes);
-            ShadowDecision { version: *version, divisions, policies, errors }
+            ShadowDecision { version: *version, divisions, policies, errors, masks }
         });
         Explanation { verdict, shadow }
     }
 
     fn judge(&self, key: &Key, operation: &str, attributes: &Attributes) -> Verdict {
         let Explanation { mut verdict, shadow } = self.explain(key, operation, attributes);
-        verdict.shadow = shadow
-            .filter(|shadow| shadow.divisions != verdict.divisions || !shadow.errors.is_empty())
-            .map(Arc::new);
+        let is_otherwise = |shadow: &ShadowDecision| {
+            let (decided, masked) = (&verdict.divisions, verdict.masks);
+            shadow.divisions != *decided || shadow.masks != masked || !shadow.errors.is_empty()
+        };
+        verdict.shadow = shadow.filter(is_otherwise).map(Arc::new);
         verdict
     }
 }
@@ -181,13 +186,15 @@ impl PolicyLayer {
 
 impl Verdict {
     fn failed(error: String) -> Self {
-        Self { divisions: Arc::from([]), policies: Arc::from([]), errors: vec![error], shadow: None }
+        let (divisions, policies) = (Arc::from([]), Arc::from([]));
+        Self { divisions, policies, errors: vec![error], masks: Masks::NONE, shadow: None }
     }
 }
 
 impl From<Decision> for Verdict {
     fn from(decision: Decision) -> Self {
-        let divisions = if decision.errors.is_empty() { decision.divisions.into() } else { Arc::from([]) };
-        Self { divisions, policies: decision.policies.into(), errors: decision.errors, shadow: None }
+        let Decision { divisions, policies, errors, masks } = decision;
+        let divisions = if errors.is_empty() { divisions.into() } else { Arc::from([]) };
+        Self { divisions, policies: policies.into(), errors, masks, shadow: None }
     }
 }

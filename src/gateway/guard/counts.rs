@@ -21,6 +21,11 @@ impl Counts {
     }
 }
 
+/// Genesys shows as the tenant's what is not, and nothing of it is passed on.
+pub(in crate::gateway) fn note_violation(permit: &Permit, record: &mut Record) {
+    note(permit, Counts { dropped: 1, violations: 1, unjudged: 0 }, record);
+}
+
 /// Foreign entities are for auditors and alarms, never for the tenant.
 pub(super) fn note(permit: &Permit, counts: Counts, record: &mut Record) {
     let Counts { dropped, violations, unjudged } = counts;

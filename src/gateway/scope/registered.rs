@@ -32,16 +32,18 @@ pub(in crate::gateway) fn registering(
     asked: &Asked<'_>,
 ) -> Result<Option<(Registering, Option<EntityId>)>, Denial> {
     let operation = permit.operation();
-    let Narrowing::Registered { entity, name, .. } = &operation.narrowing else { return Ok(None) };
-    Ok(match name {
-        None if operation.is_write() => Some((Registering::Made(*entity), None)),
-        Some(name) if deletes(operation) => {
-            // What could not be ended is not deleted.
-            let id = owned::path_id(asked, name)?.parse().map_err(|_| Denial::NotFound)?;
-            Some((Registering::Deleted(*entity), Some(id)))
-        }
-        Some(_) | None => None,
-    })
+    if let Some(entity) = operation.registers() {
+        return Ok(Some((Registering::Made(entity), None)));
+    }
+    let Narrowing::Registered { entity, name: Some(name), .. } = &operation.narrowing else {
+        return Ok(None);
+    };
+    if !deletes(operation) {
+        return Ok(None);
+    }
+    // What could not be ended is not deleted.
+    let id = owned::path_id(asked, name)?.parse().map_err(|_| Denial::NotFound)?;
+    Ok(Some((Registering::Deleted(*entity), Some(id))))
 }
 
 fn deletes(operation: &Operation) -> bool {

@@ -186,9 +186,6 @@ impl Organisation {
         let template = facts.begins(collection);
         let outer = template.and_then(|template| above(&world, template, collection));
         let things = match (&outer, collection) {
-            (_, path) if path.ends_with("/presences") => {
-                return vec![("purecloud".to_owned(), None)];
-            }
             (Some(thing), _) => things::below(&world, thing, collection),
             (None, _) => things::all(&world, collection),
         };

@@ -73,6 +73,13 @@ async fn what_is_wrong_is_named_with_its_place() {
         (key(theirs), theirs),
         (body(theirs), theirs),
         (key("zzzzzzzzzzzzzzzz"), "zzzzzzzzzzzzzzzz"),
+        (
+            "@mask(\"names, colours\") permit (principal, action, resource);".to_owned(),
+            "`own.1`: `colours` is no mask",
+        ),
+        ("@id(\"x\") @mask(\"names\") forbid (principal, action, resource);".to_owned(), "`x`: a `forbid`"),
+        ("@id(\"x\") @masks(\"names\") permit (principal, action, resource);".to_owned(), "write `@mask`"),
+        ("@mask permit (principal, action, resource);".to_owned(), "is no mask"),
         ("@id(\"base.read-only-key\") permit (principal, action, resource);".to_owned(), "taken"),
         ("permit (principal, action, resource);".repeat(101), "at most 100"),
         ("(".repeat(30_000), "deep"),
@@ -126,7 +133,7 @@ async fn explain_says_what_would_be_decided_and_by_which_policies() {
         assert_eq!(
             allowed,
             json!({ "operation": "getUsers", "decision": "allow", "divisions": [ALPHA],
-                    "reasons": ["full-access.all", "not-beta"], "errors": [] })
+                    "reasons": ["full-access.all", "not-beta"], "errors": [], "masks": [] })
         );
     }
     assert_eq!(explain(&office, "GET /api/v2/users/{userId}").await["operation"], "getUser");
@@ -148,6 +155,24 @@ async fn explain_says_what_would_be_decided_and_by_which_policies() {
 
     office.admin().post("/tenants/north/suspend", &Value::Null).await;
     assert_eq!(explain(&office, "getUsers").await["reasons"], json!(["base.tenant-suspended", "not-beta"]));
+}
+
+#[tokio::test]
+async fn explain_says_what_is_masked_and_what_the_shadow_would_mask() {
+    let office = Office::open().await;
+    office.tenant("north", &[ALPHA]).await;
+    let source = "@id(\"no-numbers\") @mask(\"numbers, names\") permit (principal, action in Ringfence::Action::\"users\", resource);";
+    put(&office, "north", &json!({ "source": source, "reason": "tried", "mode": "shadow" }))
+        .await
+        .expect(200);
+    let tried = explain(&office, "getUsers").await;
+    assert_eq!((&tried["masks"], &tried["shadow"]["masks"]), (&json!([]), &json!(["numbers", "names"])));
+
+    put(&office, "north", &json!({ "source": source, "reason": "it was good" })).await.expect(200);
+    let masked = explain(&office, "getUsers").await;
+    assert_eq!(masked["masks"], json!(["numbers", "names"]));
+    assert_eq!(masked["reasons"], json!(["full-access.all", "no-numbers"]));
+    assert_eq!(explain(&office, "getRoutingQueues").await["masks"], json!([]));
 }
 
 #[tokio::test]

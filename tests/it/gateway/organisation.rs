@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use reqwest::Method;
-use ringfence::simulator::{CLIENT_ID, CLIENT_SECRET, Fault, Match, Rule};
+use ringfence::{
+    catalog::Catalog,
+    simulator::{CLIENT_ID, CLIENT_SECRET, Fault, Match, Rule},
+};
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::Instant};
 
@@ -163,4 +166,16 @@ pub(super) async fn event(app: &TestApp, answer: &Answer) -> Value {
         (!event["outcome"].is_null()).then_some(event)
     })
     .await
+}
+
+/// Gives a tenant all that is in a division and does not say so.
+pub(super) async fn register_all(app: &TestApp, client: &TenantClient, division: &str) {
+    let truth = Catalog::embedded().unwrap();
+    for kind in truth.entities().values().filter(|kind| kind.registered) {
+        let things = app.simulator.organisation().things(kind.get.trim_end_matches("/{id}"));
+        for (id, _) in things.iter().filter(|(_, of)| *of == Some(division)) {
+            let named = json!({"entity": kind.name, "id": id, "reason": "theirs"});
+            app.admin().post(&format!("/tenants/{}/registry", client.id), &named).await.expect(201);
+        }
+    }
 }

@@ -27,6 +27,8 @@ struct Case {
     reasons: Vec<String>,
     #[serde(default)]
     errors: usize,
+    #[serde(default)]
+    masks: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +91,7 @@ fn check(template: &str, case: &Case) {
         assert_eq!(decision.divisions, ids(&given), "{place}");
         assert_eq!(decision.policies, case.reasons, "{place}");
         assert_eq!(decision.errors.len(), case.errors, "{place}");
+        assert_eq!(decision.masks.to_string(), case.masks.join(", "), "{place}");
     }
 }
 

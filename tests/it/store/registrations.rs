@@ -59,7 +59,14 @@ async fn nothing_is_two_tenants_at_a_time() {
         assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
         let whose = (&second.tenant_id, "group", &second.id);
         store.end_registration(whose, Ended::Deleted, &change()).await.unwrap();
-        let made = Registration { came: Origin::Made, ..first };
+        let known = Registration { came: Origin::Made, ..first.clone() };
+        let again = store.register(&known, &change()).await;
+        assert!(
+            matches!(again, Err(StoreError::Conflict { .. })),
+            "what is new was never anybody's: {again:?}"
+        );
+        store.register(&first, &change()).await.unwrap();
+        let made = Registration { came: Origin::Made, tenant_id: first.tenant_id, ..group("south") };
         store.register(&made, &change()).await.unwrap();
         let known = store.registration("group", &made.id).await.unwrap().unwrap();
         assert_eq!((known.came, known.ended, known.tenant_id), (Origin::Made, None, made.tenant_id));

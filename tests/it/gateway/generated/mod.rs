@@ -6,8 +6,11 @@
 
 mod handles;
 mod holes;
+mod masks;
 mod requests;
+mod strangers;
 mod suite;
+mod withdrawn;
 
 use std::collections::BTreeSet;
 

@@ -17,16 +17,15 @@ use serde_json::json;
 use super::{
     handles::{opened, shows_id, without_handles},
     requests::{Asked, Maker, Nth, Place},
+    withdrawn::Withdrawn,
 };
 use crate::{
-    gateway::organisation::{eventually, everything, facts, sent, text},
+    gateway::organisation::{everything, facts, register_all, text},
     support::app::{TenantClient, TestApp},
 };
 
 /// How many operations are asked at once.
 const AT_ONCE: usize = 12;
-/// A division that holds nothing, and stays with who loses another.
-const KEPT: &str = "e5e5e5e5-0000-4000-8000-00000000000e";
 /// Nothing has it.
 pub(super) const NOBODY: &str = "99999999-0000-4000-8000-000000000009";
 
@@ -38,12 +37,7 @@ pub(super) struct Suite {
     alpha: TenantClient,
     alpha_there: TenantClient,
     beta: TenantClient,
-    // One that has lost its divisions, and who has one of them now.
-    former: TenantClient,
-    heir: Option<TenantClient>,
-    // What it began in both of its divisions, and in the one that is another's now; by its kind.
-    in_both: BTreeMap<String, String>,
-    in_one: BTreeMap<String, String>,
+    withdrawn: Withdrawn,
     // Ids of what is another's and does not say so.
     foreign: BTreeSet<String>,
 }
@@ -99,8 +93,7 @@ impl Suite {
         let dedicated = json!({"dedicated_agents": true});
         let alpha = here.tenant_with("alpha", &[own], dedicated.clone()).await;
         let beta = here.tenant_with("beta", &[others], dedicated.clone()).await;
-        let alpha_there = there.tenant_with("alpha", &[own], dedicated.clone()).await;
-        let former = here.tenant_with("former", &[GAMMA, KEPT], dedicated).await;
+        let alpha_there = there.tenant_with("alpha", &[own], dedicated).await;
         for (app, client, division) in
             [(&here, &alpha, own), (&here, &beta, others), (&there, &alpha_there, own)]
         {
@@ -114,42 +107,8 @@ impl Suite {
                 }
             }
         }
-        let (in_both, in_one) = (BTreeMap::new(), BTreeMap::new());
-        let heir = None;
-        Self {
-            catalog: catalog(),
-            here,
-            there,
-            alpha,
-            alpha_there,
-            beta,
-            former,
-            heir,
-            in_both,
-            in_one,
-            foreign,
-        }
-    }
-
-    /// One of each kind is begun in two divisions, and one in one of them; which is then another tenant's.
-    async fn withdraw(&mut self, operations: &[Arc<Operation>]) {
-        let operations = || operations.iter().map(AsRef::as_ref);
-        self.in_both = self.begin_each(&self.here, &self.former, GAMMA, operations()).await;
-        self.grant(&[GAMMA]).await;
-        self.in_one = self.begin_each(&self.here, &self.former, GAMMA, operations()).await;
-        self.grant(&[KEPT]).await;
-        self.heir = Some(self.here.tenant_with("heir", &[GAMMA], json!({"dedicated_agents": true})).await);
-    }
-
-    /// Leaves the former tenant these divisions alone.
-    async fn grant(&self, divisions: &[&str]) {
-        let path = format!("/tenants/{}", self.former.id);
-        self.here.admin().patch(&path, &json!({"division_ids": divisions})).await.expect(200);
-        eventually("the others are withdrawn", async || {
-            let told = self.former.get("/gateway/v1/whoami").await.expect(200).to_string();
-            [GAMMA, KEPT].iter().all(|one| told.contains(one) == divisions.contains(one)).then_some(())
-        })
-        .await;
+        let withdrawn = Withdrawn::default();
+        Self { catalog: catalog(), here, there, alpha, alpha_there, beta, withdrawn, foreign }
     }
 
     /// Asks everything of the operations that are chosen.
@@ -163,7 +122,7 @@ impl Suite {
             Some(_) | None => Arc::clone(one),
         };
         let operations: Vec<_> = self.catalog.operations().iter().filter(is_asked).map(meant).collect();
-        self.withdraw(&operations).await;
+        self.withdrawn = Withdrawn::begin(&self, &operations).await;
         let (reads, mut writes): (Vec<_>, Vec<_>) = operations.iter().partition(|one| !one.is_write());
         // What deletes comes last, and of that what stands above others.
         writes.sort_by_key(|one| (one.method == "DELETE", usize::MAX - one.path.matches('/').count()));
@@ -263,13 +222,14 @@ impl Suite {
         &self.beta
     }
 
+    /// Ids of users and queues of other divisions.
+    pub(super) fn foreign(&self) -> impl Iterator<Item = &String> {
+        self.foreign.iter()
+    }
+
     /// What was begun before divisions were withdrawn, and who has some of them.
     pub(super) fn withdrawn(&self, kind: &str) -> Option<[(&'static str, &TenantClient, &str); 2]> {
-        let (both, one, heir) = (self.in_both.get(kind)?, self.in_one.get(kind)?, self.heir.as_ref()?);
-        Some([
-            ("one from before a division was withdrawn", &self.former, both),
-            ("one of who had the division before", heir, one),
-        ])
+        self.withdrawn.of(kind)
     }
 
     /// Whether a text tells of a division other than the tenant's own.
@@ -308,6 +268,10 @@ impl<'s> Case<'s> {
 
     pub(super) fn operation(&self) -> &'s Operation {
         self.operation
+    }
+
+    pub(super) fn maker(&self) -> &Maker<'s> {
+        &self.maker
     }
 
     /// The request with the tenant's own ids, some of them replaced.
@@ -393,33 +357,6 @@ impl<'s> Case<'s> {
         }
     }
 
-    /// What is made, and where something is looked for, names no other division when it is sent on; what is replaced keeps
-    /// what is hidden in it. Writes come one by one: what reached upstream since is this one's.
-    fn sent_abroad(&mut self, asked: &Asked) {
-        let keeps =
-            matches!(self.operation.narrowing, Narrowing::Owned { .. } | Narrowing::Registered { .. });
-        if keeps || !self.operation.is_write() {
-            return;
-        }
-        let line = format!("{} {}", asked.method, asked.path);
-        let calls = sent(&self.suite.here).into_iter().filter(|(sent, _)| *sent == line);
-        let mut bodies = calls.map(|(_, body)| body.to_string());
-        let strangers = || self.suite.foreign.iter().map(String::as_str).chain([BETA, GAMMA, HOME]);
-        if let Some(body) = bodies.find(|body| strangers().any(|stranger| body.contains(stranger))) {
-            self.failures.push(format!("{asked:?} is sent on with another division: {body}"));
-        }
-    }
-
-    /// What of others there is where something is made.
-    fn elsewhere(&self, asked: &Asked) -> BTreeSet<String> {
-        if !matches!(self.operation.narrowing, Narrowing::OwnedDivision) {
-            return BTreeSet::new();
-        }
-        let things = self.suite.here.simulator.organisation().things(&asked.path);
-        let others = things.into_iter().filter(|(_, division)| *division != Some(ALPHA));
-        others.map(|(id, _)| id).collect()
-    }
-
     /// Shapes may hide the division: what there is of the tenant's own is known by its ids.
     fn shows_known(&self, seen: &Seen) -> bool {
         let own = facts(&self.suite.here, ALPHA);
@@ -437,71 +374,6 @@ impl<'s> Case<'s> {
         let shown = everything(&self.suite.here, &asked.path, None).await;
         if let Some(newest) = shown.get("version").filter(|newest| newest.is_number()) {
             *version = newest.clone();
-        }
-    }
-
-    /// A foreign id, in each place that an id can stand, looks like one that nothing has.
-    async fn foreign_ids(&mut self) {
-        let client = self.suite.alpha.clone();
-        for place in self.maker.places() {
-            let foreign =
-                self.maker.id(&place, BETA).filter(|id| Some(id) != self.maker.id(&place, ALPHA).as_ref());
-            let Some(foreign) = foreign else { continue };
-            let with = |id: &str| self.maker.ask(ALPHA, 0, &[(place.clone(), id.to_owned())]);
-            let (Some(one), Some(other)) = (with(&foreign), with(NOBODY)) else { continue };
-            let (theirs, nobodys) = (self.send(&client, &one).await, self.send(&client, &other).await);
-            self.leaks("a foreign id", &theirs, &one, ALPHA);
-            if theirs.status < 300 && !matches!(place, Place::Query(_)) {
-                self.failures.push(format!("a foreign id in {place:?} passes: {one:?} {theirs:?}"));
-            }
-            let (theirs, nobodys) = (theirs.without(&foreign), nobodys.without(NOBODY));
-            if theirs != nobodys {
-                self.failures.push(format!(
-                    "a foreign id in {place:?} is told from a missing one: {theirs:?} {nobodys:?}"
-                ));
-            }
-        }
-    }
-
-    /// To another tenant, what this one has looks like what nothing has.
-    async fn another_tenant(&mut self) {
-        let client = self.suite.beta.clone();
-        let places = self.maker.places();
-        let id = |place: &Place| {
-            let theirs = self.maker.id(place, ALPHA)?;
-            (self.maker.id(place, BETA).as_ref() != Some(&theirs)).then_some((place.clone(), theirs))
-        };
-        let ids: Vec<_> = places.iter().filter_map(id).collect();
-        if ids.is_empty() {
-            // It is asked what is its own.
-            if let Some(asked) = self.maker.ask(BETA, 0, &[]).filter(|_| !self.operation.is_write()) {
-                let seen = self.send(&client, &asked).await;
-                self.leaks("another tenant", &seen, &asked, BETA);
-            }
-            return;
-        }
-        let nobody: Vec<_> = ids.iter().map(|(place, _)| (place.clone(), NOBODY.to_owned())).collect();
-        let (Some(one), Some(other)) = (self.maker.ask(BETA, 0, &ids), self.maker.ask(BETA, 0, &nobody))
-        else {
-            return;
-        };
-        let (theirs, nobodys) = (self.send(&client, &one).await, self.send(&client, &other).await);
-        self.leaks("another tenant", &theirs, &one, BETA);
-        let theirs = ids.iter().fold(theirs, |seen, (_, id)| seen.without(id));
-        if theirs != nobodys.without(NOBODY) {
-            self.failures.push(format!("another tenant tells {one:?} from what is missing: {theirs:?}"));
-        }
-    }
-}
-
-/// Gives a tenant all that is in a division and does not say so.
-pub(super) async fn register_all(app: &TestApp, client: &TenantClient, division: &str) {
-    let truth = Catalog::embedded().unwrap();
-    for kind in truth.entities().values().filter(|kind| kind.registered) {
-        let things = app.simulator.organisation().things(kind.get.trim_end_matches("/{id}"));
-        for (id, _) in things.iter().filter(|(_, of)| *of == Some(division)) {
-            let named = json!({"entity": kind.name, "id": id, "reason": "theirs"});
-            app.admin().post(&format!("/tenants/{}/registry", client.id), &named).await.expect(201);
         }
     }
 }

@@ -32,7 +32,7 @@ use self::{
     pair::{Pair, Tally},
     rows::any_row,
 };
-use super::organisation::{each, everything};
+use super::organisation::{each, everything, register_all};
 use crate::support::app::TestApp;
 
 /// How many pairs of organisations are asked at once.
@@ -156,7 +156,8 @@ async fn ask_a_pair(cases: u32, seed: u64, asking: Asking) -> (Tally, BTreeMap<S
     let farther = there.tenant_with("alpha", &[ALPHA], fields).await;
     // Who is there when users are first looked at is vouched for: in both before anybody is made.
     let question = json!({"interval": INTERVAL, "metrics": ["tSystemPresence"]});
-    for tenant in [&nearer, &farther] {
+    for (app, tenant) in [(&here, &nearer), (&there, &farther)] {
+        register_all(app, tenant, ALPHA).await;
         tenant.post("/api/v2/analytics/users/aggregates/query", &question).await.expect(200);
     }
     for app in [&here, &there] {

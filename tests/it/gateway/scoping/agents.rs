@@ -250,6 +250,38 @@ async fn the_operator_may_vouch_from_a_time_on() {
     app.finish().await;
 }
 
+/// Where Genesys counts from before the time that it was asked of, that is left out.
+#[tokio::test]
+async fn what_genesys_tells_of_before_they_came_is_left_out() {
+    let app = TestApp::start().await;
+    let since = "2026-06-03T12:00:00.000Z";
+    let fields = json!({"dedicated_agents": true, "dedicated_since": since});
+    let alpha = app.tenant_with("alpha", &[ALPHA], fields).await;
+    let daily = json!({"interval": INTERVAL, "granularity": "PT1H", "metrics": ["tSystemPresence"], "groupBy": ["userId"]});
+    let told = alpha.post(AGGREGATES, &daily).await.expect(200);
+    assert!(!groups(&told).is_empty());
+    disturb_below(&app, AGGREGATES, Fault::Early { hours: 24 });
+    let from_then_on = json!({"interval": format!("{since}/{}", INTERVAL.split_once('/').unwrap().1)});
+    let early = everything(&app, AGGREGATES, Some(&with(&daily, &from_then_on))).await;
+    assert!(begins(&early) < time(since), "the fault counts too early");
+    let cut = alpha.post(AGGREGATES, &daily).await.expect(200);
+    assert_eq!(groups(&cut), groups(&told));
+    assert!(begins(&cut) >= time(since), "{cut}");
+    // Of what began before and ends later nobody knows which part is of later.
+    let whole = with(&daily, &json!({"granularity": null}));
+    let whole = groups(&alpha.post(AGGREGATES, &whole).await.expect(200));
+    assert!(whole.values().all(|data| data == &json!([])), "{whole:?}");
+    app.finish().await;
+}
+
+/// When the earliest begins of what is told.
+fn begins(answer: &Value) -> DateTime<Utc> {
+    let groups = answer["results"].as_array().unwrap().iter();
+    let data = groups.flat_map(|group| group["data"].as_array().unwrap());
+    let starts = data.map(|one| time(one["interval"].as_str().unwrap().split_once('/').unwrap().0));
+    starts.min().unwrap()
+}
+
 #[tokio::test]
 async fn the_operator_may_say_later_since_when_they_serve_no_other() {
     let app = TestApp::start().await;

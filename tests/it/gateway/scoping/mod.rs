@@ -17,6 +17,7 @@ mod moved;
 mod policies;
 mod queues;
 mod registered;
+mod registering;
 mod search;
 mod settled;
 mod users;

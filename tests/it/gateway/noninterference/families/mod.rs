@@ -170,8 +170,9 @@ impl Families {
                     operation.expand.iter().filter(|_| chance.percent(50)).cloned().collect::<Vec<_>>();
                 some.join(",")
             }
-            ParameterKind::List { .. } => {
-                let below = self.listed(name, path);
+            ParameterKind::List { entity, .. } => {
+                let known = entity.and_then(|entity| self.collection(json!(entity).as_str()?));
+                let below = known.unwrap_or_else(|| self.listed(name, path));
                 let ids: Vec<_> = (0..=chance.below(4)).map(|_| self.id(&below, chance, is_own)).collect();
                 ids.join(",")
             }
