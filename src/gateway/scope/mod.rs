@@ -131,7 +131,10 @@ pub(super) fn scope(
         }
         Narrowing::Owned { place: Place::Path, name, .. }
         | Narrowing::Registered { name: Some(name), .. } => {
-            owned::path_id(&asked, name)?;
+            let id = owned::path_id(&asked, name)?;
+            if operation.shows_parts {
+                owned.below(id);
+            }
             let body = writes::change(api, &operation, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }
