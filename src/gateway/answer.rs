@@ -6,7 +6,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::{denial::Denial, oauth::LoginDenial};
-use crate::model::{DivisionId, EventId};
+use crate::model::{DivisionId, EventId, Masks};
 
 pub(super) type Answered = Response<Full<Bytes>>;
 
@@ -14,6 +14,7 @@ pub(super) type Answered = Response<Full<Bytes>>;
 pub(super) static CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("inin-ratelimit-reset");
 static DIVISIONS: HeaderName = HeaderName::from_static("ringfence-divisions");
+static MASKS: HeaderName = HeaderName::from_static("ringfence-masks");
 /// A header that is longer is refused by many clients.
 const MAX_DIVISIONS_HEADER: usize = 4_000;
 
@@ -95,5 +96,15 @@ pub(super) fn name_divisions(response: &mut Answered, divisions: &[DivisionId]) 
     }
     if let Ok(names) = HeaderValue::from_str(&names) {
         response.headers_mut().insert(DIVISIONS.clone(), names);
+    }
+}
+
+/// Says what is taken out of an answer.
+pub(super) fn name_masks(response: &mut Answered, masks: Masks) {
+    if masks.is_empty() {
+        return;
+    }
+    if let Ok(names) = HeaderValue::from_str(&masks.to_string()) {
+        response.headers_mut().insert(MASKS.clone(), names);
     }
 }

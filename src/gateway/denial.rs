@@ -28,6 +28,8 @@ pub(super) enum Denial {
     NotPermitted,
     /// It tells what users do for whomever, and the tenant's are not known to serve it alone.
     AgentsNotDedicated,
+    /// The request asks by what the policy masks, or would replace it; with its place.
+    FieldMasked(String),
     /// The request names divisions, none of which is permitted.
     DivisionNotPermitted,
     /// A policy could not be evaluated.
@@ -242,6 +244,7 @@ impl Denial {
                 (S::NOT_FOUND, "ringfence.operation_unknown", "There is no such operation here.")
             }
             Self::OperationDenied(reason) => (S::FORBIDDEN, "ringfence.operation_denied", reason),
+            Self::FieldMasked(place) => (S::FORBIDDEN, "ringfence.field_masked", place),
             Self::Invalid(invalid) => (invalid.status, invalid.code, &invalid.message),
             Self::NotPermitted => (
                 S::FORBIDDEN,

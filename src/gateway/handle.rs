@@ -2,7 +2,8 @@
 //!
 //! A job belongs to the account that began it, which tenants may share, and holds what its divisions held then: its id
 //! alone says neither. What a tenant is given instead is a handle: the id, sealed together with the kind of thing, the
-//! tenant, the account and the divisions. It opens for that tenant alone, as long as all of those divisions are permitted;
+//! tenant, the account, the divisions and what was masked. It opens for that tenant alone, as long as all of those divisions
+//! are permitted and no more is masked;
 //! whatever else is sent in its place looks like a missing one. No table is kept of what was handed out.
 
 use sha2::{Digest, Sha256};
@@ -11,7 +12,10 @@ use super::{
     authorize::Permit,
     denial::{Denial, Failure},
 };
-use crate::{model::DivisionId, secret::HandleKey};
+use crate::{
+    model::{DivisionId, Masks},
+    secret::HandleKey,
+};
 
 /// Genesys's own ids have 36 characters.
 const MAX_ID: usize = 200;
@@ -38,6 +42,8 @@ pub(super) enum Closed {
     OfAnotherKind,
     /// One of its divisions is not permitted.
     DivisionNotPermitted,
+    /// It was asked for while less was masked: what it holds may have been chosen by what is masked now.
+    MadeUnderFewerMasks,
 }
 
 impl Closed {
@@ -48,6 +54,7 @@ impl Closed {
             Self::OfAnotherAccount => "handle_of_another_account",
             Self::OfAnotherKind => "handle_of_another_kind",
             Self::DivisionNotPermitted => "handle_division_not_permitted",
+            Self::MadeUnderFewerMasks => "handle_made_under_fewer_masks",
         }
     }
 }
@@ -65,6 +72,7 @@ impl Handles {
         let tenant = permit.caller().tenant();
         let texts = [kind, tenant.tenant().id.as_str(), tenant.account().id.as_str(), id, ""];
         let mut plain = texts.join(&BETWEEN.to_string()).into_bytes();
+        plain.push(permit.masks().to_byte());
         plain.extend(permit.divisions().iter().flat_map(tag));
         self.seal(b"", &plain)
     }
@@ -90,7 +98,11 @@ impl Handles {
             return Err(Closed::OfAnotherKind);
         }
         let id = id.to_owned();
-        let (tags, _) = parts.next().unwrap_or_default().as_chunks::<TAG>();
+        let (masks, tags) = parts.next().and_then(<[u8]>::split_first).ok_or(Closed::Unreadable)?;
+        if !Masks::from_byte(*masks).covers(permit.masks()) {
+            return Err(Closed::MadeUnderFewerMasks);
+        }
+        let (tags, _) = tags.as_chunks::<TAG>();
         permit.cut(|division| tags.contains(&tag(division)));
         if tags.is_empty() || permit.divisions().len() != tags.len() {
             return Err(Closed::DivisionNotPermitted);
@@ -104,6 +116,7 @@ impl Handles {
         let (tenant, account) = (tenant.tenant().id.as_str(), tenant.account().id.as_str());
         let texts = ["cursor", &permit.operation().id, tenant, account, path, ""];
         let mut context = texts.join(&BETWEEN.to_string()).into_bytes();
+        context.push(permit.masks().to_byte());
         let mut tags: Vec<_> = permit.divisions().iter().map(tag).collect();
         tags.sort_unstable();
         context.extend(tags.into_iter().flatten());

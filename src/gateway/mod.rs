@@ -32,6 +32,7 @@ mod json;
 mod lenient;
 mod limit;
 mod listed;
+mod masked;
 mod meters;
 mod oauth;
 mod own;
@@ -269,6 +270,7 @@ impl Gateway {
             .map_err(Denial::from)?;
 
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
+        masked::check(&parts.catalog, &permit, &asked)?;
         if let Narrowing::Own { answer } = operation.narrowing {
             let body = own::answer(self, answer, permit.caller(), &asked).await?;
             // It may have waited for its turn at the record.
@@ -285,7 +287,7 @@ impl Gateway {
         let changing =
             scope::changed(&permit, &asked).map(|change| parts.directory.changing(&tenant, change));
         let registering = scope::registering(&permit, &asked)?;
-        let scoped = scope::scope(parts.catalog.api(), &self.0.handles, permit, asked, proven, record)?;
+        let scoped = scope::scope(&parts.catalog, &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
         let answer = if let Some(registering) = registering {
@@ -324,6 +326,7 @@ impl Gateway {
         confirm(&permit)?;
         let mut response = answer::json(status, record.id(), body);
         answer::name_divisions(&mut response, permit.divisions());
+        answer::name_masks(&mut response, permit.masks());
         Ok(response)
     }
 

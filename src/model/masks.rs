@@ -86,6 +86,16 @@ impl Masks {
         other.0 & !self.0 == 0
     }
 
+    /// As it is sealed into handles.
+    pub const fn to_byte(self) -> u8 {
+        self.0
+    }
+
+    /// The other way round; bits that no mask has are none.
+    pub const fn from_byte(byte: u8) -> Self {
+        Self(byte & Self::ALL.0)
+    }
+
     /// One by one, in the order of [`Mask::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Mask> {
         Mask::ALL.into_iter().filter(move |mask| self.0 & mask.bit() != 0)

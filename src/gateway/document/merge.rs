@@ -43,7 +43,8 @@ fn lay_over(
     }
 }
 
-fn owned<'a>(json: &Json) -> Value<'a> {
+/// What stands, as part of a document.
+pub(in crate::gateway) fn owned<'a>(json: &Json) -> Value<'a> {
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Boolean(*value),

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::Text;
 
-pub(super) use merge::keep_unnamed;
+pub(super) use merge::{keep_unnamed, owned};
 pub(super) use read::read;
 
 /// A value of a document: of the type that its model tells.

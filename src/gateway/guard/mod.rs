@@ -11,6 +11,7 @@ mod groups;
 mod handle;
 mod list;
 mod look;
+mod mask;
 mod object;
 mod redact;
 mod refusal;
@@ -24,6 +25,7 @@ use http::StatusCode;
 
 pub(super) use counts::{Counts, note_violation};
 pub(super) use look::{Look, look};
+pub(super) use mask::{answered, is_empty};
 pub(super) use refusal::{UpstreamRefusal, failure};
 
 use self::{
@@ -117,11 +119,15 @@ pub(super) fn guard(
     record: &mut Record,
 ) -> Result<Guarded, Denial> {
     let (permit, form, owned, received) = answer.into_parts();
-    if let (Look::Whole, Received::One(answer)) = (look, &received) {
-        let (status, body) = (answer.status, answer.body.clone());
-        return Ok(Guarded { permit, status, body: received.keep(body) });
-    }
-    match Checking::new(against, &permit, &owned).check(&form, &received, record) {
+    let checked = match (look, &received) {
+        (Look::Whole, Received::One(answer)) => Ok((answer.status, answer.body.clone())),
+        (_, _) => Checking::new(against, &permit, &owned).check(&form, &received, record),
+    };
+    let masked = checked.and_then(|(status, body)| {
+        let body = mask::mask(against.catalog, permit.operation(), permit.masks(), body)?;
+        Ok((status, body))
+    });
+    match masked {
         Ok((status, body)) => Ok(Guarded { permit, status, body: received.keep(body) }),
         Err(denial) => Err(withhold(permit.operation(), denial, record)),
     }
@@ -167,6 +173,7 @@ pub(super) fn withheld(denial: &Denial) -> Option<&'static str> {
         | Denial::OperationDenied(_)
         | Denial::Invalid(_)
         | Denial::NotPermitted
+        | Denial::FieldMasked(_)
         | Denial::AgentsNotDedicated
         | Denial::DivisionNotPermitted
         | Denial::PolicyFailed

@@ -10,6 +10,9 @@ pub(super) fn explain(code: &str) -> (&'static str, &'static str) {
         "ringfence.not_permitted" | "ringfence.policy_failed" => {
             ("authorize", "Your policies do not permit it: ask your operator, and name the context id.")
         }
+        "ringfence.field_masked" => {
+            ("scope", "Leave out what your policies mask: the message of its answer named it.")
+        }
         "ringfence.division_not_permitted" => ("authorize", "Name divisions of your own, or none."),
         "ringfence.permit_withdrawn" => {
             ("release", "What was permitted has changed meanwhile: see `/gateway/v1/operations`.")

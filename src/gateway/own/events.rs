@@ -16,8 +16,18 @@ use crate::{
 
 const DEFAULT_LIMIT: u32 = 50;
 /// Of an event's detail, what its caller knew or decided by its own policies.
-const SHOWN: &[&str] =
-    &["method", "path", "divisions_asked", "divisions", "decision", "policies", "notes", "minute", "refused"];
+const SHOWN: &[&str] = &[
+    "method",
+    "path",
+    "divisions_asked",
+    "divisions",
+    "decision",
+    "policies",
+    "masks",
+    "notes",
+    "minute",
+    "refused",
+];
 
 /// A page of the tenant's events, newest first.
 pub(super) async fn list(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>) -> Result<Value, Denial> {

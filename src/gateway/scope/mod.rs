@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     audit::Record,
-    catalog::{Api, Guarding, Narrowing, Operation, Place, Translation},
+    catalog::{Api, Catalog, Guarding, Narrowing, Operation, Place, Translation},
     upstream::UpstreamRequest,
 };
 
@@ -101,7 +101,7 @@ impl Scoped {
 
 /// Narrows a request to its permit.
 pub(super) fn scope(
-    api: &Api,
+    catalog: &Catalog,
     handles: &Handles,
     mut permit: Permit,
     mut asked: Asked<'_>,
@@ -135,7 +135,7 @@ pub(super) fn scope(
             if operation.shows_parts {
                 owned.below(id);
             }
-            let body = writes::change(api, &operation, &mut asked.body, object.as_ref())?;
+            let body = writes::change(catalog, &permit, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }
         Narrowing::Owned { place: Place::Query, name, .. } => by_ids(&operation, &mut asked, name)?,
@@ -150,7 +150,7 @@ pub(super) fn scope(
         Narrowing::Registered { name: None, .. } if operation.is_write() => {
             (send(&operation, &asked, Some(registered::create(&asked.body)?))?, Form::Upstream)
         }
-        Narrowing::Listed { .. } => listed(api, &operation, &mut asked, turning.take())?,
+        Narrowing::Listed { .. } => listed(catalog.api(), &operation, &mut asked, turning.take())?,
         Narrowing::Registered { entity, name: None, .. } => {
             let page = ListedPage::read(&operation, &mut asked, turning.take());
             (get(&operation, &asked)?, Form::Listed(page.of(registered::all(&permit, *entity))))

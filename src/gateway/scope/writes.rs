@@ -6,12 +6,12 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{encode, owned::Object};
 use crate::{
-    catalog::{Api, Contact, DivisionRef, Operation, QueueRequest, UpdateUser},
+    catalog::{Catalog, Contact, DivisionRef, Operation, QueueRequest, UpdateUser},
     gateway::{
         asked::{Body, declared},
         authorize::Permit,
         denial::{Denial, Failure, Invalid},
-        document,
+        document, masked,
     },
     model::{DivisionId, Text},
 };
@@ -104,14 +104,14 @@ pub(super) fn create(operation: &Operation, body: &mut Body<'_>, permit: &Permit
 
 /// The body that changes what was looked up; none where the operation takes none.
 pub(super) fn change(
-    api: &Api,
-    operation: &Operation,
+    catalog: &Catalog,
+    permit: &Permit,
     body: &mut Body<'_>,
     object: Option<&Object>,
 ) -> Result<Option<Bytes>, Denial> {
     match body {
         Body::None => Ok(None),
-        Body::Document(document) => change_document(api, operation, document, object).map(Some),
+        Body::Document(document) => change_document(catalog, permit, document, object).map(Some),
         Body::UserChange(user) => change_user(user, object).map(Some),
         Body::QueueChange(queue) => change_queue(queue, object).map(Some),
         Body::Conversations(_)
@@ -126,12 +126,13 @@ pub(super) fn change(
 
 /// What is replaced stays in its division, and keeps what the tenant cannot name.
 fn change_document(
-    api: &Api,
-    operation: &Operation,
+    catalog: &Catalog,
+    permit: &Permit,
     document: &mut document::Value<'_>,
     object: Option<&Object>,
 ) -> Result<Bytes, Denial> {
     let internal = || Denial::Failed(Failure::Internal);
+    let operation = permit.operation();
     let body = declared(operation).ok_or_else(internal)?;
     let Some(object) = object else { return encode(document) };
     if let Some(place) = &body.division {
@@ -144,7 +145,8 @@ fn change_document(
     }
     if operation.method == "PUT" && operation.replaces_what_was_looked_up() {
         let current = serde_json::from_slice(&object.body).map_err(|_| internal())?;
-        document::keep_unnamed(document, &current, api, body);
+        masked::keep(catalog, permit, document, &current, body)?;
+        document::keep_unnamed(document, &current, catalog.api(), body);
     }
     encode(document)
 }

@@ -6,6 +6,7 @@
 
 mod handles;
 mod holes;
+mod masks;
 mod requests;
 mod suite;
 
