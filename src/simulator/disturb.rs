@@ -120,11 +120,8 @@ fn instead(whole: &[u8], field: &str, value: &Value) -> Bytes {
     let Ok(mut answer) = serde_json::from_slice::<Value>(whole) else {
         return Bytes::copy_from_slice(whole);
     };
-    let first = match &mut answer {
-        Value::Array(several) => several.first_mut().and_then(Value::as_object_mut),
-        one => one.as_object_mut(),
-    };
-    if let Some(fields) = first {
+    let first = if answer.is_array() { answer.get_mut(0) } else { Some(&mut answer) };
+    if let Some(fields) = first.and_then(Value::as_object_mut) {
         fields.insert(field.to_owned(), value.clone());
     }
     Bytes::from(answer.to_string())

@@ -33,7 +33,7 @@ use self::{
     entity::{Divisions, Judged},
     groups::Apart,
     object::Writer,
-    refusal::refusal,
+    refusal::{is_by_id, refusal},
 };
 use super::{
     authorize::Permit,
@@ -184,13 +184,6 @@ pub(super) fn withheld(denial: &Denial) -> Option<&'static str> {
         | Denial::OverLimit(_)
         | Denial::Failed(_) => None,
     }
-}
-
-/// Whether the answer alone says whose it is. Of what was looked up first, it is known that it is the tenant's own; not so
-/// of what is named as a part of that.
-fn is_by_id(operation: &Operation) -> bool {
-    matches!(operation.narrowing, Narrowing::Owned { entity: None, .. })
-        || operation.shows_parts && matches!(operation.guard, Guarding::Entity { .. })
 }
 
 /// One answer being checked.

@@ -43,9 +43,9 @@ impl Owned {
         kinds
     }
 
-    /// What is shown must say that it is a part of this.
-    pub(super) fn below(&mut self, id: &str) {
-        self.whole = Some(id.to_owned());
+    /// Where an operation shows parts, they must say that they are of this.
+    pub(super) fn below(&mut self, operation: &Operation, id: &str) {
+        self.whole = operation.shows_parts.then(|| id.to_owned());
     }
 
     /// Whether an id is that of what the path names, whose parts are shown.
