@@ -22,6 +22,8 @@ pub struct Masking {
     models: HashMap<String, Masks>,
     // By name: a text in any model, or a dimension.
     fields: HashMap<String, Masks>,
+    // What searches alone call so.
+    dimensions: HashMap<String, Masks>,
     parameters: HashMap<String, Masks>,
     operations: HashMap<String, Masks>,
 }
@@ -30,7 +32,8 @@ pub struct Masking {
 #[serde(deny_unknown_fields)]
 struct Source {
     rule: Vec<Rule>,
-    parameter: Vec<Parameters>,
+    dimension: Vec<Named>,
+    parameter: Vec<Named>,
     operation: Vec<Operations>,
 }
 
@@ -48,7 +51,7 @@ struct Rule {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Parameters {
+struct Named {
     by: HashSet<Mask>,
     names: Vec<String>,
 }
@@ -80,12 +83,14 @@ impl Masking {
             models.extend(rule.models.into_iter().map(|model| (model, by)));
             fields.extend(rule.fields.into_iter().map(|field| (field, by)));
         }
+        let dimensions = source.dimension.into_iter().flat_map(|one| named(one.by, one.names));
         let parameters = source.parameter.into_iter().flat_map(|one| named(one.by, one.names));
         let operations = source.operation.into_iter().flat_map(|one| named(one.by, one.ids));
         Ok(Self {
             of: once(of.into_iter())?,
             models: once(models.into_iter())?,
             fields: once(fields.into_iter())?,
+            dimensions: once(dimensions)?,
             parameters: once(parameters)?,
             operations: once(operations)?,
         })
@@ -98,16 +103,23 @@ impl Masking {
     }
 
     fn text(&self, model: &str, field: &Field) -> Option<Masks> {
-        if !is_text(&field.r#type) || is_id(field.name) {
+        if !is_text(&field.r#type) {
             return Some(Masks::NONE);
         }
-        self.models.get(model).or_else(|| self.fields.get(field.name)).copied()
+        let by_model = self.models.get(model).filter(|_| !is_id(field.name));
+        by_model.copied().or_else(|| self.named(field.name))
     }
 
-    /// By which masks a dimension of analytics, or a field that a search names, is out of reach.
+    fn named(&self, name: &str) -> Option<Masks> {
+        self.fields.get(name).copied().or_else(|| is_id(name).then_some(Masks::NONE))
+    }
+
+    /// By which masks a dimension of analytics, or a field that a search names, is out of reach; of a dotted place, any of its
+    /// parts counts.
     pub fn dimension(&self, name: &str) -> Masks {
-        let known = self.fields.get(name).copied();
-        known.or_else(|| is_id(name).then_some(Masks::NONE)).unwrap_or(Masks::ALL)
+        let known = |part: &str| self.dimensions.get(part).copied().or_else(|| self.named(part));
+        let each = |part| known(part).unwrap_or(Masks::ALL);
+        name.split('.').map(each).fold(Masks::NONE, |all, by| all | by)
     }
 
     /// By which masks a parameter of a query is refused.
@@ -244,7 +256,11 @@ mod tests {
     fn a_field_goes_by_what_is_said_of_it_in_its_model_then_of_its_model_then_of_its_name() {
         let catalog = Catalog::embedded().unwrap();
         let [numbers, names] = [Mask::Numbers, Mask::Names].map(Masks::from);
-        assert_eq!(of(&catalog, "Participant", "name"), names);
+        assert_eq!(of(&catalog, "ExternalContact", "lastName"), names);
+        assert!(
+            of(&catalog, "Participant", "name").meets(numbers),
+            "a number stands there where no name is known"
+        );
         assert_eq!(of(&catalog, "User", "name"), Masks::NONE);
         assert!(of(&catalog, "Participant", "ani").meets(numbers));
         assert!(of(&catalog, "ConversationContentCard", "title").meets(numbers));
@@ -253,12 +269,20 @@ mod tests {
         assert!(catalog.masking().dimension("ani").meets(numbers));
         assert_eq!(catalog.masking().dimension("invented"), Masks::ALL);
         assert_eq!(catalog.masking().parameter("invented"), Masks::ALL);
+        // An id that is an address.
+        assert!(of(&catalog, "Chat", "jabberId").meets(Mask::Addresses.into()));
+        for place in ["chat.jabberId", "addresses.x", "email"] {
+            assert!(catalog.masking().dimension(place).meets(Mask::Addresses.into()), "{place}");
+        }
+        assert_eq!(catalog.masking().dimension("routingSkills"), Masks::NONE);
+        // An object goes whole where it is named.
+        assert!(of(&catalog, "ExternalContact", "identifiers").meets(numbers));
     }
 
     #[test]
     fn what_is_said_twice_does_not_load() {
         let rule = "[[rule]]\nby = [\"names\"]\nfields = [\"a\"]\n";
-        let rest = "[[parameter]]\nby = []\nnames = []\n[[operation]]\nby = []\nids = []\n";
+        let rest = "[[dimension]]\nby = []\nnames = []\n[[parameter]]\nby = []\nnames = []\n[[operation]]\nby = []\nids = []\n";
         assert!(Masking::read(&format!("{rule}{rest}")).is_ok());
         assert!(Masking::read(&format!("{rule}{rule}{rest}")).is_err());
         assert!(Masking::read(&format!("{}{rest}", rule.replace("names\"]", "nicknames\"]"))).is_err());
