@@ -209,7 +209,7 @@ async fn a_masked_number_is_in_no_answer_and_found_by_no_question() {
     let digits = victim.number.trim_start_matches("tel:");
     let shown = alpha.post(DETAILS, &json!({ "interval": INTERVAL, "conversationFilters": [this] })).await;
     assert_eq!(shown.headers["ringfence-masks"], "numbers");
-    assert!(shown.text.contains(&victim.conversation) && shown.text.contains("participantName"));
+    assert!(shown.text.contains(&victim.conversation) && shown.text.contains("\"purpose\":\"customer\""));
     assert!(!shown.text.contains(digits) && !shown.text.contains("\"ani\""), "{}", shown.text);
     let after = done(&alpha, &json!({ "interval": INTERVAL, "conversationFilters": [this] })).await;
     let results = alpha.get(&format!("{JOBS}/{after}/results")).await;
