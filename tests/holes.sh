@@ -1,6 +1,8 @@
 #!/bin/bash
 # Plants known holes, one at a time, in a copy of the tree, and demands that the non-interference test turns red: a test
-# that cannot fail proves nothing. Then plants defects, and demands that they are answered and recorded.
+# that cannot fail proves nothing. Then plants those that the generated suite is to find, all at once, and demands that it
+# tells each of them (`Found as:`, at the head of each). Then plants defects, and demands that they are answered and
+# recorded.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,6 +29,27 @@ for hole in "$PWD"/tests/holes/*.patch; do
         exit 1
     fi
     echo "hole $name: red, as it must be"
+    (cd "$copy" && patch -s --no-backup-if-mismatch -R -p1 <"$hole")
+    holes=$((holes + 1))
+done
+
+for hole in "$PWD"/tests/holes/generated/*.patch; do
+    (cd "$copy" && patch -s --no-backup-if-mismatch -p1 <"$hole")
+done
+if (cd "$copy" && cargo test --locked --test it gateway::generated::every_enabled) >"$log" 2>&1; then
+    echo "the generated suite stayed green" >&2
+    exit 1
+fi
+for hole in "$PWD"/tests/holes/generated/*.patch; do
+    name=$(basename "$hole" .patch)
+    while read -r found; do
+        if ! grep -q "^$found" "$log"; then
+            echo "hole $name: not told by the generated suite: $found" >&2
+            tail -c 20000 "$log" >&2
+            exit 1
+        fi
+    done < <(sed -n 's/^Found as: //p' "$hole" | grep .)
+    echo "hole $name: told by the generated suite"
     (cd "$copy" && patch -s --no-backup-if-mismatch -R -p1 <"$hole")
     holes=$((holes + 1))
 done

@@ -136,15 +136,16 @@ impl Place<'_> {
     fn show_one(&self) -> Outcome {
         let thing = self.above.last().ok_or_else(|| Failure::missing("resource", self.path))?;
         let is_divided = self.response().is_none_or(|model| self.facts.is_divided(model));
-        let lie = || {
-            (0..self.world().plan.divisions.len())
-                .find(|place| Some(*place) != thing.division && self.exchange.lies_with(*place))
-        };
-        let shown = match lie().filter(|_| is_divided && thing.division.is_some()) {
-            Some(place) => Thing { division: Some(place), ..thing.clone() },
-            None => thing.clone(),
-        };
-        Ok(Answer::json(&self.object(&shown)))
+        let shown = if is_divided { self.lied(thing) } else { None };
+        Ok(Answer::json(&self.object(shown.as_ref().unwrap_or(thing))))
+    }
+
+    /// Another's thing in the place of this one, as a lie.
+    fn lied(&self, thing: &Thing) -> Option<Thing> {
+        let own = thing.division?;
+        let mut others = (0..self.world().plan.divisions.len()).filter(|place| *place != own);
+        let other = others.find(|place| self.exchange.lies_with(*place))?;
+        Some(Thing { division: Some(other), ..thing.clone() })
     }
 
     /// What stands at the path, without an id of its own: as much a division's as what it stands below.

@@ -96,7 +96,8 @@ fn delete(place: &Place<'_>) -> Outcome {
             Ok(())
         })?;
     }
-    if place.response().is_none() { Ok(no_content()) } else { Ok(shown(place, &thing)) }
+    let is_silent = place.response().is_none() && place.lied(&thing).is_none();
+    if is_silent { Ok(no_content()) } else { Ok(shown(place, &thing)) }
 }
 
 /// Something that is done, or asked: by a body that may name divisions, or what is in one.
@@ -155,8 +156,15 @@ fn reach(place: &Place<'_>, division: Option<usize>) -> Result<(), Failure> {
 
 /// As it is after the change.
 fn shown(place: &Place<'_>, thing: &Thing) -> Answer {
-    let Some(model) = place.response() else { return Answer::ok("{}") };
+    let model = place.response().map(|model| (model, place.facts.model(model.trim_end_matches("[]"))));
+    // Where nothing is promised, a lie tells whatever it likes.
+    let is_divided = |(name, known): (&str, Option<_>)| known.is_none() || place.facts.is_divided(name);
+    let lied = if model.is_none_or(is_divided) { place.lied(thing) } else { None };
+    if model.is_none() && lied.is_none() {
+        return Answer::ok("{}");
+    }
+    let name = model.map_or("any", |(name, _)| name);
     let world = place.exchange.organisation.world();
-    let object = Filler::new(&world).thing(thing, Some(model.trim_end_matches("[]")));
-    Answer::json(&if model.ends_with("[]") { Value::Array(vec![object]) } else { object })
+    let object = Filler::new(&world).thing(lied.as_ref().unwrap_or(thing), Some(name.trim_end_matches("[]")));
+    Answer::json(&if name.ends_with("[]") { Value::Array(vec![object]) } else { object })
 }

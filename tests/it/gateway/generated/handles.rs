@@ -27,12 +27,18 @@ pub(super) fn opened(operation: &Operation) -> Option<(&str, &str)> {
 
 impl Suite {
     /// Begins something of a kind in an organisation, and waits until it is done.
-    pub(super) async fn begin(&self, app: &TestApp, client: &TenantClient, kind: &str) -> Option<String> {
+    pub(super) async fn begin(
+        &self,
+        app: &TestApp,
+        client: &TenantClient,
+        division: &str,
+        kind: &str,
+    ) -> Option<String> {
         let begins = |one: &&Operation| matches!(&one.guard, Guarding::Handle { kind: of, .. } if of == kind);
         let operation = self.catalog().operations().iter().map(AsRef::as_ref).find(begins)?;
         let organisation = app.simulator.organisation();
         let maker = Maker { catalog: self.catalog(), organisation, operation, handle: None };
-        let asked = maker.ask(ALPHA, 0, &[])?;
+        let asked = maker.ask(division, 0, &[])?;
         let request = client.request(asked.method, &asked.path).json(&asked.body?);
         let answer = client.send(request).await;
         let Guarding::Handle { field, .. } = &operation.guard else { return None };
@@ -66,12 +72,13 @@ impl Suite {
         &self,
         app: &TestApp,
         client: &TenantClient,
+        division: &str,
         operations: impl Iterator<Item = &Operation>,
     ) -> BTreeMap<String, String> {
         let mut begun = BTreeMap::new();
         for (kind, _) in operations.filter_map(opened) {
             if !begun.contains_key(kind)
-                && let Some(handle) = self.begin(app, client, kind).await
+                && let Some(handle) = self.begin(app, client, division, kind).await
             {
                 begun.insert(kind.to_owned(), handle);
             }
@@ -85,8 +92,8 @@ impl Case<'_> {
     pub(super) async fn handles(&mut self, kind: &str, name: &str) {
         let suite = self.suite();
         let (here, there) = (suite.alpha().clone(), suite.alpha_there().clone());
-        let begun = suite.begin(suite.here(), &here, kind).await;
-        let begun_there = suite.begin(suite.there(), &there, kind).await;
+        let begun = suite.begin(suite.here(), &here, ALPHA, kind).await;
+        let begun_there = suite.begin(suite.there(), &there, ALPHA, kind).await;
         let (Some(handle), Some(handle_there)) = (begun, begun_there) else {
             self.is_untested("what its handle is of cannot be begun");
             return;
@@ -142,13 +149,18 @@ impl Case<'_> {
         );
         let other = suite.other_kind(kind).map(str::to_owned);
         let other = match other {
-            Some(other) => suite.begin(suite.here(), suite.alpha(), &other).await,
+            Some(other) => suite.begin(suite.here(), suite.alpha(), ALPHA, &other).await,
             None => None,
         };
         let mut tried = vec![
             ("another tenant's", suite.beta().clone(), handle.to_owned()),
             ("an altered one", suite.alpha().clone(), altered),
         ];
+        match suite.withdrawn(kind) {
+            Some(withdrawn) => tried
+                .extend(withdrawn.map(|(what, client, handle)| (what, client.clone(), handle.to_owned()))),
+            None => self.is_untested("nothing was begun before a division was withdrawn"),
+        }
         tried.extend(other.map(|other| ("one of another kind", suite.alpha().clone(), other)));
         for (what, client, sent) in tried {
             let with = |id: &str| vec![(Place::Path(name.to_owned()), id.to_owned())];
@@ -172,7 +184,7 @@ impl Case<'_> {
         cursor: &str,
     ) {
         let suite = self.suite();
-        let Some(another) = suite.begin(suite.here(), suite.alpha(), kind).await else { return };
+        let Some(another) = suite.begin(suite.here(), suite.alpha(), ALPHA, kind).await else { return };
         let mut altered = cursor.to_owned();
         altered.pop();
         for (handle, cursor) in [(another.as_str(), cursor), (handle, altered.as_str()), (handle, "1")] {
@@ -235,6 +247,14 @@ impl Case<'_> {
             }
         }
     }
+}
+
+/// Whether what was begun is told by an id as Genesys makes them, and not sealed.
+pub(super) fn shows_id(text: &str, operation: &Operation) -> bool {
+    let Guarding::Handle { field, .. } = &operation.guard else { return false };
+    let Ok(told) = serde_json::from_str::<Value>(text) else { return false };
+    let handle = told[field].as_str().unwrap_or_default();
+    handle.as_bytes().windows(NOBODY.len()).any(|part| uuid::Uuid::try_parse_ascii(part).is_ok())
 }
 
 /// What leads to the next page of an answer, and the answer without it: it is sealed otherwise in each organisation.

@@ -12,15 +12,15 @@ use ringfence::{
     catalog::{Catalog, Entry, Guarding, Narrowing, Operation, Place as Stands},
     simulator::{ALPHA, BETA, Fault, GAMMA, HOME, Match, Rule},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    handles::{opened, without_handles},
+    handles::{opened, shows_id, without_handles},
     requests::{Asked, Maker, Nth, Place},
+    withdrawn::Withdrawn,
 };
-use crate::gateway::organisation::register_all;
 use crate::{
-    gateway::organisation::{everything, facts, text},
+    gateway::organisation::{everything, facts, register_all, text},
     support::app::{TenantClient, TestApp},
 };
 
@@ -37,6 +37,7 @@ pub(super) struct Suite {
     alpha: TenantClient,
     alpha_there: TenantClient,
     beta: TenantClient,
+    withdrawn: Withdrawn,
     // Ids of what is another's and does not say so.
     foreign: BTreeSet<String>,
 }
@@ -80,16 +81,21 @@ pub(super) struct Case<'s> {
 impl Suite {
     /// Starts both with a catalog each.
     pub(super) async fn start(catalog: impl Fn() -> Catalog) -> Self {
+        Self::start_granting([ALPHA, BETA], catalog).await
+    }
+
+    /// As [`Suite::start`]; these are granted to the tenant and to the other one, whatever should be.
+    pub(super) async fn start_granting([own, others]: [&str; 2], catalog: impl Fn() -> Catalog) -> Self {
         let (here, there) = (TestApp::start_of(catalog()).await, TestApp::start_of(catalog()).await);
         for (division, variation) in [(BETA, 7), (GAMMA, 8), (HOME, 9)] {
             assert!(there.simulator.organisation().reseed(division, variation));
         }
         let dedicated = json!({"dedicated_agents": true});
-        let alpha = here.tenant_with("alpha", &[ALPHA], dedicated.clone()).await;
-        let beta = here.tenant_with("beta", &[BETA], dedicated.clone()).await;
-        let alpha_there = there.tenant_with("alpha", &[ALPHA], dedicated).await;
+        let alpha = here.tenant_with("alpha", &[own], dedicated.clone()).await;
+        let beta = here.tenant_with("beta", &[others], dedicated.clone()).await;
+        let alpha_there = there.tenant_with("alpha", &[own], dedicated).await;
         for (app, client, division) in
-            [(&here, &alpha, ALPHA), (&here, &beta, BETA), (&there, &alpha_there, ALPHA)]
+            [(&here, &alpha, own), (&here, &beta, others), (&there, &alpha_there, own)]
         {
             register_all(app, client, division).await;
         }
@@ -101,11 +107,12 @@ impl Suite {
                 }
             }
         }
-        Self { catalog: catalog(), here, there, alpha, alpha_there, beta, foreign }
+        let withdrawn = Withdrawn::default();
+        Self { catalog: catalog(), here, there, alpha, alpha_there, beta, withdrawn, foreign }
     }
 
     /// Asks everything of the operations that are chosen.
-    pub(super) async fn run(self, chosen: impl Fn(&Operation) -> bool) -> Findings {
+    pub(super) async fn run(mut self, chosen: impl Fn(&Operation) -> bool) -> Findings {
         let mut findings = Findings::default();
         let is_asked = |one: &&Arc<Operation>| !matches!(one.narrowing, Narrowing::Own { .. }) && chosen(one);
         // What a body may name is told by the catalog as it should be.
@@ -115,6 +122,7 @@ impl Suite {
             Some(_) | None => Arc::clone(one),
         };
         let operations: Vec<_> = self.catalog.operations().iter().filter(is_asked).map(meant).collect();
+        self.withdrawn = Withdrawn::begin(&self, &operations).await;
         let (reads, mut writes): (Vec<_>, Vec<_>) = operations.iter().partition(|one| !one.is_write());
         // What deletes comes last, and of that what stands above others.
         writes.sort_by_key(|one| (one.method == "DELETE", usize::MAX - one.path.matches('/').count()));
@@ -128,7 +136,7 @@ impl Suite {
             // What is begun in peace is asked about while they lie.
             let kept =
                 operations.iter().map(AsRef::as_ref).filter(|one| !matches!(one.guard, Guarding::Empty));
-            let begun = self.begin_each(&self.there, &self.alpha_there, kept).await;
+            let begun = self.begin_each(&self.there, &self.alpha_there, ALPHA, kept).await;
             // What was looked up before is forgotten.
             self.there.clock.advance(TimeDelta::minutes(3));
             let below = Match { method: None, path_prefix: Some("/api/".to_owned()) };
@@ -214,6 +222,16 @@ impl Suite {
         &self.beta
     }
 
+    /// Ids of users and queues of other divisions.
+    pub(super) fn foreign(&self) -> impl Iterator<Item = &String> {
+        self.foreign.iter()
+    }
+
+    /// What was begun before divisions were withdrawn, and who has some of them.
+    pub(super) fn withdrawn(&self, kind: &str) -> Option<[(&'static str, &TenantClient, &str); 2]> {
+        self.withdrawn.of(kind)
+    }
+
     /// Whether a text tells of a division other than the tenant's own.
     fn leak(&self, seen: &Seen, asked: &Asked, own: &str) -> Option<String> {
         let asked = format!("{}{}", asked.path, asked.body.clone().unwrap_or_default());
@@ -252,6 +270,10 @@ impl<'s> Case<'s> {
         self.operation
     }
 
+    pub(super) fn maker(&self) -> &Maker<'s> {
+        &self.maker
+    }
+
     /// The request with the tenant's own ids, some of them replaced.
     pub(super) fn ask(&self, replaced: &[(Place, String)]) -> Option<Asked> {
         self.maker.ask(ALPHA, 0, replaced)
@@ -288,6 +310,9 @@ impl<'s> Case<'s> {
         let mut shown: Vec<_> = shown.map(|(name, value)| format!("{name}: {value:?}")).collect();
         shown.sort();
         let text = text.replace(id, "CORRELATION");
+        if shows_id(&text, self.operation) {
+            self.fails(format!("upstream's own id is handed out: {asked:?} {text}"));
+        }
         let (text, next) = without_handles(text, self.operation);
         (Seen { status: status.as_u16(), headers: shown, text }, next)
     }
@@ -307,7 +332,13 @@ impl<'s> Case<'s> {
         };
         self.newest(&mut asked).await;
         let (here, there) = (self.suite.alpha.clone(), self.suite.alpha_there.clone());
+        let before = self.elsewhere(&asked);
+        self.suite.here.simulator.organisation().clear_calls();
         let (one, other) = (self.send(&here, &asked).await, self.send(&there, &asked).await);
+        if self.elsewhere(&asked) != before {
+            self.failures.push(format!("{asked:?} changes how many there are in other divisions"));
+        }
+        self.sent_abroad(&asked);
         self.leaks("own", &one, &asked, ALPHA);
         self.leaks("own", &other, &asked, ALPHA);
         if one != other {
@@ -345,66 +376,10 @@ impl<'s> Case<'s> {
             *version = newest.clone();
         }
     }
-
-    /// A foreign id, in each place that an id can stand, looks like one that nothing has.
-    async fn foreign_ids(&mut self) {
-        let client = self.suite.alpha.clone();
-        for place in self.maker.places() {
-            let foreign =
-                self.maker.id(&place, BETA).filter(|id| Some(id) != self.maker.id(&place, ALPHA).as_ref());
-            let Some(foreign) = foreign else { continue };
-            let with = |id: &str| self.maker.ask(ALPHA, 0, &[(place.clone(), id.to_owned())]);
-            let (Some(one), Some(other)) = (with(&foreign), with(NOBODY)) else { continue };
-            let (theirs, nobodys) = (self.send(&client, &one).await, self.send(&client, &other).await);
-            self.leaks("a foreign id", &theirs, &one, ALPHA);
-            if theirs.status < 300 && !matches!(place, Place::Query(_)) {
-                self.failures.push(format!("a foreign id in {place:?} passes: {one:?} {theirs:?}"));
-            }
-            let (theirs, nobodys) = (theirs.without(&foreign), nobodys.without(NOBODY));
-            if theirs != nobodys {
-                self.failures.push(format!(
-                    "a foreign id in {place:?} is told from a missing one: {theirs:?} {nobodys:?}"
-                ));
-            }
-        }
-    }
-
-    /// To another tenant, what this one has looks like what nothing has.
-    async fn another_tenant(&mut self) {
-        let client = self.suite.beta.clone();
-        let places = self.maker.places();
-        let id = |place: &Place| {
-            let theirs = self.maker.id(place, ALPHA)?;
-            (self.maker.id(place, BETA).as_ref() != Some(&theirs)).then_some((place.clone(), theirs))
-        };
-        let ids: Vec<_> = places.iter().filter_map(id).collect();
-        if ids.is_empty() {
-            // It is asked what is its own.
-            if let Some(asked) = self.maker.ask(BETA, 0, &[]).filter(|_| !self.operation.is_write()) {
-                let seen = self.send(&client, &asked).await;
-                self.leaks("another tenant", &seen, &asked, BETA);
-            }
-            return;
-        }
-        let nobody: Vec<_> = ids.iter().map(|(place, _)| (place.clone(), NOBODY.to_owned())).collect();
-        let (Some(one), Some(other)) = (self.maker.ask(BETA, 0, &ids), self.maker.ask(BETA, 0, &nobody))
-        else {
-            return;
-        };
-        let (theirs, nobodys) = (self.send(&client, &one).await, self.send(&client, &other).await);
-        self.leaks("another tenant", &theirs, &one, BETA);
-        let theirs = ids.iter().fold(theirs, |seen, (_, id)| seen.without(id));
-        if theirs != nobodys.without(NOBODY) {
-            self.failures.push(format!("another tenant tells {one:?} from what is missing: {theirs:?}"));
-        }
-    }
 }
 
-/// A line of JSON for what is told of an operation.
-pub(super) fn told(what: &BTreeMap<String, Vec<String>>) -> Value {
-    json!(
-        what.iter()
-            .map(|(id, all)| (id.clone(), all.first().map(|one| one.chars().take(900).collect::<String>())))
-            .collect::<BTreeMap<_, _>>()
-    )
+/// What must not be, a line each.
+pub(super) fn told(what: &BTreeMap<String, Vec<String>>) -> String {
+    let line = |id: &String, one: &String| format!("\n{id}: {}", one.chars().take(400).collect::<String>());
+    what.iter().flat_map(|(id, all)| all.iter().map(move |one| line(id, one))).collect()
 }
