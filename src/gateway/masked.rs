@@ -39,6 +39,10 @@ pub(super) fn check(catalog: &Catalog, permit: &Permit, asked: &Asked<'_>) -> Re
     hidden.operation(operation)?;
     hidden.query(operation, asked)?;
     match &asked.body {
+        // They are replaced whole: who cannot see them would take some away.
+        Body::UserChange(user) if user.addresses.is_some() => {
+            hidden.user_field("addresses", || "`addresses`".to_owned())
+        }
         Body::None | Body::NewUser(_) | Body::UserChange(_) | Body::NewQueue(_) | Body::QueueChange(_) => {
             Ok(())
         }
