@@ -222,6 +222,7 @@ async fn a_group_that_a_killed_process_did_not_hear_of_is_told_to_the_operator()
     let group = json!({"name": "Orphan", "type": "official", "rulesVisible": true, "visibility": "public"});
     let post = admin.client.post(format!("{}/api/v2/groups", server.gateway));
     let post = post.bearer_auth(key["api_key"].as_str().unwrap()).json(&group);
+    #[expect(clippy::disallowed_methods, reason = "tests are clients")]
     let call = tokio::spawn(async move { post.send().await.map(|answer| answer.status()) });
     let making = |call: &Value| call["method"] == "POST" && call["path"] == "/api/v2/groups";
     let begun = || simulator.organisation().calls().iter().any(making).then_some(());
