@@ -39,6 +39,10 @@ pub(super) fn check(catalog: &Catalog, permit: &Permit, asked: &Asked<'_>) -> Re
     hidden.operation(operation)?;
     hidden.query(operation, asked)?;
     match &asked.body {
+        // They are replaced whole: who cannot see them would take some away.
+        Body::UserChange(user) if user.addresses.is_some() => {
+            hidden.user_field("addresses", || "`addresses`".to_owned())
+        }
         Body::None | Body::NewUser(_) | Body::UserChange(_) | Body::NewQueue(_) | Body::QueueChange(_) => {
             Ok(())
         }
@@ -216,7 +220,8 @@ impl Hidden<'_> {
             }
             let stands = current.get(field.name);
             let named = fields.iter_mut().find(|(name, _)| **name == *field.name).map(|(_, value)| value);
-            let is_part = matches!(field.r#type, FieldType::Model(_)) && !own.meets(self.masks);
+            let is_object = matches!(named, Some(Value::Object(_)));
+            let is_part = is_object && matches!(field.r#type, FieldType::Model(_)) && !own.meets(self.masks);
             match (named, stands) {
                 (None, Some(stands)) => fields.push((field.name.into(), owned(stands))),
                 (None, None) => {}

@@ -35,8 +35,8 @@ use self::{
     entity::{Divisions, Judged},
     groups::Apart,
     object::Writer,
-    refusal::refusal,
-    withheld::{is_by_id, note_withheld},
+    refusal::{is_by_id, refusal},
+    withheld::note_withheld,
 };
 use super::{
     authorize::Permit,
@@ -246,7 +246,8 @@ impl<'c> Checking<'c> {
         // What is under way is told by 202.
         let is_done = answer.status == StatusCode::OK
             || operation.is_write() && answer.status.is_success()
-            || matches!(form, Form::Opened(_)) && answer.status == StatusCode::ACCEPTED;
+            || answer.status == StatusCode::ACCEPTED
+                && (operation.shows_parts || matches!(form, Form::Opened(_)));
         if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
@@ -273,6 +274,9 @@ impl<'c> Checking<'c> {
                 body
             }
             Guarding::Items { shape } => {
+                // What is under way may show nothing yet.
+                let is_begun = answer.status == StatusCode::ACCEPTED && json.is_empty();
+                let json = if is_begun { "[]" } else { json };
                 let (own, dropped) = entity::items(json, self.shape(shape)?, divisions)
                     .ok_or_else(|| refused("the answer is no list"))?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);

@@ -2,9 +2,11 @@
 
 use crate::{
     audit::Record,
-    catalog::{Narrowing, Operation},
+    catalog::Operation,
     gateway::denial::{Denial, Failure},
 };
+
+use super::refusal::is_by_id;
 
 /// Once a change was answered, it counts as refused only where Genesys said that it refused it: all else, also what was
 /// withdrawn since, must not be told as if nothing had been done.
@@ -57,9 +59,4 @@ pub(in crate::gateway) fn withheld(denial: &Denial) -> Option<&'static str> {
         | Denial::OverLimit(_)
         | Denial::Failed(_) => None,
     }
-}
-
-/// Whether the answer alone says whose it is. Of what was looked up first, it is known that it is the tenant's own.
-pub(super) fn is_by_id(operation: &Operation) -> bool {
-    matches!(operation.narrowing, Narrowing::Owned { entity: None, .. })
 }

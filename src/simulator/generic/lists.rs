@@ -52,6 +52,10 @@ impl Place<'_> {
         if let Some(ids) = self.exchange.query.list("id") {
             things.retain(|thing| ids.contains(&thing.id));
         }
+        // What is searched for stands somewhere in it.
+        if let Some(sought) = self.exchange.query.list("q").map(|parts| parts.join(",").to_lowercase()) {
+            things.retain(|thing| self.item(thing, item).to_string().to_lowercase().contains(&sought));
+        }
         things.retain(|thing| {
             let Some(division) = thing.division.and_then(|place| world.division(place)) else {
                 return divisions.is_none() || !self.facts.is_divided(item);

@@ -18,6 +18,7 @@ mod lenient;
 mod limits;
 mod login;
 mod losses;
+mod masks;
 mod noninterference;
 mod organisation;
 mod own_surface;
