@@ -274,3 +274,6 @@ fn innermost(kind: &FieldType) -> &FieldType {
         | FieldType::Model(_) => kind,
     }
 }
+
+#[cfg(test)]
+mod tests;
