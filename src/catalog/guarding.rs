@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     entities::Entity,
     name_set::NameSet,
+    part::PartOf,
     shared::{self, Shared, SharedSource},
 };
 
@@ -151,12 +152,14 @@ pub enum Foreign {
 /// What of an entity a tenant is shown; see `policies/operations/shapes.toml`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shape {
-    /// Where the entity says whose it is: field names from the outside in, to its division, or to its own id where it is
-    /// registered. A shape without one is a part of the entity
+    /// Where the entity says whose it is: field names from the outside in, to its division, to its own id where it is
+    /// registered, or to what it is a part of. A shape without one is a part of the entity
     /// that it stands in.
     pub division: Option<Vec<String>>,
     /// What it shows, where that carries no division: its `id` says whether it is registered as the tenant's.
     pub registered: Option<Entity>,
+    /// What it is a part of, where it stands below that.
+    pub part_of: Option<PartOf>,
     /// Fields that say something about this entity alone.
     pub keep: NameSet,
     /// Fields that hold ids of what does not say its division, one or a list, and what they name: they are held against all
@@ -236,6 +239,8 @@ pub(super) struct ShapeSource {
     division: Option<String>,
     #[serde(default)]
     registered: Option<Entity>,
+    #[serde(default)]
+    part_of: Option<PartOf>,
     keep: Vec<String>,
     #[serde(default)]
     ids: BTreeMap<String, Entity>,
@@ -274,7 +279,8 @@ pub(super) fn resolve(
     if depth > MAX_DEPTH {
         return Err(format!("shape `{name}` contains itself"));
     }
-    if source.registered.is_some() && source.division.is_some() {
+    let said = [source.registered.is_some(), source.division.is_some(), source.part_of.is_some()];
+    if said.iter().filter(|is_said| **is_said).count() > 1 {
         return Err(format!("shape `{name}` says twice whose it is"));
     }
     // What is kept as it stands is not looked into.
@@ -295,7 +301,7 @@ pub(super) fn resolve(
         .iter()
         .map(|nested| {
             let shape = resolve(&nested.shape, sources, depth + 1)?;
-            if nested.entity.is_some() && shape.division.is_some() {
+            if shape.part_of.is_some() || nested.entity.is_some() && shape.division.is_some() {
                 return Err(format!("shape `{name}` says twice how `{}` is judged", nested.at));
             }
             if nested.entity.is_none() && nested.by.is_some() {
@@ -315,10 +321,12 @@ pub(super) fn resolve(
         })
         .collect::<Result<_, String>>()?;
     // SECURITY: what is registered is judged by its id, as everything else is by its division.
-    let place = source.registered.map_or(source.division.as_deref(), |_| Some("id"));
+    let part = source.part_of.as_ref().map(|part| part.at.as_str());
+    let place = source.registered.map_or(source.division.as_deref().or(part), |_| Some("id"));
     let shape = Shape {
         division: place.map(|place| place.split('.').map(str::to_owned).collect()),
         registered: source.registered,
+        part_of: source.part_of.clone(),
         keep: NameSet::from(source.keep.clone()),
         ids: source.ids.clone(),
         nested,

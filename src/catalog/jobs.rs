@@ -116,5 +116,6 @@ fn entry(query: &Operation, id: String, why: &str, narrowing: Narrowing, guard: 
         names: Vec::new(),
         shared_names: Vec::new(),
         registered: BTreeMap::new(),
+        shows_parts: false,
     }
 }

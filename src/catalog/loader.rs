@@ -18,6 +18,7 @@ use super::{
     jobs::{self, Job},
     masks::Masking,
     operation::{BodyModel, Operation},
+    part,
     routes::Routes,
 };
 
@@ -115,6 +116,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
             names_told.iter().filter_map(|one| Some((*one, is_registered(one)?.name.clone()))).collect();
         operation.names = read(names_told);
         operation.shared_names = read(names(&operation.guard, &shapes, Shape::shared_names));
+        operation.shows_parts = part::shown(operation, &shapes).map_err(|why| refused(&operation.id, why))?;
         locate(operation, &api)
             .and_then(|()| handles::check_cursor(operation, &shapes))
             .and_then(|()| read_as(operation, &api))

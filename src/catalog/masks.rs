@@ -16,8 +16,8 @@ const EMBEDDED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/polici
 /// By which masks each field goes, and each parameter is refused.
 #[derive(Debug)]
 pub struct Masking {
-    // By model and field.
-    of: HashMap<(String, String), Masks>,
+    // By model, and its field.
+    of: HashMap<String, HashMap<String, Masks>>,
     // By model: each of its texts.
     models: HashMap<String, Masks>,
     // By name: a text in any model, or a dimension.
@@ -87,7 +87,7 @@ impl Masking {
         let parameters = source.parameter.into_iter().flat_map(|one| named(one.by, one.names));
         let operations = source.operation.into_iter().flat_map(|one| named(one.by, one.ids));
         Ok(Self {
-            of: once(of.into_iter())?,
+            of: by_model(once(of.into_iter())?),
             models: once(models.into_iter())?,
             fields: once(fields.into_iter())?,
             dimensions: once(dimensions)?,
@@ -98,8 +98,11 @@ impl Masking {
 
     /// By which masks a field goes; none where it always stays, all where nothing is known of it.
     pub fn field(&self, model: &Model, field: &Field) -> Masks {
-        let of = self.of.get(&(model.name.to_owned(), field.name.to_owned())).copied();
-        of.or_else(|| self.text(model.name, field)).unwrap_or(Masks::ALL)
+        self.own(model.name, field.name).or_else(|| self.text(model.name, field)).unwrap_or(Masks::ALL)
+    }
+
+    fn own(&self, model: &str, field: &str) -> Option<Masks> {
+        self.of.get(model)?.get(field).copied()
     }
 
     fn text(&self, model: &str, field: &Field) -> Option<Masks> {
@@ -131,6 +134,14 @@ impl Masking {
     pub fn operation(&self, id: &str) -> Masks {
         self.operations.get(id).copied().unwrap_or_default()
     }
+}
+
+fn by_model(of: HashMap<(String, String), Masks>) -> HashMap<String, HashMap<String, Masks>> {
+    let mut models: HashMap<_, HashMap<_, _>> = HashMap::new();
+    for ((model, field), by) in of {
+        models.entry(model).or_default().insert(field, by);
+    }
+    models
 }
 
 fn named(by: HashSet<Mask>, names: Vec<String>) -> impl Iterator<Item = (String, Masks)> {
@@ -207,8 +218,8 @@ mod tests {
             let Some(model) = catalog.api().model(id).filter(|_| reached.insert(id)) else { continue };
             for field in model.fields() {
                 next.push(field.r#type.clone());
-                let own = (model.name.to_owned(), field.name.to_owned());
-                if !masking.of.contains_key(&own) && masking.text(model.name, field).is_none() {
+                let own = masking.own(model.name, field.name);
+                if own.or_else(|| masking.text(model.name, field)).is_none() {
                     silent.push(format!("{}.{}", model.name, field.name));
                 }
             }
@@ -240,11 +251,13 @@ mod tests {
         let catalog = Catalog::embedded().unwrap();
         let masking = catalog.masking();
         let api = catalog.api();
-        let models = masking.of.keys().map(|(model, _)| model).chain(masking.models.keys());
+        let models = masking.of.keys().chain(masking.models.keys());
         for model in models {
             assert!(api.model_named(model).is_some(), "{model}");
         }
-        for (model, field) in masking.of.keys() {
+        for (model, field) in
+            masking.of.iter().flat_map(|(model, of)| of.keys().map(move |field| (model, field)))
+        {
             assert!(api.model_named(model).unwrap().field(field).is_some(), "{model}.{field}");
         }
         for id in masking.operations.keys() {

@@ -21,6 +21,7 @@ mod masks;
 mod name_set;
 mod narrowing;
 mod operation;
+mod part;
 mod registered;
 mod routes;
 mod shared;
@@ -47,7 +48,9 @@ pub use loader::CatalogError;
 pub use masks::Masking;
 pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
+
 pub use operation::{BodyModel, Cursor, Dimensions, Operation, Parameter, ParameterKind};
+pub use part::{Kind, PartOf};
 use serde_json::{Value, json};
 pub use shared::Shared;
 pub use writes::{Contact, CreateUser, DivisionRef, QueueRequest, UpdateUser};

@@ -56,6 +56,9 @@ pub struct Operation {
     /// What of that carries no division, with the name that it is registered by.
     #[serde(skip)]
     pub registered: BTreeMap<Entity, String>,
+    /// Whether its answer is judged by what it says to be a part of: taken from the shape of the answer.
+    #[serde(skip)]
+    pub shows_parts: bool,
 }
 
 /// Dimensions that predicates may name, by the kind of filter they stand in; what is not listed is refused.

@@ -220,7 +220,8 @@ impl Hidden<'_> {
             }
             let stands = current.get(field.name);
             let named = fields.iter_mut().find(|(name, _)| **name == *field.name).map(|(_, value)| value);
-            let is_part = matches!(field.r#type, FieldType::Model(_)) && !own.meets(self.masks);
+            let is_object = matches!(named, Some(Value::Object(_)));
+            let is_part = is_object && matches!(field.r#type, FieldType::Model(_)) && !own.meets(self.masks);
             match (named, stands) {
                 (None, Some(stands)) => fields.push((field.name.into(), owned(stands))),
                 (None, None) => {}

@@ -7,8 +7,8 @@ use std::{
 };
 
 use cedar_policy::{
-    AuthorizationError, Context, Decision as Verdict, Entities, Entity, EntityUid, Policy, PolicyId,
-    PolicySet, Request, RestrictedExpression,
+    AuthorizationError, Context, Decision as Verdict, Entities, Entity, EntityUid, Policy, PolicySet,
+    PrincipalConstraint, Request, RestrictedExpression,
 };
 use chrono::{DateTime, Utc};
 
@@ -20,8 +20,8 @@ use crate::model::{DivisionId, Key, Masks, Tenant, TenantId};
 pub struct TenantPolicies {
     engine: Arc<Engine>,
     set: PolicySet,
-    // Of those that mask something.
-    masks: HashMap<PolicyId, Masks>,
+    // Of those that mask something: for one key, or for all.
+    masks: Vec<(Option<EntityUid>, Masks)>,
     reads_attributes: bool,
     tenant_id: TenantId,
     tenant_uid: EntityUid,
@@ -69,7 +69,7 @@ pub struct Decision {
     pub policies: Vec<String>,
     /// Evaluation errors; any of them denies all.
     pub errors: Vec<String>,
-    /// What those policies mask, whichever of them and in whichever division: none takes away what another masks.
+    /// What is masked for the key, whichever operation it calls: [`TenantPolicies::masks`].
     pub masks: Masks,
 }
 
@@ -80,7 +80,6 @@ struct Answers {
     policies: BTreeSet<String>,
     failed: BTreeSet<String>,
     errors: BTreeSet<String>,
-    masks: Masks,
 }
 
 impl TenantPolicies {
@@ -91,12 +90,12 @@ impl TenantPolicies {
     ) -> Result<Self, PolicyError> {
         let policies: Vec<_> = policies.collect();
         let mut reads_attributes = false;
-        let mut masks = HashMap::new();
+        let mut masks = Vec::new();
         for policy in &policies {
             reads_attributes |= restriction::reads_attributes(policy)?;
             let masked = source::masks(policy)?;
             if !masked.is_empty() {
-                masks.insert(policy.id().clone(), masked);
+                masks.push((one_key(policy), masked));
             }
         }
         let names = &engine.names;
@@ -122,6 +121,17 @@ impl TenantPolicies {
         self.reads_attributes
     }
 
+    /// What is masked for a key: all that any policy masks whose head can mean it, whatever that policy permits and under
+    /// whichever conditions. What one operation hides, another would show.
+    pub fn masks(&self, key: &Key) -> Masks {
+        if self.masks.is_empty() {
+            return Masks::NONE;
+        }
+        let key = self.engine.names.key_uid(&key.id);
+        let meant = self.masks.iter().filter(|(one, _)| one.as_ref().is_none_or(|one| *one == key));
+        meant.fold(Masks::NONE, |all, (_, masks)| all | *masks)
+    }
+
     /// Asks for each division; `divisions` are those of the tenant's that the request names, or all it holds.
     pub fn decide(
         &self,
@@ -132,10 +142,10 @@ impl TenantPolicies {
     ) -> Decision {
         match self.ask(principal, action, divisions, attributes) {
             Ok(answers) if answers.errors.is_empty() => Decision {
+                masks: if answers.divisions.is_empty() { Masks::NONE } else { self.masks(principal.key) },
                 divisions: answers.divisions,
                 policies: answers.policies.into_iter().collect(),
                 errors: Vec::new(),
-                masks: answers.masks,
             },
             // SECURITY: Cedar leaves out a policy that fails, a `forbid` too; its Allow is worth nothing then.
             Ok(answers) => Decision {
@@ -192,6 +202,17 @@ impl TenantPolicies {
     }
 }
 
+/// The one key that a policy's head means; none where it can mean several.
+fn one_key(policy: &Policy) -> Option<EntityUid> {
+    match policy.principal_constraint() {
+        PrincipalConstraint::Eq(key) => Some(key),
+        PrincipalConstraint::Any
+        | PrincipalConstraint::In(_)
+        | PrincipalConstraint::Is(_)
+        | PrincipalConstraint::IsIn(..) => None,
+    }
+}
+
 /// What is the same for every division of one call.
 struct Question<'a> {
     policies: &'a TenantPolicies,
@@ -216,12 +237,7 @@ impl Question<'_> {
             answers.failed.insert(failure.policy_id().to_string());
             answers.errors.insert(error.to_string());
         }
-        let is_allowed = response.decision() == Verdict::Allow;
-        if is_allowed && !self.policies.masks.is_empty() {
-            let masks = response.diagnostics().reason().filter_map(|id| self.policies.masks.get(id));
-            answers.masks = masks.fold(answers.masks, |all, one| all | *one);
-        }
-        Ok(is_allowed)
+        Ok(response.decision() == Verdict::Allow)
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn disturb(response: Response<Body>, fault: &Fault) -> Result<R
             Body::from(gzip(&whole))
         }
         Fault::Totals { add } => Body::from(totals(&whole, *add)),
-        Fault::Instead { id } => Body::from(instead(&whole, id)),
+        Fault::Instead { field, value } => Body::from(instead(&whole, field, value)),
         Fault::Done { status } => {
             parts.status = StatusCode::from_u16(*status).unwrap_or(parts.status);
             Body::from(whole)
@@ -115,13 +115,16 @@ fn gzip(whole: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The same answer, of another id.
-fn instead(whole: &[u8], id: &str) -> Bytes {
-    let Ok(Value::Object(mut answer)) = serde_json::from_slice(whole) else {
+/// The same answer, but for one field.
+fn instead(whole: &[u8], field: &str, value: &Value) -> Bytes {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(whole) else {
         return Bytes::copy_from_slice(whole);
     };
-    answer.insert("id".to_owned(), Value::from(id));
-    Bytes::from(Value::Object(answer).to_string())
+    let first = if answer.is_array() { answer.get_mut(0) } else { Some(&mut answer) };
+    if let Some(fields) = first.and_then(Value::as_object_mut) {
+        fields.insert(field.to_owned(), value.clone());
+    }
+    Bytes::from(answer.to_string())
 }
 
 /// The same answer, counting so many more.

@@ -59,10 +59,12 @@ pub enum Fault {
         /// The status.
         status: u16,
     },
-    /// Does what is asked, and shows this id in place of that of what it made.
+    /// Does what is asked, and shows this in place of what a field says, of the first where there are several.
     Instead {
-        /// The id.
-        id: String,
+        /// The field.
+        field: String,
+        /// What it shows.
+        value: Value,
     },
     /// Answers 200 with a body that is not JSON.
     Malformed,

@@ -134,7 +134,7 @@ FAULTS
   {\"kind\": \"content_type\", \"value\": TYPE}                a good answer that says to be something else
   {\"kind\": \"gzip\"}                                        a good answer, compressed, asked or not
   {\"kind\": \"totals\", \"add\": N}                           a good answer that counts so many too many
-  {\"kind\": \"instead\", \"id\": ID}                       a good answer that shows this id as its own
+  {\"kind\": \"instead\", \"field\": NAME, \"value\": ANY}     a good answer with this in that field, of the first one
   {\"kind\": \"done\", \"status\": N}                        a good answer with that status
   {\"kind\": \"malformed\"}                                   200, not JSON
   {\"kind\": \"hang\"}                                        never an answer

@@ -120,6 +120,11 @@ impl TenantView {
         [Some(&self.active), shadow].into_iter().flatten().any(|layer| layer.reads_attributes(self))
     }
 
+    /// What is masked for a key, whatever it calls.
+    pub fn masks(&self, key: &Key) -> Masks {
+        self.active.parsed(self).as_ref().map_or(Masks::NONE, |policies| policies.masks(key))
+    }
+
     /// What the policies say. Remembered here, and nowhere else, unless they read the attributes; without attributes,
     /// such policies permit nothing.
     pub fn decide(&self, key: &Key, operation: &Arc<str>, attributes: Option<&Attributes>) -> Arc<Verdict> {

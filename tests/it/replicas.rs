@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::{Method, RequestBuilder};
 use ringfence::simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Options, Simulator};
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
@@ -191,4 +192,62 @@ async fn a_policy_holds_at_the_other_replica_within_a_second() {
     }
     report("a policy that closes", closed);
     report("a policy that opens", opened);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_or_deleted_at_one_replica_is_known_at_the_other_within_a_second() {
+    const GROUPS: &str = "/api/v2/groups";
+    let cluster = Cluster::start().await;
+    let (_, key) = cluster.key().await;
+    cluster.until(1, &key, 200).await;
+    let request = |method: Method, replica: usize, path: &str| {
+        let url = format!("{}{path}", cluster.replicas[replica].gateway);
+        cluster.client.request(method, url).bearer_auth(&key)
+    };
+    let (mut made, mut deleted) = (Vec::new(), Vec::new());
+    for turn in 0..10 {
+        let (here, there) = (turn % 2, 1 - turn % 2);
+        let group = json!({
+            "name": format!("Group {turn}"), "type": "official", "rulesVisible": true, "visibility": "public",
+        });
+        let group = read(request(Method::POST, here, GROUPS).json(&group)).await.expect(200);
+        let path = format!("{GROUPS}/{}", group["id"].as_str().unwrap());
+        read(request(Method::GET, here, &path)).await.expect(200);
+        made.push(until(|| request(Method::GET, there, &path), 200).await);
+        read(request(Method::DELETE, there, &path)).await.expect(204);
+        read(request(Method::GET, there, &path)).await.expect(404);
+        // Genesys has it no more at once; that it is the tenant's no more is told by who asks Genesys.
+        deleted.push(until(|| request(Method::GET, here, &path), 404).await);
+        let calls = || cluster.simulator.organisation().calls().len();
+        deleted.push(silent(|| request(Method::GET, here, &path), calls).await);
+    }
+    report("what is made", made);
+    report("what is deleted", deleted);
+}
+
+/// Waits until a request is answered so, and says how long that took.
+async fn until(request: impl Fn() -> RequestBuilder, status: u16) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let seen = read(request()).await.status;
+        let took = begun.elapsed();
+        if seen == status {
+            return took;
+        }
+        assert!(took < Duration::from_secs(10), "still {seen} instead of {status}");
+    }
+}
+
+/// Waits until a request is answered without Genesys, and says how long that took.
+async fn silent(request: impl Fn() -> RequestBuilder, calls: impl Fn() -> usize) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let before = calls();
+        read(request()).await.expect(404);
+        let took = begun.elapsed();
+        if calls() == before {
+            return took;
+        }
+        assert!(took < Duration::from_secs(10), "Genesys is still asked");
+    }
 }

@@ -245,12 +245,16 @@ const FAULTS = {
 async function reads(client) {
   const users = new sdk.UsersApi(client), routing = new sdk.RoutingApi(client), presence = new sdk.PresenceApi(client);
   const analytics = new sdk.AnalyticsApi(client);
+  const recording = new sdk.RecordingApi(client);
+  const alone = division("alpha").conversations.find((one) => !one.shared_with).id;
   const [queue] = own("queues"), [user] = own("users"), conversation = division("alpha").conversations[0].id;
   const aggregates = { interval: house.interval, metrics: ["nOffered"], groupBy: ["queueId"] };
   known ??= {
     wrapupCode: (await routing.getRoutingWrapupcodes()).entities[0].id,
     skill: (await routing.getRoutingSkills()).entities[0].id,
     language: (await routing.getRoutingLanguages()).entities[0].id,
+    recording: (await recording.getConversationRecordings(alone))[0].id,
+    metadata: (await recording.getConversationRecordingmetadata(alone))[0].id,
   };
   return [
     () => routing.getRoutingQueues({ pageSize: 100 }),
@@ -275,6 +279,10 @@ async function reads(client) {
     () => analytics.getAnalyticsConversationDetails(conversation),
     () => analytics.getAnalyticsConversationsDetails({ id: [conversation, UNKNOWN] }),
     () => new sdk.ConversationsApi(client).getConversation(conversation),
+    () => recording.getConversationRecordings(alone, { maxWaitMs: 5000 }),
+    () => recording.getConversationRecording(alone, known.recording),
+    () => recording.getConversationRecordingmetadata(alone),
+    () => recording.getConversationRecordingmetadataRecordingId(alone, known.metadata),
     () => new sdk.AuthorizationApi(client).getAuthorizationDivisions(),
     () => new sdk.OrganizationApi(client).getOrganizationsMe(),
   ];

@@ -45,7 +45,8 @@ class Operations(Check):
     def reads(self, client):
         """All reads that ask Genesys, as an application makes them."""
         routing, users, presence = sdk.RoutingApi(client), sdk.UsersApi(client), sdk.PresenceApi(client)
-        analytics = sdk.AnalyticsApi(client)
+        analytics, recording = sdk.AnalyticsApi(client), sdk.RecordingApi(client)
+        alone = self.alone()
         queue, user = min(self.own("queues")), min(self.own("users"))
         conversation = self.house.division("alpha")["conversations"][0]["id"]
         interval = self.house.facts["interval"]
@@ -77,17 +78,28 @@ class Operations(Check):
             lambda: analytics.get_analytics_conversation_details(conversation),
             lambda: analytics.get_analytics_conversations_details(id=[conversation, UNKNOWN]),
             lambda: sdk.ConversationsApi(client).get_conversation(conversation),
+            lambda: recording.get_conversation_recordings(alone, max_wait_ms=5000),
+            lambda: recording.get_conversation_recording(alone, self.house.known["recording"]),
+            lambda: recording.get_conversation_recordingmetadata(alone),
+            lambda: recording.get_conversation_recordingmetadata_recording_id(
+                alone, self.house.known["recording metadata"]),
             lambda: sdk.AuthorizationApi(client).get_authorization_divisions(),
             lambda: sdk.OrganizationApi(client).get_organizations_me(),
         ]
 
+    def alone(self):
+        """A conversation that no other division has a part in."""
+        return next(one["id"] for one in self.house.division("alpha")["conversations"] if not one["shared_with"])
+
     def setUp(self):
         if not hasattr(self.house, "known"):
-            routing = sdk.RoutingApi(self.client())
+            routing, recording = sdk.RoutingApi(self.client()), sdk.RecordingApi(self.client())
             self.house.known = {
                 "wrapup code": routing.get_routing_wrapupcodes().entities[0].id,
                 "skill": routing.get_routing_skills().entities[0].id,
-                "language": routing.get_routing_languages().entities[0].id}
+                "language": routing.get_routing_languages().entities[0].id,
+                "recording": recording.get_conversation_recordings(self.alone())[0].id,
+                "recording metadata": recording.get_conversation_recordingmetadata(self.alone())[0].id}
 
     def assert_nothing_foreign(self, text):
         """No id of an object that is another division's alone may stand anywhere in an answer."""

@@ -10,7 +10,7 @@ use super::{
     scan::{Ids, Scanned, is_kept, look},
 };
 use crate::{
-    catalog::{Entity, Holds, Nested, Shape},
+    catalog::{Entity, Holds, Kind, Nested, PartOf, Shape},
     gateway::scope::Owned,
     model::{DivisionId, Text},
 };
@@ -60,6 +60,11 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
     // An entity that does not say its division is nobody's; it must not pass for want of a fence.
     let Some(object) = Object::read(json) else { return Judged::Malformed };
     let Some(scanned) = look(&object, shape) else { return Judged::Malformed };
+    if let Some(part) = &shape.part_of
+        && !is_part(&object, part, divisions)
+    {
+        return Judged::Foreign;
+    }
     let Some(owned) = share(&scanned, shape, divisions) else { return Judged::Malformed };
     if matches!(owned, Share::All) && scanned.is_whole {
         return Judged::Own(Cow::Borrowed(json));
@@ -95,6 +100,10 @@ fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Opti
         let Ids::One(id) = &scanned.division else { return None };
         return Some(if divisions.names_own(entity, id) { Share::All } else { Share::None });
     }
+    if shape.part_of.is_some() {
+        let Ids::One(id) = &scanned.division else { return None };
+        return Some(if divisions.owned.is_whole(id) { Share::All } else { Share::None });
+    }
     let is_in = |list: &[DivisionId], id: &str| list.iter().any(|division| division.as_str() == id);
     Some(match (&scanned.division, &shape.partial) {
         (Ids::One(id), None) if is_in(divisions.narrowed, id) => Share::All,
@@ -109,6 +118,20 @@ fn share(scanned: &Scanned<'_>, shape: &Shape, divisions: Divisions<'_>) -> Opti
         }
         (Ids::One(_), Some(_)) | (Ids::Several(_), None) => return None,
     })
+}
+
+/// Whether a part belongs to nothing else, and is of a kind that is shown.
+fn is_part(object: &Object<'_>, part: &PartOf, divisions: Divisions<'_>) -> bool {
+    let is_alone = |field: &String| {
+        let Some(value) = object.get(field).filter(|value| value.get() != "null") else { return true };
+        let all: Option<Vec<Text<'_>>> = serde_json::from_str(value.get()).ok();
+        all.is_some_and(|all| all.iter().all(|id| divisions.owned.is_whole(id)))
+    };
+    let is_shown = |kind: &Kind| {
+        let word = object.get(&kind.at).and_then(|value| serde_json::from_str::<Text<'_>>(value.get()).ok());
+        word.is_some_and(|word| kind.of.contains(&word))
+    };
+    part.all.as_ref().is_none_or(is_alone) && part.kind.as_ref().is_none_or(is_shown)
 }
 
 /// What the shape keeps of an object; kept fields keep their bytes.

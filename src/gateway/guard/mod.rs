@@ -33,7 +33,7 @@ use self::{
     entity::{Divisions, Judged},
     groups::Apart,
     object::Writer,
-    refusal::refusal,
+    refusal::{is_by_id, refusal},
 };
 use super::{
     authorize::Permit,
@@ -186,11 +186,6 @@ pub(super) fn withheld(denial: &Denial) -> Option<&'static str> {
     }
 }
 
-/// Whether the answer alone says whose it is. Of what was looked up first, it is known that it is the tenant's own.
-fn is_by_id(operation: &Operation) -> bool {
-    matches!(operation.narrowing, Narrowing::Owned { entity: None, .. })
-}
-
 /// One answer being checked.
 struct Checking<'c> {
     against: Against<'c>,
@@ -292,7 +287,8 @@ impl<'c> Checking<'c> {
         // What is under way is told by 202.
         let is_done = answer.status == StatusCode::OK
             || operation.is_write() && answer.status.is_success()
-            || matches!(form, Form::Opened(_)) && answer.status == StatusCode::ACCEPTED;
+            || answer.status == StatusCode::ACCEPTED
+                && (operation.shows_parts || matches!(form, Form::Opened(_)));
         if !is_done {
             return Err(refusal(operation, answer.status, &answer.body));
         }
@@ -319,6 +315,9 @@ impl<'c> Checking<'c> {
                 body
             }
             Guarding::Items { shape } => {
+                // What is under way may show nothing yet.
+                let is_begun = answer.status == StatusCode::ACCEPTED && json.is_empty();
+                let json = if is_begun { "[]" } else { json };
                 let (own, dropped) = entity::items(json, self.shape(shape)?, divisions)
                     .ok_or_else(|| refused("the answer is no list"))?;
                 note(permit, Counts { dropped, ..Counts::default() }, record);

@@ -3,9 +3,8 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::is_by_id;
 use crate::{
-    catalog::Operation,
+    catalog::{Guarding, Narrowing, Operation},
     gateway::denial::{Denial, Failure},
     upstream::refuses_any,
 };
@@ -90,6 +89,13 @@ impl UpstreamRefusal {
     pub(in crate::gateway) fn message(self) -> &'static str {
         self.0.message
     }
+}
+
+/// Whether the answer alone says whose it is. Of what was looked up first, it is known that it is the tenant's own; not so
+/// of what is named as a part of that.
+pub(super) fn is_by_id(operation: &Operation) -> bool {
+    matches!(operation.narrowing, Narrowing::Owned { entity: None, .. })
+        || operation.shows_parts && matches!(operation.guard, Guarding::Entity { .. })
 }
 
 /// What a status other than 200 means to the caller.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{catalog::Catalog, gateway::authenticate::Caller, model::Masks, tenancy::Views};
+use crate::{catalog::Catalog, gateway::authenticate::Caller, tenancy::Views};
 
 /// Whose the key is, what it holds and how much it may send.
 pub(super) fn whoami(caller: &Caller) -> Value {
@@ -23,22 +23,18 @@ pub(super) fn operations(catalog: &Catalog, caller: &Caller) -> Value {
     let tenant = caller.tenant();
     let conditional = tenant.reads_attributes();
     let operations = catalog.operations().iter().filter_map(|operation| {
-        let (divisions, masks) = if conditional {
-            (json!("as the policies decide from the request itself"), Masks::NONE)
+        let divisions = if conditional {
+            json!("as the policies decide from the request itself")
         } else {
             let verdict = tenant.decide(caller.key(), &operation.id, None);
-            ((!verdict.divisions.is_empty()).then(|| json!(verdict.divisions))?, verdict.masks)
+            (!verdict.divisions.is_empty()).then(|| json!(verdict.divisions))?
         };
-        let mut shown = json!({
+        Some(json!({
             "id": operation.id, "method": operation.method, "path": operation.path, "narrowed": operation.why,
             "divisions": divisions,
-        });
-        if let Some(shown) = shown.as_object_mut().filter(|_| !masks.is_empty()) {
-            shown.insert("masks".to_owned(), json!(masks));
-        }
-        Some(shown)
+        }))
     });
-    json!({ "operations": operations.collect::<Vec<_>>() })
+    json!({ "masks": tenant.masks(caller.key()), "operations": operations.collect::<Vec<_>>() })
 }
 
 /// The tenant's keys, ended ones too; of the secrets nothing is kept.

@@ -9,9 +9,10 @@ use crate::{
     audit::{EventFilter, Reader},
     gateway::{
         asked::Asked,
+        authenticate::Caller,
         denial::{Denial, Failure, Invalid},
     },
-    model::{EventKind, RecordedEvent, TenantId},
+    model::{EventKind, RecordedEvent},
 };
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -30,7 +31,8 @@ const SHOWN: &[&str] = &[
 ];
 
 /// A page of the tenant's events, newest first.
-pub(super) async fn list(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>) -> Result<Value, Denial> {
+pub(super) async fn list(reader: &Reader, caller: &Caller, asked: &Asked<'_>) -> Result<Value, Denial> {
+    let tenant = &caller.key().tenant_id;
     let limit = asked.query.one("limit").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_LIMIT);
     let filter = EventFilter {
         calls_only: true,
@@ -48,11 +50,13 @@ pub(super) async fn list(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>) 
     let more = events.len() > wanted;
     events.truncate(wanted);
     let next = events.last().filter(|_| more).map(|last| last.event.id.clone());
-    Ok(json!({ "events": events.iter().map(shown).collect::<Vec<_>>(), "next_cursor": next }))
+    let shown = events.iter().map(|event| shown(event, caller));
+    Ok(json!({ "events": shown.collect::<Vec<_>>(), "next_cursor": next }))
 }
 
 /// Why one of the tenant's calls was refused.
-pub(super) async fn denial(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>) -> Result<Value, Denial> {
+pub(super) async fn denial(reader: &Reader, caller: &Caller, asked: &Asked<'_>) -> Result<Value, Denial> {
+    let tenant = &caller.key().tenant_id;
     let id = asked.parameters.iter().find(|(name, _)| name == "contextId").map(|(_, value)| value.parse());
     let Some(Ok(id)) = id else { return Err(Denial::NotFound) };
     let filter = EventFilter { calls_only: true, id: Some(id), ..EventFilter::default() };
@@ -62,15 +66,18 @@ pub(super) async fn denial(reader: &Reader, tenant: &TenantId, asked: &Asked<'_>
     let refused = event.outcome.as_ref().filter(|outcome| &*outcome.code != "ok");
     let code = refused.map(|outcome| outcome.code.clone()).ok_or(Denial::NotFound)?;
     let (step, remedy) = denials::explain(&code);
-    let mut denial = shown(&event);
+    let mut denial = shown(&event, caller);
     denial.extend([("step".to_owned(), json!(step)), ("remedy".to_owned(), json!(remedy))]);
     Ok(denial.into())
 }
 
-fn shown(recorded: &RecordedEvent) -> Map<String, Value> {
+fn shown(recorded: &RecordedEvent, caller: &Caller) -> Map<String, Value> {
     let event = &recorded.event;
     let mut detail: Map<String, Value> = serde_json::from_str(&event.detail).unwrap_or_default();
-    detail.retain(|field, _| SHOWN.contains(&field.as_str()));
+    // A path may hold what the caller is not shown: what is looked up by its number, say.
+    let is_own = event.actor.key_id.as_ref() == Some(&caller.key().id);
+    let hides_paths = !is_own && !caller.tenant().masks(caller.key()).is_empty();
+    detail.retain(|field, _| SHOWN.contains(&field.as_str()) && !(hides_paths && field == "path"));
     let kind = if event.kind == EventKind::Flood { "flood" } else { "call" };
     let outcome = recorded.outcome.as_ref();
     let outcome = outcome.map(|outcome| json!({ "code": outcome.code, "status": outcome.status }));

@@ -60,10 +60,10 @@ async fn read(
     // Its own first: however many a tenant asks for, one of them stands in the line of all.
     let _own = caller.tenant().reading().await;
     let _turn = gateway.0.readers.acquire().await.map_err(|_| Failure::RecordUnreadable)?;
-    let (reader, tenant) = (&gateway.0.parts.reader, &caller.key().tenant_id);
+    let reader = &gateway.0.parts.reader;
     match kind {
-        OwnAnswer::Events => events::list(reader, tenant, asked).await,
-        OwnAnswer::Denial => events::denial(reader, tenant, asked).await,
+        OwnAnswer::Events => events::list(reader, caller, asked).await,
+        OwnAnswer::Denial => events::denial(reader, caller, asked).await,
         OwnAnswer::Usage
         | OwnAnswer::Token
         | OwnAnswer::NotAUser

@@ -24,6 +24,8 @@ pub(in crate::gateway) struct Owned {
     read: Vec<(Entity, Divisions)>,
     // Those that carry no division: nothing is asked for them.
     registered: Option<(Arc<Registry>, Arc<Operation>)>,
+    // What the path names, was looked up, and its parts have to say.
+    whole: Option<String>,
 }
 
 impl Owned {
@@ -36,9 +38,19 @@ impl Owned {
         let shared = operation.shared_names.iter().filter(|_| redacts && is_of_several);
         let registry = || (Arc::clone(permit.caller().tenant().registry()), Arc::clone(operation));
         let registered = (!operation.registered.is_empty()).then(registry);
-        let mut kinds = Self { read: Vec::new(), registered };
+        let mut kinds = Self { read: Vec::new(), registered, whole: None };
         kinds.extend(operation.names.iter().chain(shared));
         kinds
+    }
+
+    /// Where an operation shows parts, they must say that they are of this.
+    pub(super) fn below(&mut self, operation: &Operation, id: &str) {
+        self.whole = operation.shows_parts.then(|| id.to_owned());
+    }
+
+    /// Whether an id is that of what the path names, whose parts are shown.
+    pub(in crate::gateway) fn is_whole(&self, id: &str) -> bool {
+        self.whole.as_deref() == Some(id)
     }
 
     fn extend<'e>(&mut self, entities: impl Iterator<Item = &'e Entity>) {

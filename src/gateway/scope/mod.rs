@@ -131,7 +131,7 @@ pub(super) fn scope(
         }
         Narrowing::Owned { place: Place::Path, name, .. }
         | Narrowing::Registered { name: Some(name), .. } => {
-            owned::path_id(&asked, name)?;
+            owned.below(&operation, owned::path_id(&asked, name)?);
             let body = writes::change(catalog, &permit, &mut asked.body, object.as_ref())?;
             (send(&operation, &asked, body)?, Form::Upstream)
         }

@@ -91,6 +91,7 @@ fn find(world: &World, parent: Option<&Thing>, collection: &str, name: &str, id:
     let elsewhere = || things::named(world, facts, id).map(|thing| here(thing.division));
     let Some(parent) = parent else {
         let found = things::all(world, collection).into_iter().find(|thing| thing.id == id);
+        let found = found.or_else(|| things::shared(world, collection, id));
         // Calls and e-mails are called by the ids of their conversations.
         return found.or_else(|| if facts.is_kind(collection) { None } else { elsewhere() });
     };

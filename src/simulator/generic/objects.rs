@@ -199,6 +199,11 @@ impl<'w> Filler<'w> {
         match name {
             // An object without a division of its own stands in one that has one.
             "id" => thing.id.clone(),
+            // What stands below a conversation is of that one.
+            "conversationId" | "associatedConversationIds" => {
+                things::conversation(&thing.collection).map_or_else(id, str::to_owned)
+            }
+            "media" => "audio".to_owned(),
             "selfUri" if depth == 0 => thing.path(),
             _ if name.ends_with("Uri") => format!("/api/v2/{}", self.text(thing, name)),
             _ if name.ends_with("Id") || name.ends_with("Ids") => id(),

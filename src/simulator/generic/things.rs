@@ -41,6 +41,12 @@ impl Thing {
     }
 }
 
+/// The conversation that a collection stands below.
+pub(super) fn conversation(collection: &str) -> Option<&str> {
+    let (id, _) = collection.strip_prefix("/api/v2/conversations/")?.split_once('/')?;
+    uuid::Uuid::try_parse(id).is_ok().then_some(id)
+}
+
 /// The word that is in every text of a division's things: how their ids begin.
 pub(super) fn mark(world: &World, division: Option<usize>) -> &'static str {
     let id = division.map_or(OF_NOBODY, |place| world.division_id(place));
@@ -69,6 +75,14 @@ pub(super) fn all(world: &World, collection: &str) -> Vec<Thing> {
     }
     things.sort_by(|a, b| (a.id.get(OF_NOBODY.len()..), &a.id).cmp(&(b.id.get(OF_NOBODY.len()..), &b.id)));
     things
+}
+
+/// A conversation that several divisions have a part in; below it stands what its owner has there.
+pub(super) fn shared(world: &World, collection: &str, id: &str) -> Option<Thing> {
+    let mut all = world.conversations.iter().filter(|_| collection == "/api/v2/conversations");
+    let found = all.find(|conversation| conversation.id == id)?;
+    let (id, collection) = (id.to_owned(), collection.to_owned());
+    Some(Thing { id, collection, division: Some(found.owner), number: 0 })
 }
 
 /// What stands below another thing: as much the division's as that is.

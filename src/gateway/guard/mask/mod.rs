@@ -7,6 +7,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use chrono::NaiveDate;
 use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -32,6 +33,9 @@ const OF_A_PAGE: [&str; 9] = [
     "nextUri",
     "lastUri",
 ];
+const NULL: &str = "null";
+/// In bytes, with its quotes: an interval has two.
+const LONGEST_TIME: usize = 64;
 /// Of groups, an object of what they are by: its names are dimensions.
 const GROUP: &str = "group";
 
@@ -78,8 +82,26 @@ impl Pass<'_> {
         let node = Node { pass: self, kind, place: Place::Root, out: &mut out };
         let is_written = node.deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
+        // What was taken out is room that nobody counts.
+        out.shrink_to_fit();
         is_written.then_some(out)
     }
+}
+
+/// Whether a day stands there, and perhaps a time of it.
+fn is_time(value: &str) -> bool {
+    let day = value.get(1..11).is_some_and(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok());
+    value == NULL || value.len() <= LONGEST_TIME && day
+}
+
+/// Whether a word stands there: Genesys may know more than its SDK, but none that is a number or an address.
+fn is_word(value: &str, known: &[&str]) -> bool {
+    let Some(word) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return value == NULL;
+    };
+    let is_of_words = |one: char| one.is_ascii_alphanumeric() || "_-. :/".contains(one);
+    let is_like_one = word.starts_with(|first: char| first.is_ascii_alphabetic());
+    known.contains(&word) || is_like_one && word.chars().all(is_of_words)
 }
 
 /// Where a value stands, as far as that says what is known of it.
@@ -107,13 +129,13 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
                 deserializer.deserialize_any(self)
             }
             FieldType::Any => self.copy(deserializer, |_| true),
-            FieldType::Text
-            | FieldType::Date
-            | FieldType::DateTime
-            | FieldType::Integer
-            | FieldType::Number
-            | FieldType::Boolean
-            | FieldType::Enum(_) => self.copy(deserializer, |value| !value.starts_with(['{', '['])),
+            FieldType::Text => self.copy(deserializer, |value| !value.starts_with(['{', '['])),
+            FieldType::Integer | FieldType::Number => self.copy(deserializer, |value| {
+                value == NULL || value.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            }),
+            FieldType::Boolean => self.copy(deserializer, |value| [NULL, "true", "false"].contains(&value)),
+            FieldType::Date | FieldType::DateTime => self.copy(deserializer, is_time),
+            FieldType::Enum(known) => self.copy(deserializer, |value| is_word(value, known)),
         }
     }
 }

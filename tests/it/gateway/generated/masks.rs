@@ -24,7 +24,8 @@ const ALL: &str =
 /// How the places end where a cursor stands, or a link with one.
 const CURSORS: [&str; 2] = [".after", ".nextUri"];
 /// Those that no tenant may use as they are asked here while everything is masked: they look up, or replace, what is hidden.
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 8] = [
+    "deleteFlowsDatatableRow",
     "getExternalcontactsReversewhitepageslookup",
     "putConversationSecureattributes",
     "putConversationTags",

@@ -6,6 +6,7 @@ mod entities;
 mod failures;
 mod lies;
 mod named;
+mod recordings;
 mod shapes;
 mod shared;
 mod whose;

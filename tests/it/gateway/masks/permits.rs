@@ -1,5 +1,6 @@
 //! Whose permit masks what, and from when on.
 
+use reqwest::Method;
 use ringfence::simulator::{ALPHA, Fault, INTERVAL};
 use serde_json::{Value, json};
 
@@ -49,25 +50,45 @@ async fn one_key_is_shown_what_another_of_the_same_tenant_is_not() {
     let job = text(&whole.post(jobs, &json!({ "interval": INTERVAL })).await.expect(202)["jobId"]);
     whole.get(&format!("{jobs}/{job}")).await;
     assert_refused(&part.get(&format!("{jobs}/{job}")).await, 404, "not.found");
-    let operations = part.get("/gateway/v1/operations").await.expect(200);
-    let masked = |one: &Value| one["masks"] == json!(["numbers", "names"]);
-    assert!(operations["operations"].as_array().unwrap().iter().all(masked));
+    for (key, masked) in [(&whole, json!([])), (&part, json!(["numbers", "names"]))] {
+        assert_eq!(key.get("/gateway/v1/operations").await.expect(200)["masks"], masked);
+    }
+    // Nor does the record tell one by which paths the other looked.
+    let path = |events: &Value, of: &str| {
+        let events = events["events"].as_array().unwrap();
+        events.iter().find(|event| event["key_id"] == of).unwrap().get("path").cloned()
+    };
+    let read = part.get("/gateway/v1/events").await.expect(200);
+    assert_eq!(path(&read, &whole.client_id), None);
+    assert!(path(&read, &part.client_id).is_some());
+    let read = whole.get("/gateway/v1/events").await.expect(200);
+    assert!(path(&read, &part.client_id).is_some());
     app.finish().await;
 }
 
 #[tokio::test]
-async fn some_operations_are_masked_and_others_are_not() {
+async fn what_is_masked_is_so_whatever_the_key_calls() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let email = text(&alpha.get(USERS).await.expect(200)["entities"][0]["email"]);
     let source = "@mask(\"names, addresses\") permit (principal, action in Ringfence::Action::\"contacts\", resource);";
     put(&app, "alpha", source).await;
+    // Of users another permit speaks, which masks nothing: what one operation hides, another would show.
     let users = alpha.get(USERS).await;
-    assert_eq!((masks(&users), users.text.contains(&email)), (None, true));
+    assert_eq!((masks(&users), users.text.contains(&email)), (Some("names, addresses"), false));
+    let user = &users.body["entities"][0];
+    let path = format!("{USERS}/{}", text(&user["id"]));
+    let change = json!({ "version": user["version"], "title": "Lead" });
+    let echo = alpha.send(alpha.request(Method::PATCH, &path).json(&change)).await;
+    assert_eq!(
+        (echo.status.as_u16(), &echo.body["title"], echo.body.get("email")),
+        (200, &json!("Lead"), None)
+    );
     let contacts = alpha.get(CONTACTS).await;
     assert_eq!(masks(&contacts), Some("names, addresses"));
     let ani = json!({ "type": "and", "predicates": [{ "dimension": "ani", "operator": "exists" }] });
-    alpha.post(DETAILS, &json!({ "interval": INTERVAL, "segmentFilters": [ani] })).await.expect(200);
+    let asked = alpha.post(DETAILS, &json!({ "interval": INTERVAL, "segmentFilters": [ani] })).await;
+    assert_refused(&asked, 403, "ringfence.field_masked");
     app.finish().await;
 }
 

@@ -141,7 +141,7 @@ async fn an_id_that_was_anybodys_is_not_that_of_what_was_made() {
     beta.send(beta.request(Method::DELETE, &format!("{GROUPS}/{deleted}"))).await.expect(204);
     let before = (registry(&app, "alpha").await, registry(&app, "beta").await);
     for id in [&own, &theirs, &deleted] {
-        disturb(&app, &Method::POST, Fault::Instead { id: id.clone() });
+        disturb(&app, &Method::POST, Fault::Instead { field: "id".to_owned(), value: json!(id) });
         let answer = alpha.post(GROUPS, &new(&format!("Not {id}"))).await;
         assert_refused(&answer, 502, "ringfence.effect_unknown");
     }
