@@ -158,7 +158,7 @@ async fn a_user_shows_the_groups_that_are_the_tenants_and_no_others() {
     let reference = json!({
         "id": group["id"], "name": group["name"], "type": group["type"], "selfUri": group["selfUri"],
     });
-    assert_eq!(shown[2], [reference.clone()]);
+    assert_eq!(shown[2], std::slice::from_ref(&reference));
     for groups in shown {
         assert!(!groups.is_empty() && groups.iter().all(|one| *one == reference), "{groups:?}");
     }
