@@ -296,3 +296,6 @@ fn innermost(kind: &FieldType) -> &FieldType {
         | FieldType::Model(_) => kind,
     }
 }
+
+#[cfg(test)]
+mod tests;
