@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     object::{Object, Writer, quoted},
     redact::redact,
-    scan::{Ids, Scanned, is_kept, look},
+    scan::{Ids, Scanned, bit, is_kept, look},
 };
 use crate::{
     catalog::{Entity, Holds, Kind, Nested, PartOf, Shape},
@@ -74,7 +74,7 @@ pub(super) fn judge<'a>(json: &'a str, shape: &Shape, divisions: Divisions<'_>) 
             .map_or(Judged::Malformed, |json| Judged::Own(Cow::Owned(json)));
     }
     match (owned, &shape.partial) {
-        (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions))),
+        (Share::All, _) => Judged::Own(Cow::Owned(keep(&object, shape, divisions, Some(scanned.kept)))),
         (Share::Part, Some(fields)) => Judged::Own(Cow::Owned(part(&object, fields))),
         (Share::Part, None) | (Share::None, _) => Judged::Foreign,
     }
@@ -134,12 +134,19 @@ fn is_part(object: &Object<'_>, part: &PartOf, divisions: Divisions<'_>) -> bool
     part.all.as_ref().is_none_or(is_alone) && part.kind.as_ref().is_none_or(is_shown)
 }
 
-/// What the shape keeps of an object; kept fields keep their bytes.
-pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>) -> String {
+/// What the shape keeps of an object; kept fields keep their bytes. `kept`: its parts that stay as they are, where it was
+/// looked over ([`Scanned::kept`]).
+pub(super) fn keep(
+    object: &Object<'_>,
+    shape: &Shape,
+    divisions: Divisions<'_>,
+    kept: Option<u64>,
+) -> String {
     let mut out =
         Writer::with_capacity(object.0.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum());
-    for (name, value) in &object.0 {
-        if shape.keeps(name) {
+    for (place, (name, value)) in object.0.iter().enumerate() {
+        let is_kept = kept.zip(bit(place)).is_some_and(|(kept, bit)| kept & bit != 0);
+        if is_kept || shape.keeps(name) {
             out.field(name, value.get());
             continue;
         }
@@ -150,7 +157,12 @@ pub(super) fn keep(object: &Object<'_>, shape: &Shape, divisions: Divisions<'_>)
             continue;
         }
         let nested = shape.nested.iter().find(|nested| nested.at == **name);
-        if let Some(inner) = nested.and_then(|nested| own_inside(value, nested, divisions)) {
+        // What was looked over and does not stay as it is need not be looked over again.
+        let inner = nested.and_then(|nested| match kept.and(bit(place)) {
+            Some(_) => filtered_inside(value, nested, divisions).map(Cow::Owned),
+            None => own_inside(value, nested, divisions),
+        });
+        if let Some(inner) = inner {
             out.field(name, &inner);
         }
     }
@@ -202,7 +214,7 @@ fn own_one(json: &str, id: Option<&str>, nested: &Nested, divisions: Divisions<'
             Some(id) => divisions.names_own(entity, id),
             None => named(&object, &nested.by).is_some_and(|id| divisions.names_own(entity, &id)),
         };
-        return nested.entity.is_none_or(is_own).then(|| keep(&object, &nested.shape, divisions));
+        return nested.entity.is_none_or(is_own).then(|| keep(&object, &nested.shape, divisions, None));
     }
     match judge(json, &nested.shape, divisions) {
         Judged::Own(json) => Some(json.into_owned()),
@@ -241,7 +253,7 @@ fn part(object: &Object<'_>, fields: &[String]) -> String {
 
 /// What a shape keeps of an object without a division.
 pub(super) fn fields(json: &str, shape: &Shape, divisions: Divisions<'_>) -> Option<String> {
-    Some(keep(&Object::read(json)?, shape, divisions))
+    Some(keep(&Object::read(json)?, shape, divisions, None))
 }
 
 /// What is the tenant's own of a bare list, and how many others there were.

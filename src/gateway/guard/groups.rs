@@ -64,11 +64,11 @@ pub(super) fn check<'a>(json: &'a str, rules: &Rules<'_>) -> Result<(Own, Object
             let start = rules.apart.as_ref().and_then(|apart| apart.start);
             let later = start.map(|start| without_earlier(&object, start)).transpose()?;
             let Some(later) = later.flatten() else {
-                own.items.push(keep(&object, rules.shape, rules.divisions).into());
+                own.items.push(keep(&object, rules.shape, rules.divisions, None).into());
                 continue;
             };
             own.counts.dropped += 1;
-            own.items.push(keep(&object.with("data", &later), rules.shape, rules.divisions).into());
+            own.items.push(keep(&object.with("data", &later), rules.shape, rules.divisions, None).into());
         } else {
             own.counts.dropped += 1;
         }

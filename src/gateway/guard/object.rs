@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{de::StrRead, value::RawValue};
 
 use crate::model::Text;
 
@@ -14,16 +14,31 @@ use crate::model::Text;
 #[derive(Debug, Default)]
 pub(super) struct Object<'a>(pub(super) Vec<(Text<'a>, &'a RawValue)>);
 
+/// A reader of what is looked at. How often that is done is what the guard costs: tests count it.
+pub(super) fn reader(json: &str) -> serde_json::Deserializer<StrRead<'_>> {
+    #[cfg(test)]
+    READ.with(|read| read.set(read.get() + json.len()));
+    serde_json::Deserializer::from_str(json)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many bytes were given to readers.
+    pub(super) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl<'a> Object<'a> {
     /// Reads an object; one that names a field twice is none, because the two readings could differ.
     pub(super) fn read(json: &'a str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+        let mut deserializer = reader(json);
+        let object = Self::deserialize(&mut deserializer).ok()?;
+        deserializer.end().ok().map(|()| object)
     }
 
     /// Reads an object and the list that one of its fields holds, in one go; the field itself is taken out.
     pub(super) fn read_list(json: &'a str, name: &str) -> Option<(Self, List<'a>)> {
         let mut list = None;
-        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let mut deserializer = reader(json);
         let fields = Fields { list: Some((name, &mut list)) };
         let object = deserializer.deserialize_map(fields).ok()?;
         deserializer.end().ok()?;

@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::object::Object;
+use super::object::{Object, reader};
 use crate::{
     catalog::{Holds, Nested, Shape},
     model::Text,
@@ -23,6 +23,8 @@ pub(super) struct Scanned<'a> {
     pub(super) division: Ids<'a>,
     /// Everything in it is kept.
     pub(super) is_whole: bool,
+    /// Which of its parts are, by their place among its first fields: a bit for each.
+    pub(super) kept: u64,
 }
 
 /// Where the division ids stand: one, or a list.
@@ -67,17 +69,24 @@ impl<'de> Visitor<'de> for IdsVisitor {
 /// Looks over an entity whose fields were read; `None` where it does not say its division, or not as its shape has it.
 pub(super) fn look<'a>(object: &Object<'a>, shape: &Shape) -> Option<Scanned<'a>> {
     let (field, inner) = shape.division.as_deref()?.split_first()?;
-    let (mut division, mut is_whole) = (None, true);
-    for (name, value) in &object.0 {
+    let (mut division, mut is_whole, mut kept) = (None, true, 0);
+    for (place, (name, value)) in object.0.iter().enumerate() {
         if **name == **field {
             division = Some(read(At(inner), value)?);
             is_whole &= shape.keeps(name);
         } else if !shape.keeps(name) {
             let nested = shape.nested.iter().find(|nested| nested.at == **name);
-            is_whole &= nested.map_or(Some(false), |part| read(Inside(part), value))?;
+            let is_kept = nested.map_or(Some(false), |part| read(Inside(part), value))?;
+            is_whole &= is_kept;
+            kept |= bit(place).filter(|_| is_kept).unwrap_or_default();
         }
     }
-    Some(Scanned { division: division?, is_whole })
+    Some(Scanned { division: division?, is_whole, kept })
+}
+
+/// The bit of a place among the fields; none where there are too many.
+pub(super) fn bit(place: usize) -> Option<u64> {
+    1_u64.checked_shl(u32::try_from(place).ok()?)
 }
 
 /// Whether a part is kept as it stands; what must be judged is not.
@@ -86,7 +95,7 @@ pub(super) fn is_kept(part: &Nested, value: &RawValue) -> bool {
 }
 
 fn read<'de, T: DeserializeSeed<'de>>(what: T, value: &'de RawValue) -> Option<T::Value> {
-    what.deserialize(&mut serde_json::Deserializer::from_str(value.get())).ok()
+    what.deserialize(&mut reader(value.get())).ok()
 }
 
 /// An entity that stands where it is read; an error where [`look`] finds none.
@@ -100,7 +109,7 @@ impl<'de> DeserializeSeed<'de> for Scan<'_> {
         let place = shape.division.as_deref().ok_or_else(nowhere)?;
         let mut division = None;
         let is_whole = Look { shape, division: Some((place, &mut division)) }.deserialize(deserializer)?;
-        Ok(Scanned { division: division.ok_or_else(nowhere)?, is_whole })
+        Ok(Scanned { division: division.ok_or_else(nowhere)?, is_whole, kept: 0 })
     }
 }
 

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::{
     entity::is_own_and_whole,
     list::{LINKS_BELOW, Rules, is_in},
+    object::reader,
     scan::Scan,
 };
 use crate::{catalog::Foreign, model::Text};
@@ -16,10 +17,11 @@ use crate::{catalog::Foreign, model::Text};
 /// Where it is not, for whatever reason, the answer is judged piece by piece. Lists that Genesys cannot narrow always
 /// are: theirs must not tell by their form whether something was taken out.
 pub(super) fn is_whole(json: &str, rules: &Rules<'_>) -> bool {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    rules.foreign == Foreign::Violation
-        && deserializer.deserialize_map(Answer(rules)).is_ok()
-        && deserializer.end().is_ok()
+    if rules.foreign != Foreign::Violation {
+        return false;
+    }
+    let mut deserializer = reader(json);
+    deserializer.deserialize_map(Answer(rules)).is_ok() && deserializer.end().is_ok()
 }
 
 /// An error means no: nothing after it need be looked at.
