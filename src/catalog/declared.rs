@@ -42,6 +42,9 @@ pub struct Reference {
     pub at: String,
     /// What is named.
     pub entity: Entity,
+    /// Where it stands in what is shown, if elsewhere: what is replaced keeps what its sender is not shown.
+    #[serde(default)]
+    pub shown: Option<String>,
 }
 
 /// What a body may say at a place.
@@ -116,6 +119,14 @@ impl DeclaredBody {
         } else {
             Allowed::Yes
         }
+    }
+
+    /// Whether nothing at a place, or in it, names anything.
+    pub fn is_plain(&self, at: &str) -> bool {
+        let is_within = |place: &String| {
+            at.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.plain.iter().any(is_within)
     }
 
     /// A declared place that is not as it must be; it would be a fence that nobody looks at.

@@ -2,12 +2,14 @@
 
 mod merge;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use serde::{Serialize, Serializer};
 
 use crate::model::Text;
 
-pub(super) use merge::{keep_unnamed, owned};
+pub(super) use merge::{keep_hidden, keep_unnamed, owned};
 pub(super) use read::read;
 
 /// A value of a document: of the type that its model tells.

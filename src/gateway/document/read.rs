@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqA
 use super::Value;
 use crate::{
     catalog::{Allowed, Api, DeclaredBody, FieldType},
+    directory::is_id,
     gateway::{
         denial::Invalid,
         json::{self, Unknowns},
@@ -42,14 +43,14 @@ pub(in crate::gateway) fn read<'a>(
 
 /// Where a value stands, from the inside out; items of lists stand where their list does.
 #[derive(Clone, Copy, Default)]
-struct Place<'p> {
-    up: Option<&'p Place<'p>>,
-    name: &'p str,
-    depth: usize,
+pub(super) struct Place<'p> {
+    pub(super) up: Option<&'p Place<'p>>,
+    pub(super) name: &'p str,
+    pub(super) depth: usize,
 }
 
 impl Place<'_> {
-    fn dotted(&self) -> String {
+    pub(super) fn dotted(&self) -> String {
         let above = self.up.map(Place::dotted).unwrap_or_default();
         match (above.is_empty(), self.name.is_empty()) {
             (true, _) => self.name.to_owned(),
@@ -203,6 +204,10 @@ impl Node<'_> {
             if !names.insert(name.to_string()) {
                 return Err(A::Error::custom("a field stands twice"));
             }
+            // SECURITY: by an id something is named, and nobody has looked up whose it is.
+            if is_id(&name) && !self.body.is_plain(&at.dotted()) {
+                return Err(unnameable(&name));
+            }
             fields.push((name, map.next_value_seed(self.inside(kind, &at))?));
         }
         Ok(Value::Object(fields))
@@ -229,12 +234,7 @@ impl Node<'_> {
                     map.next_value::<de::IgnoredAny>()?;
                     unsent.push(field.name);
                 }
-                Allowed::No => {
-                    return Err(A::Error::custom(format!(
-                        "unknown field `{}`: what it names cannot be checked here; leave it out",
-                        field.name
-                    )));
-                }
+                Allowed::No => return Err(unnameable(field.name)),
             }
         }
         Ok(Value::Object(fields))
@@ -255,146 +255,10 @@ impl Node<'_> {
     }
 }
 
-fn cut(name: &str) -> String {
-    name.chars().take(80).collect()
+fn unnameable<E: de::Error>(name: &str) -> E {
+    E::custom(format!("unknown field `{name}`: what it names cannot be checked here; leave it out"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        catalog::{Entity, Reference},
-        gateway::document::keep_unnamed,
-    };
-
-    fn declared(model: &str) -> DeclaredBody {
-        let api = Api::embedded().unwrap();
-        let reference = |at: &str, entity| Reference { at: at.to_owned(), entity };
-        DeclaredBody {
-            division: Some("division.id".to_owned()),
-            divisions: None,
-            references: vec![
-                reference("sourceQueueId", Entity::Queue),
-                reference("queueFlow.id", Entity::Flow),
-            ],
-            plain: vec!["memberGroups".to_owned(), "memberGroups.id".to_owned()],
-            refused: vec!["description".to_owned()],
-            model: api.field_type(model),
-        }
-    }
-
-    fn read_queue(json: &str) -> Result<Value<'_>, Invalid> {
-        read(&Api::embedded().unwrap(), &declared("CreateQueueRequest"), json.as_bytes())
-    }
-
-    fn sent(json: &str) -> serde_json::Value {
-        serde_json::to_value(read_queue(json).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn what_the_model_tells_is_written_as_it_was_read() {
-        let json = r#"{"name":"a \"b\" \u00e9","acwSettings":{"timeoutMs":5,"wrapupPrompt":"OPTIONAL"},
-            "autoAnswerOnly":true,"routingRules":[{"threshold":1,"waitSeconds":1.5}],"callingPartyName":null,
-            "defaultScripts":{}}"#;
-        let refused = ["defaultScripts"];
-        let mut expected: serde_json::Value = serde_json::from_str(json).unwrap();
-        for field in refused {
-            expected.as_object_mut().unwrap().remove(field);
-        }
-        let json = json.replace(
-            r#",
-            "defaultScripts":{}"#,
-            "",
-        );
-        assert_eq!(sent(&json), expected);
-    }
-
-    #[test]
-    fn of_what_is_named_the_id_alone_is_sent_and_what_is_only_shown_is_not() {
-        let json = r#"{"name":"a","id":"1","selfUri":"/api/v2/x","memberCount":3,
-            "division":{"id":"d","name":"secret","selfUri":"/x"},"queueFlow":{"id":"f","name":"secret"},"sourceQueueId":"q"}"#;
-        let expected = serde_json::json!({
-            "name": "a", "division": {"id": "d"}, "queueFlow": {"id": "f"}, "sourceQueueId": "q",
-        });
-        assert_eq!(sent(json), expected);
-        let document = read_queue(json).unwrap();
-        assert_eq!(document.texts_at("queueFlow.id"), ["f"]);
-        assert_eq!(document.texts_at("division.id"), ["d"]);
-    }
-
-    #[test]
-    fn a_fault_is_named_with_its_place() {
-        for (json, code, place) in [
-            (r#"{"nam":"a"}"#, "ringfence.body_unknown_field", "the body"),
-            (r#"{"name":1}"#, "ringfence.body_invalid", "`name`"),
-            (r#"{"acwSettings":{"timeoutMs":"x"}}"#, "ringfence.body_invalid", "`acwSettings.timeoutMs`"),
-            (
-                r#"{"acwSettings":{"wrapupPrompt":"NEVER"}}"#,
-                "ringfence.body_invalid",
-                "`acwSettings.wrapupPrompt`",
-            ),
-            (
-                r#"{"routingRules":[{"threshold":1},{"x":1}]}"#,
-                "ringfence.body_unknown_field",
-                "`routingRules[1]`",
-            ),
-            (r#"{"autoAnswerOnly":"true"}"#, "ringfence.body_invalid", "`autoAnswerOnly`"),
-            (r#"{"routingRules":{}}"#, "ringfence.body_invalid", "`routingRules`"),
-            (r#"{"description":"a"}"#, "ringfence.body_unknown_field", "the body"),
-            (r#"{"whisperPrompt":{"id":"a"}}"#, "ringfence.body_unknown_field", "the body"),
-            (r#"{"name":"a","name":"b"}"#, "ringfence.body_duplicate_key", "line 1"),
-            (r#"{"name":"a","n\u0061me":"b"}"#, "ringfence.body_duplicate_key", "line 1"),
-            (r#"{"name":"a"} {}"#, "ringfence.body_not_json", "line 1"),
-            ("[]", "ringfence.body_invalid", "the body"),
-        ] {
-            let fault = read_queue(json).unwrap_err();
-            assert_eq!(fault.code, code, "{json}: {}", fault.message);
-            assert!(fault.message.contains(place), "{json}: {}", fault.message);
-        }
-    }
-
-    #[test]
-    fn what_is_replaced_keeps_what_its_sender_could_not_name() {
-        let mut document = read_queue(r#"{"name":"new","acwSettings":{"timeoutMs":5}}"#).unwrap();
-        let current = serde_json::json!({
-            "id": "1", "name": "old", "whisperPrompt": {"id": "p"}, "dateCreated": "2026-01-01T00:00:00Z",
-            "callingPartyName": "gone", "division": {"id": "d"}, "unknown": 1, "acwSettings": {"timeoutMs": 6},
-        });
-        let api = Api::embedded().unwrap();
-        keep_unnamed(&mut document, &current, &api, &declared("CreateQueueRequest"));
-        let expected = serde_json::json!({
-            "name": "new", "acwSettings": {"timeoutMs": 5}, "whisperPrompt": {"id": "p"},
-        });
-        assert_eq!(serde_json::to_value(&document).unwrap(), expected);
-    }
-
-    #[test]
-    fn what_stands_in_a_list_is_not_taken_for_what_stands_at_the_root() {
-        let api = Api::embedded().unwrap();
-        let at = |place: &str| Reference { at: place.to_owned(), entity: Entity::Queue };
-        // A field of an item is called as one of the body is.
-        let body = DeclaredBody {
-            references: vec![at("name")],
-            model: api.field_type("CreateQueueRequest"),
-            ..DeclaredBody::default()
-        };
-        let read = |json: &str| read(&api, &body, json.as_bytes()).map(|_| ()).map_err(|fault| fault.code);
-        assert_eq!(read(r#"{"name":"q"}"#), Ok(()));
-        let inside = r#"{"name":"q","memberGroups":[{"name":"g"}]}"#;
-        assert_eq!(read(inside), Err("ringfence.body_unknown_field"));
-        let place = Place {
-            up: Some(&Place { up: Some(&Place::default()), name: "a", depth: 1 }),
-            name: "",
-            depth: 2,
-        };
-        assert_eq!(Place { up: Some(&place), name: "b", depth: 3 }.dotted(), "a.b");
-    }
-
-    #[test]
-    fn a_place_is_set_whatever_stood_there() {
-        let mut document = read_queue(r#"{"name":"a","division":{"id":"theirs"}}"#).unwrap();
-        document.set("division.id", Value::Text("ours".into()));
-        let expected = serde_json::json!({"name": "a", "division": {"id": "ours"}});
-        assert_eq!(serde_json::to_value(&document).unwrap(), expected);
-    }
+fn cut(name: &str) -> String {
+    name.chars().take(80).collect()
 }

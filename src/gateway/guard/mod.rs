@@ -17,6 +17,7 @@ mod redact;
 mod refusal;
 mod scan;
 mod whole;
+mod withheld;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -27,6 +28,7 @@ pub(super) use counts::{Counts, note_violation};
 pub(super) use look::{Look, look};
 pub(super) use mask::{answered, is_empty};
 pub(super) use refusal::{UpstreamRefusal, failure};
+pub(super) use withheld::{hide, settle, withheld, withhold};
 
 use self::{
     counts::note,
@@ -34,6 +36,7 @@ use self::{
     groups::Apart,
     object::Writer,
     refusal::{is_by_id, refusal},
+    withheld::note_withheld,
 };
 use super::{
     authorize::Permit,
@@ -45,7 +48,7 @@ use super::{
 };
 use crate::{
     audit::Record,
-    catalog::{Catalog, Guarding, Narrowing, Operation, Shape},
+    catalog::{Catalog, Guarding, Narrowing, Shape},
     model::{CrossDivision, DivisionId},
     upstream::UpstreamAnswer,
 };
@@ -133,57 +136,13 @@ pub(super) fn guard(
     }
 }
 
-/// Once a change was answered, it counts as refused only where Genesys said that it refused it: all else, also what was
-/// withdrawn since, must not be told as if nothing had been done.
-pub(super) fn settle(operation: &Operation, denial: Denial, record: &Record) -> Denial {
-    let is_refused =
-        matches!(denial, Denial::NotFound | Denial::UpstreamRefused(_) | Denial::UpstreamLimited(_));
-    if !operation.is_write() || is_refused {
-        return denial;
-    }
-    tracing::error!(event.id = %record.id(), operation.name = %operation.id, ?denial, "whether a change was made is unknown");
-    Denial::Failed(Failure::EffectUnknown)
-}
-
-/// By id, an answer that cannot be passed on would say that there is something: it is shown as one that found nothing.
-pub(super) fn withhold(operation: &Operation, denial: Denial, record: &mut Record) -> Denial {
-    if is_by_id(operation) { hide(operation, denial, record) } else { denial }
-}
-
-/// What cannot be passed on looks as if there were nothing.
-pub(super) fn hide(operation: &Operation, denial: Denial, record: &mut Record) -> Denial {
-    let Some(why) = withheld(&denial) else { return denial };
-    note_withheld(operation, why, record);
-    Denial::NotFound
-}
-
-fn note_withheld(operation: &Operation, why: &'static str, record: &mut Record) {
-    tracing::warn!(event.id = %record.id(), operation.name = %operation.id, why, "an answer was withheld");
-    record.ended.withheld = Some(why);
-}
-
-/// Why there is an answer that cannot be passed on: that alone would say that there is something.
-pub(super) fn withheld(denial: &Denial) -> Option<&'static str> {
-    match denial {
-        Denial::Failed(Failure::AnswerRefused(_)) => Some("answer_refused"),
-        Denial::Failed(Failure::AnswerTooLarge) => Some("answer_too_large"),
-        Denial::Failed(Failure::AnswerMemoryFull { sent: true }) => Some("answer_memory_full"),
-        Denial::Credential(_)
-        | Denial::OperationUnknown
-        | Denial::OperationDenied(_)
-        | Denial::Invalid(_)
-        | Denial::NotPermitted
-        | Denial::FieldMasked(_)
-        | Denial::AgentsNotDedicated
-        | Denial::DivisionNotPermitted
-        | Denial::PolicyFailed
-        | Denial::PermitWithdrawn
-        | Denial::NotFound
-        | Denial::UpstreamRefused(_)
-        | Denial::UpstreamLimited(_)
-        | Denial::OverLimit(_)
-        | Denial::Failed(_) => None,
-    }
+/// What a tenant is shown of what is its own; of what names somebody by an id alone, nothing.
+pub(super) fn shown(catalog: &Catalog, permit: &Permit, json: &[u8]) -> Option<serde_json::Value> {
+    let Guarding::Entity { shape } = &permit.operation().guard else { return None };
+    let (granted, owned) = (permit.granted(), Owned::default());
+    let divisions = Divisions { narrowed: granted, granted, neutral: &[], owned: &owned, redacts: false };
+    let shown = entity::fields(std::str::from_utf8(json).ok()?, catalog.shape(shape)?, divisions)?;
+    serde_json::from_str(&shown).ok()
 }
 
 /// One answer being checked.

@@ -11,7 +11,7 @@ use crate::{
         asked::{Body, declared},
         authorize::Permit,
         denial::{Denial, Failure, Invalid},
-        document, masked,
+        document, guard, masked,
     },
     model::{DivisionId, Text},
 };
@@ -146,6 +146,9 @@ fn change_document(
     if operation.method == "PUT" && operation.replaces_what_was_looked_up() {
         let current = serde_json::from_slice(&object.body).map_err(|_| internal())?;
         masked::keep(catalog, permit, document, &current, body)?;
+        if let Some(shown) = guard::shown(catalog, permit, &object.body) {
+            document::keep_hidden(document, &current, &shown, body);
+        }
         document::keep_unnamed(document, &current, catalog.api(), body);
     }
     encode(document)

@@ -55,7 +55,7 @@ async fn a_query_holds_declared_parameters_once_and_is_well_encoded() {
         (QUEUES, "name=%00", malformed),
         (QUEUES, "name=a%0d%0aX-Api-Key:b", malformed),
         (USERS, "expand=manager", expand),
-        (USERS, "expand=team,groups", expand),
+        (USERS, "expand=team,locations", expand),
         (USERS, "expand=team&expand=station", expand),
         (USER, "expand=authorization", expand),
         (USER, "expand=TEAM", expand),

@@ -18,6 +18,7 @@ mod policies;
 mod queues;
 mod registered;
 mod registering;
+mod replaced;
 mod search;
 mod settled;
 mod users;

@@ -132,6 +132,40 @@ async fn members_and_owners_are_the_tenants_own_users() {
 }
 
 #[tokio::test]
+async fn a_user_shows_the_groups_that_are_the_tenants_and_no_others() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let mine = user(&app, ALPHA);
+    let one = format!("/api/v2/users/{mine}?expand=groups");
+    let group = everything(&app, &one, None).await["groups"][0].clone();
+    let list = "/api/v2/users?pageSize=100&expand=groups";
+    let search = json!({"query": [{"type": "MATCH_ALL"}], "pageSize": 100, "expand": ["groups"]});
+    let shown = async || {
+        let found = [
+            alpha.get(list).await.expect(200)["entities"].clone(),
+            alpha.post("/api/v2/users/search", &search).await.expect(200)["results"].clone(),
+            json!([alpha.get(&one).await.expect(200)]),
+        ];
+        let groups = found.into_iter().map(|users| {
+            let users = users.as_array().unwrap().iter();
+            users.flat_map(|user| user["groups"].as_array().unwrap().clone()).collect::<Vec<_>>()
+        });
+        groups.collect::<Vec<_>>()
+    };
+    assert!(shown().await.iter().all(Vec::is_empty));
+    give(&app, "alpha", &text(&group["id"])).await;
+    let shown = shown().await;
+    let reference = json!({
+        "id": group["id"], "name": group["name"], "type": group["type"], "selfUri": group["selfUri"],
+    });
+    assert_eq!(shown[2], std::slice::from_ref(&reference));
+    for groups in shown {
+        assert!(!groups.is_empty() && groups.iter().all(|one| *one == reference), "{groups:?}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_is_taken_is_gone_for_the_tenant_and_stays_in_genesys() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
