@@ -277,7 +277,11 @@ fn explained(answer: &Value) -> String {
         let divisions: Vec<_> =
             list(field(field(answer, "shadow"), "divisions")).iter().filter_map(Value::as_str).collect();
         let grants = if divisions.is_empty() { "nothing".to_owned() } else { divisions.join(", ") };
-        lines.push(format!("  version {version} in shadow grants {grants}"));
+        let masks: Vec<_> =
+            list(field(field(answer, "shadow"), "masks")).iter().filter_map(Value::as_str).collect();
+        let without =
+            if masks.is_empty() { String::new() } else { format!(", without {}", masks.join(", ")) };
+        lines.push(format!("  version {version} in shadow grants {grants}{without}"));
     }
     lines.join("\n")
 }

@@ -31,9 +31,10 @@ impl Draw {
             FieldType::Integer | FieldType::Number => json!(self.below(1_000)),
             FieldType::Boolean => json!(self.below(2) == 0),
             FieldType::Any => json!({"any": [self.below(9), "\u{e9}\"\\\n"]}),
-            FieldType::Text | FieldType::Date | FieldType::DateTime | FieldType::Enum(_) => {
-                json!(format!("text \"{}\"", self.below(1_000)))
-            }
+            FieldType::Text => json!(format!("text \"{}\"", self.below(1_000))),
+            FieldType::Date => json!("2026-06-01"),
+            FieldType::DateTime => json!("2026-06-01T10:00:00.000Z"),
+            FieldType::Enum(words) => json!(words.first().copied().unwrap_or("unknown")),
             FieldType::List(_) | FieldType::Map(_) | FieldType::Model(_) if depth == 0 => json!(null),
             FieldType::List(item) => {
                 (0..self.below(3)).map(|_| self.value(api, item, depth - 1, lies)).collect()

@@ -77,6 +77,7 @@ async fn a_replacement_names_nothing_that_is_masked() {
     for (body, place) in [
         (json!({ "firstName": "a", "lastName": "b", "workPhone": { "e164": "+1" } }), "`workPhone.e164`"),
         (json!({ "firstName": "a", "lastName": "b", "workPhone": { "e164": null } }), "`workPhone.e164`"),
+        (json!({ "firstName": "a", "lastName": "b", "workPhone": null }), "`workPhone`"),
     ] {
         let refused = replace(&alpha, &path, &body).await;
         assert_refused(&refused, 403, "ringfence.field_masked");
