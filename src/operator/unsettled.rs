@@ -109,7 +109,9 @@ fn unsettled(call: &RecordedEvent, entity: &str, registered: &[Registration]) ->
     let RecordedEvent { event, outcome: Some(outcome) } = call else { return None };
     let sent: Sent = serde_json::from_str(&event.detail).unwrap_or_default();
     let ended: Ended = serde_json::from_str(&outcome.detail).unwrap_or_default();
-    let is_refused = ended.upstream_status.is_some_and(|status| (400..500).contains(&status));
+    // A time that ran out at Genesys says nothing.
+    let is_refused = |status: u16| (400..500).contains(&status) && status != 408;
+    let is_refused = ended.upstream_status.is_some_and(is_refused);
     if sent.request_after.is_none() || is_refused {
         return None;
     }

@@ -162,7 +162,11 @@ impl<'w> Filler<'w> {
             model => {
                 let model = self.facts.model(model).filter(|_| depth < DEPTH)?;
                 if model.fields.contains_key("id") && self.facts.is_elsewhere(kind) {
-                    let other = self.other(name, kind, thing)?;
+                    let of = things::conversation(&thing.collection).filter(|_| name == "conversation");
+                    let other = match of {
+                        Some(id) => Thing { id: id.to_owned(), ..thing.clone() },
+                        None => self.other(name, kind, thing)?,
+                    };
                     self.object(model, &other, depth + OF_AN_ENTITY)
                 } else {
                     self.object(model, thing, depth + 1)

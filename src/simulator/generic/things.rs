@@ -43,8 +43,10 @@ impl Thing {
 
 /// The conversation that a collection stands below.
 pub(super) fn conversation(collection: &str) -> Option<&str> {
-    let (id, _) = collection.strip_prefix("/api/v2/conversations/")?.split_once('/')?;
-    uuid::Uuid::try_parse(id).is_ok().then_some(id)
+    let mut parts = collection.split('/').skip_while(|part| *part != "conversations").skip(1);
+    // Its medium may stand before it: `/conversations/messages/{id}/…`.
+    let id = parts.by_ref().take(2).find(|part| uuid::Uuid::try_parse(part).is_ok())?;
+    parts.next().map(|_| id)
 }
 
 /// The word that is in every text of a division's things: how their ids begin.

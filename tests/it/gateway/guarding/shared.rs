@@ -74,9 +74,12 @@ impl Own {
             shown.extend(kept(theirs, &["userId", "participantName"]));
         }
         let redact = |session: &Value| {
-            let mut shown = kept(session, &["sessionId", "mediaType", "direction"]);
+            let mut shown = kept(session, &["mediaType", "direction"]);
             if self.has(&theirs["userId"], &queues) {
-                shown.extend(kept(session, &["provider", "requestedRoutings", "usedRouting", "metrics"]));
+                shown.extend(kept(
+                    session,
+                    &["sessionId", "provider", "requestedRoutings", "usedRouting", "metrics"],
+                ));
             }
             let segment = |segment: &Value| {
                 let mut shown = kept(segment, &["segmentType", "segmentStart", "segmentEnd"]);

@@ -62,7 +62,7 @@ fn flow(id: &str) -> Value {
 /// What is left of it: of its own, of its session and of its segment, beside when it happened.
 fn left(purpose: &str, own: Value, session: Value, segment: Value) -> Value {
     let timing = json!({"segmentType": "interact", "segmentStart": "a", "segmentEnd": "b"});
-    let segments = json!({"sessionId": "s", "mediaType": "voice", "segments": [with(timing, segment)]});
+    let segments = json!({"mediaType": "voice", "segments": [with(timing, segment)]});
     with(json!({"participantId": "p", "purpose": purpose, "sessions": [with(segments, session)]}), own)
 }
 
@@ -71,7 +71,7 @@ fn parts() -> Vec<(&'static str, Value, Value)> {
     let none = || json!({});
     let (user, queue, foreign) = (|| json!(OWN_USER), || json!(OWN_QUEUE), || json!(FOREIGN));
     let named = || json!({"userId": OWN_USER, "participantName": "Name"});
-    let provided = || json!({"provider": "Edge"});
+    let provided = || json!({"sessionId": "s", "provider": "Edge"});
     let noted = || json!({"queueId": OWN_QUEUE, "wrapUpNote": "noted"});
     let in_queue = || json!({"queueId": OWN_QUEUE});
     let through = with(provided(), json!({"flow": {"flowId": OWN_FLOW, "flowName": "Flow"}}));
