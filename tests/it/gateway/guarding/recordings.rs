@@ -123,6 +123,32 @@ async fn one_that_is_of_another_conversation_or_of_others_too_is_missing() {
 }
 
 #[tokio::test]
+async fn a_transcript_or_a_message_of_another_conversation_is_missing() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let (own, other) = (of(&app, ALPHA, None), of(&app, BETA, None));
+    for (above, below, field, value) in [
+        (
+            format!("/api/v2/speechandtextanalytics/conversations/{own}/communications"),
+            "/transcripturls",
+            "conversation",
+            json!({ "id": other }),
+        ),
+        (format!("/api/v2/conversations/messages/{own}/messages"), "", "conversationId", json!(other)),
+    ] {
+        app.simulator.organisation().set_faults(Vec::new());
+        let id = app.simulator.organisation().things(&above).first().unwrap().0.clone();
+        let path = format!("{above}/{id}{below}");
+        alpha.get(&path).await.expect(200);
+        for value in [value, Value::Null] {
+            disturb_below(&app, &path, Fault::Instead { field: field.to_owned(), value });
+            assert_refused(&alpha.get(&path).await, 404, "not.found");
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn those_that_are_not_ready_are_told_as_such() {
     let app = TestApp::start().await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
