@@ -313,9 +313,12 @@ impl Gateway {
     ) -> Result<Answered, Denial> {
         let answered = Instant::now();
         let look = guard::look(self.against(), &answer);
+        let (directory, (permit, owned)) = (&self.0.parts.directory, answer.held_against());
+        if let Some(whole) = owned.whole() {
+            Box::pin(scope::prove_again(directory, permit, whole, record, &confirm)).await?;
+        }
         if look == Look::Shared {
-            let (permit, owned) = answer.held_against();
-            scope::identify_parts(&self.0.parts.directory, permit, owned, record, &confirm).await?;
+            scope::identify_parts(directory, permit, owned, record, &confirm).await?;
         }
         let guarded = guard::guard(self.against(), answer, look, record)?;
         record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));

@@ -53,6 +53,11 @@ impl Owned {
         self.whole.as_deref() == Some(id)
     }
 
+    /// What its answer's parts are of.
+    pub(in crate::gateway) fn whole(&self) -> Option<&str> {
+        self.whole.as_deref()
+    }
+
     fn extend<'e>(&mut self, entities: impl Iterator<Item = &'e Entity>) {
         for entity in entities {
             if !self.read.iter().any(|(known, _)| known == entity) {

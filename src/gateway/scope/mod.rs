@@ -40,7 +40,7 @@ use crate::{
 
 pub(super) use cursor::Turning;
 pub(super) use groups::{Owned, identify, identify_parts};
-pub(super) use owned::{Proof, Proven, changed, prove};
+pub(super) use owned::{Proof, Proven, changed, prove, prove_again};
 pub(super) use registered::{Registering, made, registering};
 pub(super) use translate::UsersPage;
 

@@ -172,6 +172,25 @@ async fn look_up(
     Ok(proven)
 }
 
+/// Looks once more at what the parts of an answer are of: while Genesys worked, others may have come to have a part in it.
+pub(in crate::gateway) async fn prove_again(
+    directory: &Directory,
+    permit: &Permit,
+    whole: &str,
+    record: &mut Record,
+    confirm: &(impl Fn(&Permit) -> Result<(), Denial> + Sync),
+) -> Result<(), Denial> {
+    let operation = permit.operation();
+    let Some((_, entity)) = operation.narrowing.looked_up().next().filter(|_| !operation.is_write()) else {
+        return Ok(());
+    };
+    let holds = || confirm(permit).is_ok();
+    let found = directory.within(on_behalf_of(permit, &holds), entity, whole).await;
+    let within = found.map_err(|error| unanswered(&error, permit, record, confirm))?;
+    let is_own = within.is_some_and(|within| directory.is_own(&within, permit.granted()));
+    if is_own { Ok(()) } else { Err(Denial::NotFound) }
+}
+
 /// Whether the body that is sent also holds what the caller cannot name of what is changed.
 fn is_made_from_what_stands(asked: &Asked<'_>, operation: &Operation) -> bool {
     operation.method == "PUT" || matches!(asked.body, Body::UserChange(_))

@@ -5,7 +5,8 @@ use ringfence::simulator::{ALPHA, BETA, Fault, HOME};
 use serde_json::{Value, json};
 
 use super::super::organisation::{
-    NOBODY, assert_alike, assert_refused, conversations, disturb_below, event, everything, sent, text,
+    NOBODY, assert_alike, assert_refused, conversations, disturb_below, event, eventually, everything, sent,
+    text,
 };
 use crate::support::app::{TenantClient, TestApp};
 
@@ -145,6 +146,29 @@ async fn a_transcript_or_a_message_of_another_conversation_is_missing() {
             assert_refused(&alpha.get(&path).await, 404, "not.found");
         }
     }
+    app.finish().await;
+}
+
+/// A call may wait for seconds until its recording is ready, and be transferred to others meanwhile.
+#[tokio::test]
+async fn others_that_come_to_a_conversation_while_genesys_works_are_noticed() {
+    let app = TestApp::start().await;
+    let alpha = app.tenant("alpha", &[ALPHA]).await;
+    let own = format!("{ONE}/{}", of(&app, ALPHA, None));
+    let divisions = everything(&app, &own, None).await["divisions"].clone();
+    let mut mixed = divisions.as_array().unwrap().clone();
+    mixed.push(json!({ "division": { "id": BETA }, "entities": [] }));
+    disturb_below(&app, &format!("{own}/recordings"), Fault::Latency { ms: 1_500 });
+    let (client, path) = (alpha.clone(), format!("{own}/recordings"));
+    let call = tokio::spawn(async move { client.get(&path).await });
+    eventually("the recordings are asked for", async || {
+        sent(&app).iter().any(|(line, _)| line.contains("/recordings")).then_some(())
+    })
+    .await;
+    disturb_below(&app, &own, Fault::Instead { field: "divisions".to_owned(), value: json!(mixed) });
+    assert_refused(&call.await.unwrap(), 404, "not.found");
+    disturb_below(&app, &own, Fault::Instead { field: "divisions".to_owned(), value: divisions });
+    alpha.get(&format!("{own}/recordings")).await.expect(200);
     app.finish().await;
 }
 
