@@ -127,7 +127,7 @@ pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {
     let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
     let routes = routes(&operations, &denied)?;
     let set_aside = Vec::new();
-    let (entities, masking) = (Arc::new(entities), Arc::new(Masking::embedded()?));
+    let (entities, masking) = (Arc::new(entities), Arc::new(Masking::embedded(&api)?));
     Ok(Catalog { api, operations, set_aside, denied, shapes, entities, masking, routes })
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     CatalogError,
-    api::{Field, FieldType, Model},
+    api::{Api, Field, FieldType, Model},
 };
 use crate::model::{Mask, Masks};
 
@@ -26,6 +26,8 @@ pub struct Masking {
     dimensions: HashMap<String, Masks>,
     parameters: HashMap<String, Masks>,
     operations: HashMap<String, Masks>,
+    // By model, of each of its fields.
+    resolved: HashMap<&'static str, Box<[Masks]>>,
 }
 
 #[derive(Deserialize)]
@@ -65,12 +67,12 @@ struct Operations {
 
 impl Masking {
     /// The embedded `policies/masks.toml`.
-    pub fn embedded() -> Result<Self, CatalogError> {
-        Self::read(EMBEDDED).map_err(|why| CatalogError::Unreadable { file: FILE.to_owned(), why })
+    pub fn embedded(api: &Api) -> Result<Self, CatalogError> {
+        Self::read(EMBEDDED, api).map_err(|why| CatalogError::Unreadable { file: FILE.to_owned(), why })
     }
 
     /// Reads such a file. What stands in it twice is refused, whatever it says.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub fn read(text: &str, api: &Api) -> Result<Self, String> {
         let source: Source = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut of = Vec::new();
         let (mut models, mut fields) = (Vec::new(), Vec::new());
@@ -86,14 +88,23 @@ impl Masking {
         let dimensions = source.dimension.into_iter().flat_map(|one| named(one.by, one.names));
         let parameters = source.parameter.into_iter().flat_map(|one| named(one.by, one.names));
         let operations = source.operation.into_iter().flat_map(|one| named(one.by, one.ids));
-        Ok(Self {
+        let mut masking = Self {
             of: by_model(once(of.into_iter())?),
             models: once(models.into_iter())?,
             fields: once(fields.into_iter())?,
             dimensions: once(dimensions)?,
             parameters: once(parameters)?,
             operations: once(operations)?,
-        })
+            resolved: HashMap::new(),
+        };
+        let of = |model: &Model| model.fields().iter().map(|field| masking.field(model, field)).collect();
+        masking.resolved = api.models().iter().map(|model| (model.name, of(model))).collect();
+        Ok(masking)
+    }
+
+    /// By which masks each field of a model goes, in their order.
+    pub fn fields(&self, model: &Model) -> &[Masks] {
+        self.resolved.get(model.name).map_or(&[], AsRef::as_ref)
     }
 
     /// By which masks a field goes; none where it always stays, all where nothing is known of it.
@@ -296,8 +307,10 @@ mod tests {
     fn what_is_said_twice_does_not_load() {
         let rule = "[[rule]]\nby = [\"names\"]\nfields = [\"a\"]\n";
         let rest = "[[dimension]]\nby = []\nnames = []\n[[parameter]]\nby = []\nnames = []\n[[operation]]\nby = []\nids = []\n";
-        assert!(Masking::read(&format!("{rule}{rest}")).is_ok());
-        assert!(Masking::read(&format!("{rule}{rule}{rest}")).is_err());
-        assert!(Masking::read(&format!("{}{rest}", rule.replace("names\"]", "nicknames\"]"))).is_err());
+        let api = Api::embedded().unwrap();
+        let read = |text: String| Masking::read(&text, &api);
+        assert!(read(format!("{rule}{rest}")).is_ok());
+        assert!(read(format!("{rule}{rule}{rest}")).is_err());
+        assert!(read(format!("{}{rest}", rule.replace("names\"]", "nicknames\"]"))).is_err());
     }
 }

@@ -48,7 +48,6 @@ pub use loader::CatalogError;
 pub use masks::Masking;
 pub use name_set::NameSet;
 pub use narrowing::{Narrowing, OwnAnswer, Parent, Place, Translation};
-
 pub use operation::{BodyModel, Cursor, Dimensions, Operation, Parameter, ParameterKind};
 pub use part::{Kind, PartOf};
 use serde_json::{Value, json};

@@ -189,7 +189,7 @@ impl Hidden<'_> {
     }
 
     /// A replacement of what is not looked up first takes away what its sender cannot see; that of what is looked up keeps
-    /// it, as it is made ([`Hidden::keeps`]).
+    /// it, as it is made ([`Hidden::keep`]).
     fn document(self, operation: &Operation) -> Result<(), Denial> {
         let Some(body) = declared(operation) else { return Ok(()) };
         let reads = operation.groups.iter().any(|group| group == "reads");

@@ -74,7 +74,7 @@ pub struct Call {
     /// The ids of the policies that decided.
     #[serde(skip_serializing_if = "is_empty")]
     pub policies: Arc<[String]>,
-    /// What those policies take out of the answer.
+    /// What is masked for the key, where anything was permitted.
     #[serde(skip_serializing_if = "is_nothing")]
     pub masks: Masks,
     /// What the shadow policies would have decided otherwise.

@@ -14,7 +14,7 @@ pub enum Mask {
     Names,
     /// Addresses, whoever's they are: of mail, of houses, of messaging accounts, of the network.
     Addresses,
-    /// What people wrote about a conversation or a contact.
+    /// What people wrote about a conversation, a contact or each other's work.
     Notes,
     /// What applications attached to a conversation or a contact, under names of their own.
     Attributes,

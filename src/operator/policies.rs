@@ -115,7 +115,7 @@ pub struct PolicyAnswer {
     pub reasons: Vec<String>,
     /// Evaluation errors; any of them denies.
     pub errors: Vec<String>,
-    /// What those policies take out of the answer (`@mask`).
+    /// What is masked for the key (`@mask`), whatever it calls; nothing where nothing is permitted.
     #[schemars(with = "Vec<Mask>")]
     pub masks: Masks,
     /// Why the operation is refused to everyone, if it is.

@@ -69,7 +69,7 @@ pub struct Decision {
     pub policies: Vec<String>,
     /// Evaluation errors; any of them denies all.
     pub errors: Vec<String>,
-    /// What is masked for the key, whichever operation it calls: [`TenantPolicies::masks`].
+    /// What is masked for the key, whichever operation it calls ([`TenantPolicies::masks`]); nothing where nothing is allowed.
     pub masks: Masks,
 }
 

@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use super::PolicyError;
 use crate::model::Masks;
 
-/// What a policy masks of what it permits: `@mask("numbers, names")`.
+/// What a policy masks for the keys that its head means: `@mask("numbers, names")`.
 const MASK: &str = "mask";
 
 /// Parses policies in the order they stand in. One without `@id` is named by its place: `own.1`, `own.2`, …

@@ -100,11 +100,17 @@ pub(super) fn id_of(models: &[Model], name: &str) -> Option<ModelId> {
 impl Model {
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.get(self.place(name)?)
+    }
+
+    /// Its place among [`Model::fields`].
+    pub fn place(&self, name: &str) -> Option<usize> {
         let start = *self.starts.get(name.len())?;
         let end = *self.starts.get(name.len() + 1)?;
         let last = name.as_bytes().last();
         let mut fields = self.fields.get(start..end)?.iter();
-        fields.find(|field| field.name.as_bytes().last() == last && field.name == name)
+        let is_it = |field: &Field| field.name.as_bytes().last() == last && field.name == name;
+        fields.position(is_it).map(|place| start + place)
     }
 
     /// All fields.

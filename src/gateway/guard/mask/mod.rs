@@ -7,7 +7,6 @@
 use std::fmt;
 
 use bytes::Bytes;
-use chrono::NaiveDate;
 use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -90,7 +89,9 @@ impl Pass<'_> {
 
 /// Whether a day stands there, and perhaps a time of it.
 fn is_time(value: &str) -> bool {
-    let day = value.get(1..11).is_some_and(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok());
+    let is_of_day =
+        |(at, byte): (usize, &u8)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() };
+    let day = value.as_bytes().get(1..11).is_some_and(|day| day.iter().enumerate().all(is_of_day));
     value == NULL || value.len() <= LONGEST_TIME && day
 }
 
@@ -171,8 +172,11 @@ impl<'n> Node<'n> {
             if before > start + 1 {
                 self.out.push(',');
             }
-            self.out.push_str(&quoted(&name));
-            self.out.push(':');
+            if name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                self.out.extend(["\"", &name, "\":"]);
+            } else {
+                self.out.extend([&*quoted(&name), ":"]);
+            }
             if !map.next_value_seed(Node { pass: self.pass, kind, place, out: &mut *self.out })? {
                 self.out.truncate(before);
             }
@@ -184,16 +188,18 @@ impl<'n> Node<'n> {
     fn model(&self, id: ModelId) -> impl Fn(&str) -> Option<(&'n FieldType, Place)> + use<'n> {
         let (pass, place) = (self.pass, self.place);
         let model: Option<&Model> = pass.api.model(id);
+        let masks = model.map_or(&[][..], |model| pass.masking.fields(model));
         move |name| {
-            let Some(field) = model.and_then(|model| model.field(name)) else {
+            let place_in_model = model.and_then(|model| model.place(name));
+            let known = place_in_model.and_then(|at| Some((model?.fields().get(at)?, masks.get(at)?)));
+            let Some((field, by)) = known else {
                 return (place == Place::Root && OF_A_PAGE.contains(&name))
                     .then_some((&FieldType::Text, Place::Inside));
             };
             if field.name == GROUP && matches!(&field.r#type, FieldType::Map(_)) {
                 return Some((&field.r#type, Place::Group));
             }
-            let is_shown = model.is_some_and(|model| !pass.masking.field(model, field).meets(pass.masks));
-            is_shown.then_some((&field.r#type, Place::Inside))
+            (!by.meets(pass.masks)).then_some((&field.r#type, Place::Inside))
         }
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::Mask;
 
 /// Draws numbers from one.
 struct Draw(u64);
@@ -138,5 +139,36 @@ fn what_stays_keeps_its_bytes_and_what_goes_leaves_nothing() {
     );
     for broken in ["", "{", "[]", "\"x\"", "{} {}", r#"{"id":}"#] {
         assert_eq!(pass(Masks::ALL).write(&kind, broken), None, "{broken}");
+    }
+}
+
+#[test]
+fn only_what_is_of_its_type_stays() {
+    let catalog = Catalog::embedded().unwrap();
+    let pass = Pass { api: catalog.api(), masking: catalog.masking(), masks: Mask::Numbers.into() };
+    let words = FieldType::Enum(["1-star", "voice"].into());
+    for (kind, stay, go) in [
+        (FieldType::Integer, vec!["7", "-1", "null"], vec![r#""+15550100""#, "true", "{}", "[7]"]),
+        (FieldType::Number, vec!["0.5"], vec![r#""5""#]),
+        (FieldType::Boolean, vec!["true", "false", "null"], vec!["1", r#""true""#]),
+        (
+            FieldType::Date,
+            vec![r#""2026-06-01""#, "null"],
+            vec![r#""+15550100123""#, "20260601", r#""15550-100-1234""#],
+        ),
+        (FieldType::DateTime, vec![r#""2026-06-01T10:00:00.000Z""#], vec![r#""tomorrow""#]),
+        (
+            words,
+            vec![r#""voice""#, r#""1-star""#, r#""not_known""#],
+            vec![r#""+1555""#, r#""1555""#, r#""a@b""#, "7"],
+        ),
+        (FieldType::Text, vec![r#""whatever""#, "7"], vec!["{}", "[]"]),
+    ] {
+        for one in stay {
+            assert_eq!(pass.write(&kind, one).as_deref(), Some(one), "{kind:?}");
+        }
+        for one in go {
+            assert_eq!(pass.write(&kind, one), None, "{kind:?}");
+        }
     }
 }
