@@ -173,27 +173,13 @@ fn end<'m>(api: &'m Api, kind: &'m FieldType, place: &str, is_one: bool) -> Opti
 
 fn has(api: &Api, kind: &FieldType, place: &str) -> bool {
     let (name, rest) = place.split_once('.').map_or((place, None), |(name, rest)| (name, Some(rest)));
-    match kind {
-        FieldType::List(item) => has(api, item, place),
-        FieldType::Map(value) => has(api, value, place),
-        FieldType::Model(id) => api
-            .model(*id)
-            .and_then(|model| model.field(name))
-            .is_some_and(|field| rest.is_none_or(|rest| has(api, &field.r#type, rest))),
-        FieldType::Text
-        | FieldType::Date
-        | FieldType::DateTime
-        | FieldType::Integer
-        | FieldType::Number
-        | FieldType::Boolean
-        | FieldType::Enum(_)
-        | FieldType::Any => false,
-    }
+    let field = api.model_of(kind).and_then(|model| model.field(name));
+    field.is_some_and(|field| rest.is_none_or(|rest| has(api, &field.r#type, rest)))
 }
 
 /// Whether a field may name something that has a division of its own, by how it is called and what it holds.
 fn names_something(api: &Api, field: &Field) -> bool {
-    match innermost(&field.r#type) {
+    match field.r#type.innermost() {
         FieldType::Model(id) => api.model(*id).is_none_or(|model| model.field("id").is_some()),
         FieldType::Any => true,
         FieldType::Text => {
@@ -209,20 +195,5 @@ fn names_something(api: &Api, field: &Field) -> bool {
         | FieldType::Enum(_)
         | FieldType::List(_)
         | FieldType::Map(_) => false,
-    }
-}
-
-fn innermost(kind: &FieldType) -> &FieldType {
-    match kind {
-        FieldType::List(inner) | FieldType::Map(inner) => innermost(inner),
-        FieldType::Text
-        | FieldType::Date
-        | FieldType::DateTime
-        | FieldType::Integer
-        | FieldType::Number
-        | FieldType::Boolean
-        | FieldType::Enum(_)
-        | FieldType::Any
-        | FieldType::Model(_) => kind,
     }
 }

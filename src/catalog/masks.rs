@@ -36,7 +36,7 @@ struct Source {
     rule: Vec<Rule>,
     dimension: Vec<Named>,
     parameter: Vec<Named>,
-    operation: Vec<Operations>,
+    operation: Vec<Named>,
 }
 
 #[derive(Deserialize)]
@@ -56,13 +56,6 @@ struct Rule {
 struct Named {
     by: HashSet<Mask>,
     names: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Operations {
-    by: HashSet<Mask>,
-    ids: Vec<String>,
 }
 
 impl Masking {
@@ -87,7 +80,7 @@ impl Masking {
         }
         let dimensions = source.dimension.into_iter().flat_map(|one| named(one.by, one.names));
         let parameters = source.parameter.into_iter().flat_map(|one| named(one.by, one.names));
-        let operations = source.operation.into_iter().flat_map(|one| named(one.by, one.ids));
+        let operations = source.operation.into_iter().flat_map(|one| named(one.by, one.names));
         let mut masking = Self {
             of: by_model(once(of.into_iter())?),
             models: once(models.into_iter())?,
@@ -175,17 +168,7 @@ fn once<N: std::hash::Hash + Eq + std::fmt::Debug>(
 
 /// Whether free text may stand there.
 fn is_text(r#type: &FieldType) -> bool {
-    match r#type {
-        FieldType::Text | FieldType::Any => true,
-        FieldType::List(inner) | FieldType::Map(inner) => is_text(inner),
-        FieldType::Date
-        | FieldType::DateTime
-        | FieldType::Integer
-        | FieldType::Number
-        | FieldType::Boolean
-        | FieldType::Enum(_)
-        | FieldType::Model(_) => false,
-    }
+    matches!(r#type.innermost(), FieldType::Text | FieldType::Any)
 }
 
 /// Whether it names something, and tells no more of it.
@@ -221,12 +204,8 @@ mod tests {
             }
         }
         while let Some(one) = next.pop() {
-            if let FieldType::List(inner) | FieldType::Map(inner) = one {
-                next.push(*inner);
-                continue;
-            }
-            let FieldType::Model(id) = one else { continue };
-            let Some(model) = catalog.api().model(id).filter(|_| reached.insert(id)) else { continue };
+            let model = catalog.api().model_of(&one).filter(|model| reached.insert(model.name));
+            let Some(model) = model else { continue };
             for field in model.fields() {
                 next.push(field.r#type.clone());
                 let own = masking.own(model.name, field.name);
@@ -306,7 +285,7 @@ mod tests {
     #[test]
     fn what_is_said_twice_does_not_load() {
         let rule = "[[rule]]\nby = [\"names\"]\nfields = [\"a\"]\n";
-        let rest = "[[dimension]]\nby = []\nnames = []\n[[parameter]]\nby = []\nnames = []\n[[operation]]\nby = []\nids = []\n";
+        let rest = "[[dimension]]\nby = []\nnames = []\n[[parameter]]\nby = []\nnames = []\n[[operation]]\nby = []\nnames = []\n";
         let api = Api::embedded().unwrap();
         let read = |text: String| Masking::read(&text, &api);
         assert!(read(format!("{rule}{rest}")).is_ok());

@@ -181,7 +181,7 @@ impl Hidden<'_> {
     fn user_field(self, field: &str, place: impl Fn() -> String) -> Result<(), Denial> {
         let user = self.api.field_type(USER);
         let whole = field.split_once('.').map_or(field, |(whole, _)| whole);
-        let of = match user.as_ref().and_then(|user| fields_of(self.api, user)) {
+        let of = match user.as_ref().and_then(|user| self.api.model_of(user)) {
             Some(model) => model.field(whole).map(|field| self.of(model, field)),
             None => None,
         };
@@ -209,7 +209,7 @@ impl Hidden<'_> {
         body: &DeclaredBody,
         above: &str,
     ) -> Result<(), Denial> {
-        let (Value::Object(fields), Some(model)) = (document, fields_of(self.api, kind)) else {
+        let (Value::Object(fields), Some(model)) = (document, self.api.model_of(kind)) else {
             return Ok(());
         };
         for field in model.fields() {
@@ -236,7 +236,7 @@ impl Hidden<'_> {
 
     /// By which masks any of what a body may set goes.
     fn settable(self, body: &DeclaredBody, kind: &FieldType) -> Masks {
-        let Some(model) = fields_of(self.api, kind) else { return Masks::ALL };
+        let Some(model) = self.api.model_of(kind) else { return Masks::ALL };
         let fields = model.fields().iter();
         let settable = fields.filter(|field| body.allows(self.api, field.name, field) == Allowed::Yes);
         settable.fold(Masks::NONE, |all, field| all | self.of(model, field))
@@ -249,7 +249,7 @@ impl Hidden<'_> {
 
     /// By which masks anything in a value of a type goes.
     fn below(self, kind: &FieldType, seen: &mut HashSet<&'static str>) -> Masks {
-        let Some(model) = fields_of(self.api, kind).filter(|model| seen.insert(model.name)) else {
+        let Some(model) = self.api.model_of(kind).filter(|model| seen.insert(model.name)) else {
             return Masks::NONE;
         };
         model.fields().iter().fold(Masks::NONE, |all, field| {
@@ -271,22 +271,6 @@ impl Hidden<'_> {
         Err(Denial::FieldMasked(format!(
             "Your policy masks {met}, so {place} cannot be used here: leave it out, or ask your operator."
         )))
-    }
-}
-
-/// The model that a type leads to, through lists and maps.
-fn fields_of<'a>(api: &'a Api, kind: &FieldType) -> Option<&'a Model> {
-    match kind {
-        FieldType::Model(id) => api.model(*id),
-        FieldType::List(inner) | FieldType::Map(inner) => fields_of(api, inner),
-        FieldType::Text
-        | FieldType::Date
-        | FieldType::DateTime
-        | FieldType::Integer
-        | FieldType::Number
-        | FieldType::Boolean
-        | FieldType::Enum(_)
-        | FieldType::Any => None,
     }
 }
 

@@ -9,8 +9,10 @@
 //! | [`authenticate`] | `Caller` | this key is real, live, and this tenant's |
 //! | [`limit`] | – | the key and the tenant have not sent more than they may |
 //! | [`authorize`] | `Permit` | a policy allows this caller this operation, in these divisions |
+//! | [`masked`] | – | nothing is asked by what the policy hides |
 //! | [`scope`] | `Scoped` | this request cannot reach outside the permit |
 //! | [`forward`] | `Answer` | nobody has looked at this yet; it cannot be returned |
+//! | [`registry`] | – | what was made or deleted is known as that, also where its caller has left |
 //! | [`guard`] | `Guarded` | only what is the caller's |
 //!
 //! Beside the path runs the record: the intent is committed before the first byte of an answer leaves, whatever the

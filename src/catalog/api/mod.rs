@@ -104,6 +104,11 @@ impl Api {
         self.models.get(id.0)
     }
 
+    /// The model that a type leads to, through lists and maps.
+    pub fn model_of(&self, r#type: &FieldType) -> Option<&Model> {
+        if let FieldType::Model(id) = r#type.innermost() { self.model(*id) } else { None }
+    }
+
     /// A model by its name; those that no enabled operation needs are not held.
     pub fn model_named(&self, name: &str) -> Option<&Model> {
         self.model(model::id_of(&self.models, name)?)

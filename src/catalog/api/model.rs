@@ -136,6 +136,22 @@ impl Model {
 }
 
 impl FieldType {
+    /// What lists and maps hold in the end; of another type, itself.
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::List(inner) | Self::Map(inner) => inner.innermost(),
+            Self::Text
+            | Self::Date
+            | Self::DateTime
+            | Self::Integer
+            | Self::Number
+            | Self::Boolean
+            | Self::Enum(_)
+            | Self::Any
+            | Self::Model(_) => self,
+        }
+    }
+
     /// What a type says as it is written: `string`, `User`, `User[]`, `map<integer>`.
     pub(super) fn read(
         written: &str,

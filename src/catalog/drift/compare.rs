@@ -107,23 +107,8 @@ fn made_of<'a>(api: &'a Api, written: Option<&str>) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     let mut open: Vec<FieldType> = written.and_then(|written| api.field_type(written)).into_iter().collect();
     while let Some(next) = open.pop() {
-        match next {
-            FieldType::List(inner) | FieldType::Map(inner) => open.push(*inner),
-            FieldType::Model(id) => {
-                let Some(model) = api.model(id) else { continue };
-                if found.insert(model.name) {
-                    open.extend(model.fields().iter().map(|field| field.r#type.clone()));
-                }
-            }
-            FieldType::Text
-            | FieldType::Date
-            | FieldType::DateTime
-            | FieldType::Integer
-            | FieldType::Number
-            | FieldType::Boolean
-            | FieldType::Enum(_)
-            | FieldType::Any => {}
-        }
+        let Some(model) = api.model_of(&next).filter(|model| found.insert(model.name)) else { continue };
+        open.extend(model.fields().iter().map(|field| field.r#type.clone()));
     }
     found
 }

@@ -41,7 +41,7 @@ const GROUP: &str = "group";
 /// The type of what an operation answers; none where that is not known, so that nothing could be taken out of it.
 pub(in crate::gateway) fn answered(api: &Api, operation: &Operation) -> Option<FieldType> {
     let told = api.operation(&operation.id)?.response?;
-    api.field_type(told).filter(|kind| matches!(innermost(kind), FieldType::Model(_)))
+    api.field_type(told).filter(|kind| api.model_of(kind).is_some())
 }
 
 /// Whether an operation answers nothing that could be masked.
@@ -285,21 +285,6 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Ok(false)
             }
         }
-    }
-}
-
-fn innermost(kind: &FieldType) -> &FieldType {
-    match kind {
-        FieldType::List(inner) | FieldType::Map(inner) => innermost(inner),
-        FieldType::Text
-        | FieldType::Date
-        | FieldType::DateTime
-        | FieldType::Integer
-        | FieldType::Number
-        | FieldType::Boolean
-        | FieldType::Enum(_)
-        | FieldType::Any
-        | FieldType::Model(_) => kind,
     }
 }
 
