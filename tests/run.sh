@@ -36,8 +36,14 @@ on_sqlite() {
     RINGFENCE_TEST_STORE=sqlite tests/postgres.sh cargo test --locked
 }
 
+# But for what no database could change: what is asked of Genesys and what is made of its answers, by the hour, ten thousand
+# times. On SQLite all of it runs.
 on_postgres() {
-    RINGFENCE_TEST_STORE=postgres tests/postgres.sh cargo test --locked --test it
+    local skipped=()
+    for module in gateway::generated gateway::noninterference gateway::filters gateway::conformance simulator catalog; do
+        skipped+=(--skip "$module::")
+    done
+    RINGFENCE_TEST_STORE=postgres tests/postgres.sh cargo test --locked --test it -- "${skipped[@]}"
 }
 
 step "setup: what is missing is installed" tests/setup.sh
