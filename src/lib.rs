@@ -12,6 +12,7 @@
 //! - [`directory`]: which division an entity is in, as Genesys tells it.
 //! - [`upstream`]: the one door to Genesys: pooled client, service-account tokens.
 //! - [`audit`]: the record of every call: intent before the answer leaves, outcome after.
+//! - [`cluster`]: who else serves, and what all replicas count together.
 //! - [`tenancy`]: tenants, keys and policies as immutable views in memory, swapped whole on change.
 //! - [`operator`]: what operators do, as plain functions; [`admin`] and [`cli`] are its doors.
 //! - [`store`]: everything kept, in SQLite or PostgreSQL.
@@ -25,6 +26,7 @@ pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod directory;
 pub mod gateway;

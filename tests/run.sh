@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
 # A changed snapshot is a failure, not a new file.
 export INSTA_UPDATE=no
+# Most tests wait most of their time: for what is late, slow or never comes.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 3))}
 binary=${CARGO_TARGET_DIR:-target}/debug/ringfence
 summary=()
 name=start

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs from Debian what the tests need and the machine does not have: a C compiler and linker, PostgreSQL, Python
-# with venv, Node.js with npm. Needs root or sudo only if something is missing.
+# Installs from Debian what the tests need and the machine does not have: a C compiler and linker, PostgreSQL, Redis,
+# Python with venv, Node.js with npm. Needs root or sudo only if something is missing.
 set -euo pipefail
 
 fail() {
@@ -18,6 +18,7 @@ missing() {
     [ -e /usr/include/stdio.h ] || echo libc6-dev
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || echo postgresql
     command -v patch >/dev/null || echo patch
+    command -v redis-server >/dev/null || echo redis-server
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm

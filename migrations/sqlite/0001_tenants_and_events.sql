@@ -6,7 +6,9 @@
 -- The number of the last change. Every change raises it first, so changes become visible in its order.
 CREATE TABLE version (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-    value INTEGER NOT NULL
+    value INTEGER NOT NULL,
+    -- SECURITY: the sum of all seals, sealed with the number: no row and its seal are put back together.
+    proof BLOB
 ) STRICT;
 
 INSERT INTO version (id, value) VALUES (1, 0);
@@ -18,11 +20,18 @@ CREATE TABLE sealed (
     created_at TEXT NOT NULL
 ) STRICT;
 
+-- Master keys under which nothing may be sealed any more. Their ids, which are digests: no key is ever kept here.
+CREATE TABLE retired_master_key (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    retired_at TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE operator (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36),
     email TEXT NOT NULL UNIQUE CHECK (length(email) BETWEEN 1 AND 320 AND email = lower(email)),
     role TEXT NOT NULL CHECK (role IN ('admin', 'operator', 'auditor')),
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    version INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE operator_token (
@@ -30,7 +39,8 @@ CREATE TABLE operator_token (
     operator_id TEXT NOT NULL REFERENCES operator (id),
     hmac BLOB NOT NULL CHECK (length(hmac) = 32),
     created_at TEXT NOT NULL,
-    expires_at TEXT NOT NULL
+    expires_at TEXT NOT NULL,
+    version INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE service_account (
@@ -41,9 +51,14 @@ CREATE TABLE service_account (
     login_url TEXT NOT NULL CHECK (length(login_url) BETWEEN 1 AND 2000),
     shared INTEGER NOT NULL CHECK (shared IN (0, 1)),
     description TEXT NOT NULL CHECK (length(description) <= 10000),
+    tokens INTEGER NOT NULL CHECK (tokens BETWEEN 1 AND 20),
+    requests_per_minute INTEGER CHECK (requests_per_minute BETWEEN 1 AND 1000000),
+    lend_idle INTEGER NOT NULL CHECK (lend_idle IN (0, 1)),
     created_at TEXT NOT NULL,
     version INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX service_account_by_version ON service_account (version);
 
 CREATE TABLE tenant (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 63),
@@ -56,11 +71,15 @@ CREATE TABLE tenant (
     dedicated_since TEXT,
     lenient INTEGER NOT NULL CHECK (lenient IN (0, 1)),
     limits TEXT NOT NULL CHECK (length(limits) <= 1000),
+    token_lifetime_seconds INTEGER NOT NULL CHECK (token_lifetime_seconds BETWEEN 60 AND 172800),
+    budget_weight INTEGER NOT NULL CHECK (budget_weight BETWEEN 1 AND 1000),
     suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)),
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
     version INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX tenant_by_version ON tenant (version);
 
 -- SECURITY: the primary key is the fence: no division belongs to two tenants. `position` keeps the order as given.
 CREATE TABLE tenant_division (
@@ -79,6 +98,20 @@ CREATE TABLE user_stays (
     stays TEXT NOT NULL
 ) STRICT;
 
+-- What each replica has used of a day's or a month's quota, and what it holds in advance. The row without a stream says what
+-- the record knew before anybody shared it; its lock serialises claims. Rows of ended spans go with the next span.
+CREATE TABLE quota_share (
+    subject TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 100),
+    span TEXT NOT NULL CHECK (span IN ('requests_per_day', 'requests_per_month', 'bytes_per_day')),
+    start_at TEXT NOT NULL,
+    stream TEXT NOT NULL CHECK (length(stream) IN (0, 36)),
+    since TEXT NOT NULL,
+    spent INTEGER NOT NULL CHECK (spent >= 0),
+    held INTEGER NOT NULL CHECK (held >= 0),
+    PRIMARY KEY (subject, span, start_at, stream)
+) STRICT;
+
+-- A key that is rotated is followed by another: `origin` is the first of such a row, by which policies know them all.
 CREATE TABLE tenant_key (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     tenant_id TEXT NOT NULL REFERENCES tenant (id),
@@ -86,16 +119,28 @@ CREATE TABLE tenant_key (
     hmac BLOB NOT NULL CHECK (length(hmac) = 32),
     generation INTEGER NOT NULL,
     read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),
+    allowed_operations TEXT NOT NULL,
     allowed_cidrs TEXT NOT NULL,
     limits TEXT NOT NULL CHECK (length(limits) <= 1000),
+    created_by TEXT NOT NULL CHECK (length(created_by) <= 1000),
     created_at TEXT NOT NULL,
     expires_at TEXT,
     revoked_at TEXT,
+    origin TEXT NOT NULL CHECK (length(origin) = 16),
+    predecessor TEXT CHECK (length(predecessor) = 16),
+    successor TEXT CHECK (length(successor) = 16),
     version INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX tenant_key_by_tenant ON tenant_key (tenant_id);
 CREATE INDEX tenant_key_by_version ON tenant_key (version);
+
+-- When each key was last used, and from where. No change that anybody waits for: it has no version and no event.
+CREATE TABLE key_use (
+    key_id TEXT NOT NULL PRIMARY KEY REFERENCES tenant_key (id),
+    used_at TEXT NOT NULL,
+    source TEXT CHECK (length(source) <= 100)
+) STRICT;
 
 -- Never edited: a higher version supersedes a lower one.
 CREATE TABLE policy (
@@ -108,6 +153,8 @@ CREATE TABLE policy (
     created_at TEXT NOT NULL,
     PRIMARY KEY (tenant_id, version)
 ) STRICT;
+
+CREATE INDEX policy_by_version ON policy (version);
 
 -- What carries no division and is a tenant's all the same: a call of its made it, or an operator gave it. What ended stays,
 -- so that replicas see that it did.
@@ -129,6 +176,17 @@ CREATE UNIQUE INDEX registration_in_force ON registration (entity, entity_id) WH
 -- What is made is new: nobody ever had it.
 CREATE INDEX registration_by_id ON registration (entity, entity_id);
 CREATE INDEX registration_by_version ON registration (version);
+
+-- SECURITY: the sum over the rows that grant something to one subject, sealed under a key that is not here in the clear.
+CREATE TABLE grant_seal (
+    kind TEXT NOT NULL CHECK (kind IN ('tenant', 'service-account', 'operator')),
+    id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 63),
+    version INTEGER NOT NULL,
+    seal BLOB NOT NULL,
+    PRIMARY KEY (kind, id)
+) STRICT;
+
+CREATE INDEX grant_seal_by_version ON grant_seal (version);
 
 -- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when
 -- those were last closed, so that a stream is searched once and not at every start.

@@ -11,7 +11,7 @@ use crate::{
     model::{KeyId, TenantId},
     operator::{
         Desk,
-        keys::{self, IssuedKey, KeyView, NewKey},
+        keys::{self, IssuedKey, KeyChange, KeyRotation, KeyView, NewKey},
     },
     web::{self, PathId, Problem},
 };
@@ -61,6 +61,36 @@ pub(super) async fn list(
     PathId(tenant): PathId<TenantId>,
 ) -> Result<Json<Keys>, Problem> {
     Ok(Json(Keys { keys: keys::list(&desk, &author, &tenant).await? }))
+}
+
+/// Shows a key, without its secret.
+pub(super) async fn get(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<KeyId>,
+) -> Result<Json<KeyView>, Problem> {
+    Ok(Json(keys::get(&desk, &author, &id).await?))
+}
+
+/// Changes what is named of a key.
+pub(super) async fn update(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<KeyId>,
+    web::Json(change): web::Json<KeyChange>,
+) -> Result<Json<KeyView>, Problem> {
+    Ok(Json(keys::update(&desk, &author, &id, change).await?))
+}
+
+/// Puts another key in the place of one; the new secret is in this one answer.
+pub(super) async fn rotate(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<KeyId>,
+    web::Json(asked): web::Json<KeyRotation>,
+) -> Result<(StatusCode, Json<ShownKey>), Problem> {
+    let issued = keys::rotate(&desk, &author, &id, &asked).await?;
+    Ok((StatusCode::CREATED, Json(issued.into())))
 }
 
 /// Ends a key and its access tokens for good.

@@ -16,6 +16,7 @@ mod refusal;
 mod registry;
 mod routes;
 mod service_accounts;
+mod signing_keys;
 mod tenants;
 
 use std::sync::Arc;

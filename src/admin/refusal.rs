@@ -22,6 +22,10 @@ impl From<Refusal> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_policy", detail).about("source")
             }
             Refusal::Upstream(error) => Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", chain(&error)),
+            Refusal::Unproven(error) => {
+                tracing::error!(error = chain(&error), "what grants something was altered");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "grants_unproven", detail)
+            }
             Refusal::Store(error) => {
                 tracing::error!(error = chain(&error), "the store failed an operator's request");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", detail)

@@ -8,17 +8,20 @@ use axum::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Document, catalog, events, keys, operators, policies, registry, service_accounts, tenants};
+use super::{
+    Document, catalog, events, keys, operators, policies, registry, service_accounts, signing_keys, tenants,
+};
 use crate::{
     model::{Operator, PolicyVersion, Registration, ServiceAccount, Tenant},
     operator::{
         Desk,
         catalog::{Coverage, Drift},
-        keys::{KeyView, NewKey},
+        keys::{KeyChange, KeyRotation, KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
         registry::{Named, Registered},
-        service_accounts::NewServiceAccount,
+        service_accounts::{Budget, NewServiceAccount},
+        signing_keys::SigningKeyRotation,
         tenants::{NewTenant, TenantChange},
     },
 };
@@ -116,14 +119,34 @@ impl Routes {
         );
         let get =
             answers::<ServiceAccount>("service-account.list", "Shows a service account, without its secret.");
+        let budget = answers::<Budget>(
+            "service-account.budget",
+            "Shows how a service account and its tenants stand with its budget.",
+        );
         let check = answers::<service_accounts::Checked>(
             "service-account.check",
             "Logs in at Genesys with a service account and calls `tokens/me`.",
+        );
+        let keys = answers::<signing_keys::SigningKeys>(
+            "signing-key.list",
+            "Lists the keys that access tokens are signed with, oldest first.",
+        );
+        let rotate = creates::<signing_keys::SigningKeys>(
+            "signing-key.rotate",
+            "Makes another key that access tokens are signed with.",
+        )
+        .takes::<SigningKeyRotation>();
+        let this = this.add(GET, "/signing-keys", signing_keys::list, keys).add(
+            POST,
+            "/signing-keys/rotate",
+            signing_keys::rotate,
+            rotate,
         );
         this.add(POST, "/service-accounts", service_accounts::add, add.takes::<NewServiceAccount>())
             .add(GET, "/service-accounts", service_accounts::list, list)
             .add(GET, "/service-accounts/{id}", service_accounts::get, get)
             .add(POST, "/service-accounts/{id}/check", service_accounts::check, check)
+            .add(GET, "/service-accounts/{id}/budget", service_accounts::budget, budget)
     }
 
     fn tenants(self) -> Self {
@@ -147,9 +170,20 @@ impl Routes {
         let issue = creates::<keys::ShownKey>("key.issue", "Issues a key; its secret is in this one answer.");
         let list =
             answers::<keys::Keys>("key.list", "Lists a tenant's keys, ended ones included, without secrets.");
+        let get = answers::<KeyView>("key.list", "Shows a key, without its secret.");
+        let update = answers::<KeyView>("key.update", "Changes what is named of a key that has not ended.")
+            .takes::<KeyChange>();
+        let rotate = creates::<keys::ShownKey>(
+            "key.rotate",
+            "Puts another key in the place of one; both work until the overlap has passed.",
+        )
+        .takes::<KeyRotation>();
         let revoke = answers::<KeyView>("key.revoke", "Ends a key and its access tokens for good.");
         this.add(POST, "/tenants/{id}/keys", keys::issue, issue.takes::<NewKey>())
             .add(GET, "/tenants/{id}/keys", keys::list, list)
+            .add(GET, "/keys/{id}", keys::get, get)
+            .add(PATCH, "/keys/{id}", keys::update, update)
+            .add(POST, "/keys/{id}/rotate", keys::rotate, rotate)
             .add(POST, "/keys/{id}/revoke", keys::revoke, revoke)
     }
 

@@ -10,7 +10,7 @@ use crate::{
     model::{ServiceAccount, ServiceAccountId},
     operator::{
         Desk,
-        service_accounts::{self, NewServiceAccount},
+        service_accounts::{self, Budget, NewServiceAccount},
     },
     web::{self, PathId, Problem},
 };
@@ -52,6 +52,15 @@ pub(super) async fn get(
     PathId(id): PathId<ServiceAccountId>,
 ) -> Result<Json<ServiceAccount>, Problem> {
     Ok(Json(service_accounts::get(&desk, &author, &id).await?))
+}
+
+/// Shows how a service account and its tenants stand with its budget.
+pub(super) async fn budget(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<ServiceAccountId>,
+) -> Result<Json<Budget>, Problem> {
+    Ok(Json(service_accounts::budget(&desk, &author, &id).await?))
 }
 
 /// Logs in at Genesys with a service account and calls `tokens/me`.

@@ -6,20 +6,23 @@
 mod descriptors;
 pub mod doctor;
 mod keys;
+mod proving;
 mod serving;
 mod watching;
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{fmt::Display, num::NonZeroU32, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use futures_util::future::BoxFuture;
 
-pub use keys::Keys;
+pub use keys::{KeyFile, Keys, Rotation, Step, read_passphrase, sealed_under};
 pub use serving::{Addresses, Bound};
 
 use crate::{
     audit::{Audit, Reader},
     catalog::{Catalog, ChangedOperation, Denials},
     clock::Clock,
+    cluster::{Cluster, Counters, Replicas},
     config::{self, Config, ConfigError},
     directory::Directory,
     gateway::{self, Gateway},
@@ -42,6 +45,7 @@ pub struct App {
     desk: Desk,
     clock: Clock,
     tls: Option<Tls>,
+    following: BoxFuture<'static, ()>,
 }
 
 impl App {
@@ -59,14 +63,22 @@ impl App {
         let _ = crate::telemetry::metrics();
         let store = open_store(&config).await?;
         let keys = Keys::load(&config.secrets, &store, &clock).await?;
+        let followed = keys.follow();
         let catalog = Arc::new(catalog);
         let engine = Engine::new(&catalog.actions()).context("the base policies do not load")?;
         let engine = Arc::new(engine);
         let audit =
             Audit::start(store.clone(), clock.clone()).await.context("the record cannot be opened")?;
-        let tenancy =
-            Tenancy::start(store.clone(), Arc::clone(&engine)).await.context("the tenants cannot be read")?;
+        let cluster = join_cluster(&config, &store, &audit, &clock).await?;
+        let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), keys.master.clone()).await;
+        let tenancy = tenancy.context("the tenants cannot be read")?;
+        let telling = proving::tell(tenancy.clone(), store.clone(), audit.clone(), clock.clone());
         let upstream = Upstream::new(upstream_options(&config, &clock), keys.master.clone())?;
+        let (others, sending) = (cluster.clone(), upstream.clone());
+        let following = Box::pin(async move {
+            let divide = |replicas: Replicas| sending.set_part(None, Some(replicas.portion()));
+            tokio::join!(followed, telling, others.follow(divide));
+        });
         let directory = Directory::new(
             upstream.clone(),
             Arc::clone(catalog.entities()),
@@ -81,8 +93,10 @@ impl App {
             upstream: upstream.clone(),
             audit: audit.clone(),
             reader: Reader::new(store.clone()),
+            cluster: cluster.clone(),
             pepper: keys.pepper.clone(),
-            signing_key: keys.signing,
+            handle_key: keys.handles,
+            installation: keys.installation,
             clock: clock.clone(),
             config: config.gateway.clone(),
             neutral_divisions: config.upstream.neutral_divisions.clone(),
@@ -99,7 +113,7 @@ impl App {
             clock: clock.clone(),
             upstream_defaults: config.upstream.clone(),
         });
-        Ok(Self { config, store, tenancy, audit, gateway, directory, desk, clock, tls })
+        Ok(Self { config, store, tenancy, audit, gateway, directory, desk, clock, tls, following })
     }
 }
 
@@ -129,6 +143,22 @@ fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
     Ok(catalog.without(&denials).map_err(|error| problem(&error))?)
 }
 
+/// Redis is not waited for: without it each replica takes its fraction.
+async fn join_cluster(
+    config: &Config,
+    store: &Store,
+    audit: &Audit,
+    clock: &Clock,
+) -> anyhow::Result<Cluster> {
+    let open = |url: &config::RedisUrl| {
+        Counters::new(url.expose())
+            .map_err(|error| ConfigError::one("cluster.redis_url", format!("`{url}`: {error}")))
+    };
+    let counters = config.cluster.redis_url.as_ref().map(open).transpose()?;
+    let joined = Cluster::join(store.clone(), clock.clone(), audit.stream().clone(), counters).await;
+    joined.context("it cannot be told who else serves")
+}
+
 fn open_tls(tls: &config::Tls) -> Result<Tls, ConfigError> {
     let config::Tls { cert, key, client_ca } = tls.clone();
     Tls::load(TlsFiles { cert, key, client_ca })
@@ -151,5 +181,9 @@ fn upstream_options(config: &Config, clock: &Clock) -> upstream::Options {
         max_answer_bytes: config.gateway.max_answer_bytes,
         answer_memory_bytes: config.gateway.answer_memory_bytes,
         clock: clock.clone(),
+        budget: upstream::BudgetOptions {
+            requests_per_minute: config.upstream.requests_per_minute.map(NonZeroU32::get),
+            ..upstream::BudgetOptions::default()
+        },
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context;
 use axum::{Router, http::HeaderValue, http::header::CONNECTION, response::Response, routing::get};
+use futures_util::future;
 use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;
 use tokio::{
@@ -18,8 +19,11 @@ use tokio_util::sync::CancellationToken;
 use super::{App, descriptors, watching};
 use crate::{
     admin,
+    audit::Audit,
     directory::Directory,
+    gateway::Gateway,
     telemetry,
+    tenancy::Tenancy,
     web::{
         health::{self, Part},
         listener::{self, Limits, Routed},
@@ -94,27 +98,16 @@ impl Bound {
 
     /// Answers until `drain` is cancelled, then finishes what is in flight, writes the record and returns, within 20 s.
     pub async fn serve(self, drain: CancellationToken) -> anyhow::Result<()> {
-        let App { config, store, tenancy, audit, gateway, directory, desk, clock, tls } = self.app;
-        let watched = tenancy.clone();
-        let probes = {
-            let (drain, audit, gateway) = (drain.clone(), audit.clone(), gateway.clone());
-            health::router(move || {
-                vec![
-                    Part { name: "serving", ready: !drain.is_cancelled() },
-                    Part { name: "store", ready: tenancy.is_confirmed() },
-                    Part { name: "record", ready: audit.is_available() },
-                    Part { name: "limits", ready: gateway.knows_limits() },
-                ]
-            })
-        };
-        let probes = probes.route("/metrics", get(async || telemetry::metrics().render()));
+        let App { config, store, tenancy, audit, gateway, directory, desk, clock, tls, following } = self.app;
+        let (watched, used) = (tenancy.clone(), tenancy.clone());
+        let probes = probes(drain.clone(), tenancy, audit.clone(), gateway.clone());
         // Probes outlive the rest, so that whoever asks during the drain is told.
         let drained = CancellationToken::new();
         let now = move || clock.now();
         let probes = Routed::new(told(probes, drain.clone()), now.clone());
         let probing = Limits { accept_while_draining: Duration::ZERO, ..limits(TELEMETRY_CONNECTIONS) };
         let telemetry = tokio::spawn(listener::serve(probes, self.telemetry, probing, None, drained.clone()));
-        let watching = watching::watch(directory.clone(), watched);
+        let watching = future::join(watching::watch(directory.clone(), watched), following);
         let watching = tokio::spawn(drain.clone().run_until_cancelled_owned(watching));
         let upkeep = tokio::spawn(drained.clone().run_until_cancelled_owned(upkeep(directory)));
         let operator = Routed::new(admin::router(desk), now);
@@ -145,6 +138,7 @@ impl Bound {
         let recorded = async {
             counted.stop().await;
             audit.stop().await;
+            used.write_last_uses().await;
         };
         let recorded = time::timeout(RECORD, recorded).await;
         drained.cancel();
@@ -154,6 +148,18 @@ impl Bound {
         upkeep.abort();
         recorded.context("the end of the record could not be written in time")
     }
+}
+
+fn probes(drain: CancellationToken, tenancy: Tenancy, audit: Audit, gateway: Gateway) -> Router {
+    let probes = health::router(move || {
+        vec![
+            Part { name: "serving", ready: !drain.is_cancelled() },
+            Part { name: "store", ready: tenancy.is_confirmed() },
+            Part { name: "record", ready: audit.is_available() },
+            Part { name: "limits", ready: gateway.knows_limits() },
+        ]
+    });
+    probes.route("/metrics", get(async || telemetry::metrics().render()))
 }
 
 // This machine's own programs are proxies, or could do worse than connect.

@@ -80,7 +80,14 @@ fn ahead<'r>(
 }
 
 fn asker<'a>(view: &'a TenantView, confirm: &'a (dyn Fn() -> bool + Sync)) -> Asker<'a> {
-    Asker { tenant: &view.tenant().id, account: view.account(), registry: view.registry(), confirm }
+    Asker {
+        tenant: &view.tenant().id,
+        account: view.account(),
+        portion: view.portion(),
+        until: crate::upstream::patience(),
+        registry: view.registry(),
+        confirm,
+    }
 }
 
 fn is_current(tenancy: &Tenancy, view: &Arc<TenantView>) -> bool {

@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 pub use self::{
     flood::Flood,
-    query::{Calls, EventFilter, NotRead, Reader},
+    query::{Calls, CallsOf, EventFilter, NotRead, Reader},
     record::{Durations, Ended, Record},
 };
 use self::{

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-pub use crate::store::{Calls, EventFilter};
+pub use crate::store::{Calls, CallsOf, EventFilter};
 use crate::{
-    model::{EventId, KeyId, RecordedEvent, TenantId},
+    model::{EventId, RecordedEvent, TenantId},
     store::{Store, StoreError},
 };
 
@@ -25,15 +25,24 @@ impl Reader {
         Self { store }
     }
 
-    /// How many calls of a tenant, or of one of its keys, came from `since` until just before `until`.
+    /// How many of these calls came from `since` until just before `until`.
     pub async fn count_calls(
         &self,
-        tenant: &TenantId,
-        key: Option<&KeyId>,
+        of: CallsOf<'_>,
         since: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Calls, NotRead> {
-        Ok(self.store.count_calls(tenant, key, since, until).await?)
+        Ok(self.store.count_calls(of, since, until).await?)
+    }
+
+    /// How many bytes these calls were answered.
+    pub async fn sum_bytes(
+        &self,
+        of: CallsOf<'_>,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<i64, NotRead> {
+        Ok(self.store.sum_bytes(of, since, until).await?)
     }
 
     /// A tenant's events, newest first, at most `limit`: those with an id below `before`, for the next page.

@@ -127,6 +127,11 @@ impl Record {
         std::mem::replace(self, vacant)
     }
 
+    /// When it was opened: the time in its id.
+    pub fn opened_at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
     /// The event's id, which is also the correlation id.
     pub fn id(&self) -> &EventId {
         &self.id

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Foreign, Guarding, Narrowing, Place, Shape,
+    Foreign, Guarding, Narrowing, OwnAnswer, Place, Shape,
     entities::Entities,
     handles,
     operation::{BodyModel, Operation, Parameter, ParameterKind},
@@ -116,7 +116,9 @@ fn proves(operation: &Operation) -> bool {
         (
             Narrowing::Owned { place: Place::Path, entity: Some(_), .. }
                 | Narrowing::OwnedDivision
-                | Narrowing::Registered { .. },
+                | Narrowing::Registered { .. }
+                // The caller's own.
+                | Narrowing::Own { answer: OwnAnswer::RotateKey },
             _,
         ) | (Narrowing::Handle { .. }, Guarding::Empty)
             | (

@@ -194,6 +194,8 @@ pub enum OwnAnswer {
     Usage,
     /// The tenant's keys.
     Keys,
+    /// Another key in the place of the caller's own.
+    RotateKey,
     /// The tenant's own events.
     Events,
     /// Why one of the tenant's calls was refused.

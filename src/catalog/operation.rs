@@ -161,9 +161,19 @@ pub enum BodyModel {
     CreateQueueRequest,
     /// What a queue is to be.
     QueueRequest,
+    /// How a key is to be rotated.
+    KeyRotation,
     /// The model that the API's facts tell.
     #[serde(untagged)]
     Declared(Box<DeclaredBody>),
+}
+
+/// The gateway's own: how a key is to be rotated.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotation {
+    /// For how long the key and the one that follows it both work.
+    pub overlap_seconds: u32,
 }
 
 impl Parameter {

@@ -17,13 +17,13 @@ pub struct PartOf {
     pub all: Option<String>,
     /// A field, and the words that may stand in it: of another kind, it is not shown.
     #[serde(default)]
-    pub kind: Option<Kind>,
+    pub kind: Option<PartKind>,
 }
 
 /// The kinds of part that are shown.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kind {
+pub struct PartKind {
     /// The field.
     pub at: String,
     /// The words.

@@ -6,12 +6,15 @@ mod demo;
 mod doctor;
 mod drift;
 mod init;
+mod key;
 mod migrate;
 mod output;
 mod policy;
 mod registry;
 mod remote;
+mod secrets;
 mod serve;
+mod signing_key;
 mod simulate;
 
 use std::{error::Error, io::Write, process::ExitCode, time::Duration};
@@ -52,7 +55,9 @@ enum Command {
     Config(config::Arguments),
     Doctor(doctor::Arguments),
     Policy(policy::Arguments),
+    Key(key::Arguments),
     Registry(registry::Arguments),
+    Secrets(secrets::Arguments),
     Catalog(catalog::Arguments),
     Simulate(simulate::Arguments),
 }
@@ -87,7 +92,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(arguments) => doctor::run(arguments).await,
             Command::Catalog(arguments) => catalog::run(&arguments),
             Command::Policy(arguments) => policy::run(arguments).await,
+            Command::Key(arguments) => key::run(arguments).await,
             Command::Registry(arguments) => registry::run(arguments).await,
+            Command::Secrets(arguments) => secrets::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }
     });

@@ -4,6 +4,7 @@
 //! name the key, where it stands and what to write instead. Paths are relative to the configuration file and absolute
 //! once loaded. This is the only reader of the environment.
 
+mod cluster;
 mod gateway;
 mod operator;
 mod problem;
@@ -26,6 +27,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use cluster::{Cluster, RedisUrl};
 pub use gateway::{Gateway, Tls};
 pub use operator::Operator;
 pub use problem::{ConfigError, Problem};
@@ -49,6 +51,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Where everything is kept.
     pub store: Store,
+    /// What replicas share beside it.
+    pub cluster: Cluster,
     /// What holds for service accounts that do not say otherwise.
     pub upstream: Upstream,
     /// Where the master key comes from.
@@ -103,6 +107,7 @@ impl Config {
         self.operator.check(&mut problems);
         self.telemetry.check(&mut problems);
         self.store.check(&mut problems);
+        self.cluster.check(&mut problems);
         self.upstream.check(&mut problems);
         self.secrets.check(&mut problems);
         self.check_listeners(&mut problems);

@@ -1,5 +1,7 @@
 //! `[upstream]`: what holds for service accounts that do not say otherwise.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, url};
@@ -17,6 +19,9 @@ pub struct Upstream {
     /// The login's URL, instead of the region's.
     #[serde(serialize_with = "url::serialize_redacted")]
     pub login_url: Option<String>,
+    /// What one token of an account sends a minute at most, of accounts that do not say; without it, 300 until Genesys says
+    /// what it allows.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Divisions of the operator itself (shared flows and the like) that make no conversation foreign.
     pub neutral_divisions: Vec<DivisionId>,
     /// Allow plain `http` to other machines; tokens and data are then readable on the way.
@@ -29,6 +34,7 @@ impl Default for Upstream {
             region: "us-east-1".to_owned(),
             api_url: None,
             login_url: None,
+            requests_per_minute: None,
             neutral_divisions: Vec::new(),
             allow_insecure: false,
         }

@@ -9,7 +9,7 @@ use super::{Asker, Found, LookupError, Within, is_id};
 use crate::{
     catalog::{EntityKind, Enumeration},
     model::DivisionId,
-    upstream::{Effect, Share, Upstream, UpstreamRequest, refuses_any, told_to_wait},
+    upstream::{Behalf, Effect, Share, Upstream, UpstreamRequest, refuses_any, told_to_wait},
 };
 
 /// As many as Genesys shows on one page (facts: users, queues).
@@ -134,8 +134,9 @@ async fn ask(
     asker: Asker<'_>,
     request: UpstreamRequest,
 ) -> Result<Option<Bytes>, LookupError> {
-    let answer =
-        upstream.send(Share::Of(asker.tenant), asker.account, request, Effect::Reads, asker.confirm).await?;
+    let Asker { tenant, portion, account, until, confirm, .. } = asker;
+    let behalf = Behalf { share: Share::Of(tenant, portion), account, until, confirm };
+    let answer = upstream.send(behalf, request, Effect::Reads).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
         StatusCode::TOO_MANY_REQUESTS => Err(LookupError::Limited(told_to_wait(&answer.headers))),

@@ -15,13 +15,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::memory::{Memories, Memory};
 use crate::{
     catalog::{Entities, Entity, EntityKind},
     clock::Clock,
-    model::{DivisionId, Registry, ServiceAccount, TenantId},
+    model::{DivisionId, Portion, Registry, ServiceAccount, TenantId},
     store::{Store, StoreError},
     upstream::{Upstream, UpstreamError},
 };
@@ -68,6 +68,10 @@ pub struct Asker<'a> {
     pub tenant: &'a TenantId,
     /// Its service account.
     pub account: &'a Arc<ServiceAccount>,
+    /// Its part of the account's budget.
+    pub portion: Portion,
+    /// Until when may be waited.
+    pub until: Instant,
     /// What is registered as its own.
     pub registry: &'a Registry,
     /// Asked right before each exchange.

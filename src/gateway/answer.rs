@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 
-use super::{denial::Denial, oauth::LoginDenial};
+use super::{denial::Denial, limit::Line, oauth::LoginDenial};
 use crate::model::{DivisionId, EventId, Masks};
 
 pub(super) type Answered = Response<Full<Bytes>>;
@@ -70,6 +70,9 @@ pub(super) fn denied(denial: &Denial, id: &EventId) -> Answered {
 /// Only where nothing was forwarded and waiting helps: SDKs repeat by themselves what carries it, writes too.
 fn tell_when_to_retry(response: &mut Answered, denial: &Denial) {
     if let Some(limited) = denial.limited() {
+        if let Some(allowed) = limited.used_up() {
+            Line::used_up(allowed, limited.seconds()).show(response.headers_mut());
+        }
         response.headers_mut().insert(RATE_LIMIT_RESET, limited.seconds().into());
         if !limited.was_sent() {
             response.headers_mut().insert(header::RETRY_AFTER, limited.seconds().into());

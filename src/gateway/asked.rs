@@ -15,7 +15,7 @@ use super::{
 use crate::{
     catalog::{
         ActivityQuery, AggregationQuery, Api, BodyModel, Contact, ConversationQuery, CreateUser,
-        DeclaredBody, Entity, Filter, Narrowing, ObservationQuery, Operation, Paging, Predicate,
+        DeclaredBody, Entity, Filter, KeyRotation, Narrowing, ObservationQuery, Operation, Paging, Predicate,
         QueueRequest, UpdateUser, UserSearchRequest,
     },
     model::Text,
@@ -63,6 +63,8 @@ pub(super) enum Body<'a> {
     NewQueue(Box<QueueRequest<'a>>),
     /// What a queue is to be.
     QueueChange(Box<QueueRequest<'a>>),
+    /// For how many seconds a rotated key and the one that follows it both work.
+    Rotation(u32),
     /// As the API's facts and the catalog declare it.
     Document(Value<'a>),
 }
@@ -81,6 +83,7 @@ impl<'a> Body<'a> {
             | Self::UserChange(_)
             | Self::NewQueue(_)
             | Self::QueueChange(_)
+            | Self::Rotation(_)
             | Self::Document(_) => &[],
         }
     }
@@ -139,6 +142,7 @@ impl<'a> Asked<'a> {
                 | Body::Activity(_)
                 | Body::Observations(_)
                 | Body::UserChange(_)
+                | Body::Rotation(_)
                 | Body::Document(_),
             ) => None,
         }
@@ -171,6 +175,7 @@ impl<'a> Asked<'a> {
             | Body::Activity(_)
             | Body::Observations(_)
             | Body::NewUser(_)
+            | Body::Rotation(_)
             | Body::QueueChange(_) => Vec::new(),
         }
     }
@@ -212,6 +217,9 @@ pub(super) fn read_body<'a>(
         }
         Some(BodyModel::CreateQueueRequest) => Body::NewQueue(new_queue(headers, bytes)?),
         Some(BodyModel::QueueRequest) => Body::QueueChange(body::parse(headers, bytes)?),
+        Some(BodyModel::KeyRotation) => {
+            Body::Rotation(body::parse::<KeyRotation>(headers, bytes)?.overlap_seconds)
+        }
         Some(BodyModel::Declared(declared)) => {
             body::check_type(headers, bytes)?;
             let document = document::read(api, declared, bytes)?;

@@ -34,7 +34,7 @@ impl Asked<'_> {
         };
         attributes.ids.extend_from_slice(self.query.all("id"));
         match &self.body {
-            Body::None | Body::NewUser(_) | Body::QueueChange(_) => {}
+            Body::None | Body::NewUser(_) | Body::QueueChange(_) | Body::Rotation(_) => {}
             Body::UserChange(_) | Body::NewQueue(_) => {
                 attributes.ids.extend(self.references(operation).into_iter().map(|(_, id)| id.to_owned()));
             }

@@ -13,27 +13,35 @@ use super::{
 use crate::{
     model::{Actor, ApiKey, Key},
     secret::Pepper,
-    tenancy::{TenantView, Views},
+    tenancy::{HeldKey, TenantView, Views},
 };
 
 /// Where a key stands that is not sent as a bearer token.
 const API_KEY_HEADER: &str = "x-api-key";
+/// What the hash of a key that there is not is compared with.
+const NOBODYS: [u8; 32] = [0; 32];
 
 /// A live key of a tenant that is not suspended, used from an address that it may be used from.
 ///
 /// It has no empty value: there is no caller whom nothing proved.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    key: Arc<Key>,
+    key: Arc<HeldKey>,
     tenant: Arc<TenantView>,
     source: Option<IpAddr>,
+    ends_soon: Option<DateTime<Utc>>,
     // A token is the key's of one generation; a key in the clear is not.
     by_token: bool,
 }
 
 impl Caller {
-    pub(super) fn key(&self) -> &Arc<Key> {
+    pub(super) fn key(&self) -> &Arc<HeldKey> {
         &self.key
+    }
+
+    /// The key's end, where it is near.
+    pub(super) fn key_ends_soon(&self) -> Option<DateTime<Utc>> {
+        self.ends_soon
     }
 
     pub(super) fn tenant(&self) -> &Arc<TenantView> {
@@ -73,25 +81,34 @@ impl Authenticator<'_> {
             let key = credential.parse().map_err(|_| Credential::Unproven(Unproven::Malformed))?;
             return self.key(&key, proven);
         }
-        let claims = self.tokens.verify(credential).map_err(Credential::Unproven)?;
+        let claims = self.tokens.verify(self.views.signing_keys(), credential, self.now);
+        let claims = claims.map_err(Credential::Unproven)?;
         let (key, tenant) = self.views.key(&claims.sub).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         if key.tenant_id != claims.tenant {
             return Err(Credential::Unproven(Unproven::ForeignToken));
         }
         name(key, proven);
         if claims.exp <= self.now.timestamp() {
+            self.tokens.forget(credential);
             return Err(Credential::TokenExpired);
         }
         // A key that changed since ends its tokens; so does revoking, which says so.
         let caller = self.caller(key, tenant, true)?;
-        if key.generation == claims.generation { Ok(caller) } else { Err(Credential::TokenExpired) }
+        if key.generation != claims.generation {
+            self.tokens.forget(credential);
+            return Err(Credential::TokenExpired);
+        }
+        Ok(caller)
     }
 
     /// The caller that a key in the clear belongs to; `proven` as of [`Self::request`].
     pub(super) fn key(&self, credential: &ApiKey, proven: &mut Actor) -> Result<Caller, Credential> {
-        let (key, tenant) =
-            self.views.key(credential.id()).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
-        if !self.pepper.verify(credential.whole().expose_secret(), &key.hmac) {
+        let known = self.views.key(credential.id());
+        // SECURITY: an unknown key costs the same work as a known one, or the time of the answer would tell them apart.
+        let expected = known.map_or(NOBODYS.as_slice(), |(key, _)| key.hmac.as_slice());
+        let is_right = self.pepper.verify(credential.whole().expose_secret(), expected);
+        let (key, tenant) = known.ok_or(Credential::Unproven(Unproven::UnknownKey))?;
+        if !is_right {
             return Err(Credential::Unproven(Unproven::WrongSecret));
         }
         name(key, proven);
@@ -99,9 +116,19 @@ impl Authenticator<'_> {
     }
 
     /// From here on the secret has proved right, so its holder is told what is wrong.
-    fn caller(&self, key: &Arc<Key>, tenant: &Arc<TenantView>, by_token: bool) -> Result<Caller, Credential> {
+    fn caller(
+        &self,
+        key: &Arc<HeldKey>,
+        tenant: &Arc<TenantView>,
+        by_token: bool,
+    ) -> Result<Caller, Credential> {
         live(key, tenant, self.now, self.source)?;
-        Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant), source: self.source, by_token })
+        if !self.views.is_proven(tenant) {
+            return Err(Credential::GrantsUnproven);
+        }
+        key.note_use(self.now, self.source);
+        let (ends_soon, source) = (key.ends_soon(self.now), self.source);
+        Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant), source, ends_soon, by_token })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{
     asked::Asked,
     authenticate::Caller,
@@ -14,6 +16,7 @@ use crate::{
     model::{DivisionId, Masks, Tenant},
     policy::{Attributes, ResourceKind},
     tenancy::{Verdict, Views},
+    upstream,
 };
 
 /// A policy permits this caller this operation in these divisions. Made here alone.
@@ -26,11 +29,17 @@ pub(super) struct Permit {
     verdict: Arc<Verdict>,
     // Where the policies read them.
     attributes: Option<Attributes>,
+    until: Instant,
 }
 
 impl Permit {
     pub(super) fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Until when all that it takes may wait.
+    pub(super) fn until(&self) -> Instant {
+        self.until
     }
 
     pub(super) fn operation(&self) -> &Arc<Operation> {
@@ -66,8 +75,13 @@ impl Permit {
     pub(super) fn confirm(&self, views: &Views, clock: &Clock) -> Result<(), Denial> {
         let known = self.caller.key();
         let (key, tenant) = views.key(&known.id).ok_or(Denial::Credential(Credential::KeyRevoked))?;
+        if !views.is_proven(tenant) {
+            return Err(Denial::Credential(Credential::GrantsUnproven));
+        }
         if Arc::ptr_eq(key, known) && Arc::ptr_eq(tenant, self.caller.tenant()) {
-            return Ok(());
+            // Nobody changed it: it may have come to its end all the same.
+            let has_ended = key.expires_at.is_some_and(|end| end <= clock.now());
+            return if has_ended { Err(Credential::KeyExpired.into()) } else { Ok(()) };
         }
         self.caller.confirm(key, tenant, clock.now())?;
         if tenant.registry().last_taken() != self.caller.tenant().registry().last_taken() {
@@ -112,7 +126,7 @@ pub(super) fn authorize(
     record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });
     let divisions = permitted?;
     record.call.divisions = Arc::clone(&divisions);
-    Ok(Permit { caller, operation, divisions, verdict, attributes })
+    Ok(Permit { caller, operation, divisions, verdict, attributes, until: upstream::patience() })
 }
 
 /// The granted divisions that the request asks for.

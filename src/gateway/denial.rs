@@ -42,6 +42,8 @@ pub(super) enum Denial {
     UpstreamRefused(UpstreamRefusal),
     /// Genesys has had enough requests for now.
     UpstreamLimited(Limited),
+    /// The tenant's share of what Genesys accepts of its service account is used up.
+    OverShare(Limited),
     /// More than the caller's limits allow, or too many failures from one address.
     OverLimit(Limited),
     /// Not the caller's doing.
@@ -54,6 +56,7 @@ pub(super) struct Limited {
     seconds: u64,
     message: String,
     sent: bool,
+    share: Option<u32>,
 }
 
 /// What is wrong with a credential.
@@ -73,6 +76,8 @@ pub(super) enum Credential {
     TokenExpired,
     /// The key proved right, and its tenant is suspended.
     TenantSuspended,
+    /// The key proved right, and what its tenant is granted was altered by another hand than ours.
+    GrantsUnproven,
     /// The key proved right, but may not be used from there.
     AddressNotAllowed,
 }
@@ -148,9 +153,22 @@ impl Limited {
         Self::new(left, false)
     }
 
+    /// The tenant has used up its share; this call was not sent.
+    pub(super) fn share(left: Duration, allowed: u32) -> Self {
+        let limited = Self::new(left, false);
+        let message =
+            format!("Your share of the requests that Genesys accepts is used up. {}", limited.message);
+        Self { message, share: Some(allowed), ..limited }
+    }
+
     /// In how many seconds it is over.
     pub(super) fn seconds(&self) -> u64 {
         self.seconds
+    }
+
+    /// The share that is used up, of requests a minute.
+    pub(super) fn used_up(&self) -> Option<u32> {
+        self.share
     }
 
     /// Whether the call itself was refused, and not one before it.
@@ -163,7 +181,7 @@ impl Limited {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         // Genesys's own words (facts: errors).
         let message = format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
-        Self { seconds, message, sent }
+        Self { seconds, message, sent, share: None }
     }
 }
 
@@ -223,7 +241,7 @@ impl Denial {
 
     /// The limit of Genesys's that it speaks of.
     pub(super) fn limited(&self) -> Option<&Limited> {
-        if let Self::UpstreamLimited(limited) | Self::OverLimit(limited) = self {
+        if let Self::UpstreamLimited(limited) | Self::OverLimit(limited) | Self::OverShare(limited) = self {
             Some(limited)
         } else {
             None
@@ -278,6 +296,9 @@ impl Denial {
             Self::UpstreamLimited(limited) | Self::OverLimit(limited) => {
                 (S::TOO_MANY_REQUESTS, "too.many.requests.retry.after", &limited.message)
             }
+            Self::OverShare(limited) => {
+                (S::TOO_MANY_REQUESTS, "ringfence.budget_exhausted", &limited.message)
+            }
             Self::Failed(failure) => failure.shown(),
         }
     }
@@ -315,6 +336,12 @@ impl Credential {
             Self::TenantSuspended => {
                 (S::FORBIDDEN, "ringfence.tenant_suspended", "Access is suspended. Ask your operator.")
             }
+            Self::GrantsUnproven => (
+                S::SERVICE_UNAVAILABLE,
+                "ringfence.grants_unproven",
+                "What you are permitted was altered by another hand than the gateway's, so nothing is answered. Ask your \
+                 operator.",
+            ),
             Self::AddressNotAllowed => (
                 S::FORBIDDEN,
                 "ringfence.address_not_allowed",

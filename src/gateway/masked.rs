@@ -43,9 +43,12 @@ pub(super) fn check(catalog: &Catalog, permit: &Permit, asked: &Asked<'_>) -> Re
         Body::UserChange(user) if user.addresses.is_some() => {
             hidden.user_field("addresses", || "`addresses`".to_owned())
         }
-        Body::None | Body::NewUser(_) | Body::UserChange(_) | Body::NewQueue(_) | Body::QueueChange(_) => {
-            Ok(())
-        }
+        Body::None
+        | Body::NewUser(_)
+        | Body::UserChange(_)
+        | Body::NewQueue(_)
+        | Body::QueueChange(_)
+        | Body::Rotation(_) => Ok(()),
         Body::Conversations(query) => hidden.conversations(query),
         Body::Users(search) => hidden.users(search),
         Body::Aggregates(query) => {

@@ -79,8 +79,9 @@ use self::{
 };
 use crate::{
     audit::{Audit, Reader, Record},
-    catalog::{Catalog, Entry, Narrowing},
+    catalog::{Catalog, Entry, Narrowing, OwnAnswer},
     clock::Clock,
+    cluster::Cluster,
     config,
     directory::Directory,
     model::{DivisionId, EventId},
@@ -108,10 +109,14 @@ pub struct Parts {
     pub audit: Audit,
     /// The record, to be read.
     pub reader: Reader,
+    /// The other replicas.
+    pub cluster: Cluster,
     /// What keys are hashed under.
     pub pepper: Pepper,
-    /// The HS256 key of access tokens: 32 bytes, opened.
-    pub signing_key: zeroize::Zeroizing<Vec<u8>>,
+    /// What ids are handed out under: 32 bytes, opened.
+    pub handle_key: zeroize::Zeroizing<Vec<u8>>,
+    /// What tells this installation's access tokens from another's.
+    pub installation: String,
     /// The time.
     pub clock: Clock,
     /// The `[gateway]` section.
@@ -140,11 +145,12 @@ struct Inner {
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let tokens = Tokens::new(&parts.signing_key);
+        let tokens = Tokens::new(&parts.installation);
         let meters = Meters::new(&parts.catalog);
-        let limiter = Limiter::new(&parts.clock, parts.config.failed_authentications_per_minute);
+        let limiter =
+            Limiter::new(&parts.clock, parts.cluster.clone(), parts.config.failed_authentications_per_minute);
         let lists = Lists::new(Duration::from_millis(parts.config.request_timeout_ms));
-        let handles = Handles::new(&parts.signing_key);
+        let handles = Handles::new(&parts.handle_key);
         let readers = Semaphore::new(own::READERS);
         let outliving = TaskTracker::new();
         Self(Arc::new(Inner { parts, tokens, meters, limiter, readers, lists, handles, outliving }))
@@ -191,6 +197,7 @@ impl Gateway {
         self.0.meters.count(operation, code, took);
         record.ended.durations_us.total = Some(forward::microseconds(took));
         record.ended.bytes = response.body().size_hint().exact();
+        standing.charge(record.ended.bytes.unwrap_or_default());
         if counted {
             self.0.limiter.count(record, code, response.status());
             return response;
@@ -249,7 +256,7 @@ impl Gateway {
         let views = self.views()?;
 
         let caller = self.authenticator(&views, record).request(&head.headers, &mut record.actor)?;
-        let place = self.0.limiter.admit(&caller, standing)?;
+        let place = self.0.limiter.admit(&caller, record.opened_at(), standing)?;
 
         let found = parts.catalog.find(head.method.as_str(), path.api()).ok_or(Denial::OperationUnknown)?;
         let operation = match found.entry {
@@ -274,7 +281,11 @@ impl Gateway {
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         masked::check(&parts.catalog, &permit, &asked)?;
         if let Narrowing::Own { answer } = operation.narrowing {
-            let body = own::answer(self, answer, permit.caller(), &asked).await?;
+            let body = own::answer(self, answer, &permit, &asked, record).await?;
+            if answer == OwnAnswer::RotateKey {
+                // The key may have ended with it; who asked for that is told all the same.
+                return Ok(answer::json(StatusCode::CREATED, record.id(), body));
+            }
             // It may have waited for its turn at the record.
             permit.confirm(&*self.views()?, &parts.clock)?;
             return Ok(answer::json(StatusCode::OK, record.id(), body));

@@ -107,8 +107,12 @@ pub(super) fn prove(
 pub(super) fn issue(authenticator: &Authenticator<'_>, caller: &Caller) -> Result<Granted, Denial> {
     let issued = authenticator
         .tokens
-        .issue(caller.key(), authenticator.now)
-        .map_err(|_| Denial::Failed(Failure::Internal))?;
+        .issue(
+            authenticator.views.signing_keys(),
+            (caller.key(), caller.tenant().tenant()),
+            authenticator.now,
+        )
+        .ok_or(Denial::Failed(Failure::Internal))?;
     Ok(Granted { access_token: issued.token, token_type: "bearer", expires_in: issued.expires_in_seconds })
 }
 

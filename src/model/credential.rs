@@ -81,6 +81,12 @@ impl ApiKey {
         format!("{}{client_id}_{client_secret}", Self::PREFIX).parse()
     }
 
+    /// Whether a text has all of a key's form but the checksum.
+    pub fn is_mistyped(text: &str) -> bool {
+        form(Self::PREFIX, text)
+            .is_some_and(|(id, unchecked, sum)| id.parse::<KeyId>().is_ok() && checksum(unchecked) != sum)
+    }
+
     /// The secret and checksum, which an SDK sends as `client_secret`.
     pub fn client_secret(&self) -> SecretString {
         let start = Self::PREFIX.len() + ID_LENGTH + 1;
@@ -100,13 +106,19 @@ fn generate(prefix: &str) -> Result<String, getrandom::Error> {
 
 /// The public half of a credential of the right form, whose own alphabet its id type checks.
 fn public_id<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
+    let (id, unchecked, sum) = form(prefix, text)?;
+    (checksum(unchecked) == sum).then_some(id)
+}
+
+/// The id, all before the checksum, and the checksum.
+fn form<'a>(prefix: &str, text: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
     let (id, secret) = text.strip_prefix(prefix)?.split_once('_')?;
     let base62 = secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if secret.len() != SECRET_LENGTH + CHECKSUM_LENGTH || !base62 {
         return None;
     }
     let (unchecked, sum) = text.split_at_checked(text.len() - CHECKSUM_LENGTH)?;
-    (checksum(unchecked) == sum).then_some(id)
+    Some((id, unchecked, sum))
 }
 
 /// CRC-32 of all before it, in base62, padded to six characters.
@@ -174,6 +186,19 @@ mod tests {
         let sum = checksum(&known);
         assert_eq!(sum, "0Xek3X");
         assert_eq!(format!("{known}{sum}").parse::<ApiKey>().unwrap().id().as_str(), "abcdefghijklmnop");
+    }
+
+    #[test]
+    fn a_mistyped_key_is_told_from_what_is_no_key() {
+        let key = ApiKey::generate().unwrap();
+        let text = key.whole().expose_secret();
+        let (start, last) = text.split_at(text.len() - 1);
+        let mistyped = format!("{start}{}", if last == "x" { "y" } else { "x" });
+        assert!(ApiKey::is_mistyped(&mistyped));
+        let token = ApiToken::generate().unwrap();
+        for other in [text, token.whole().expose_secret(), "", "rf_", start, "rf_abcdefghijklmnop_x"] {
+            assert!(!ApiKey::is_mistyped(other), "{other}");
+        }
     }
 
     #[test]

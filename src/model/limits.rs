@@ -18,6 +18,8 @@ pub struct Limits {
     pub requests_per_day: Option<u32>,
     /// Requests in a month of UTC.
     pub requests_per_month: Option<u32>,
+    /// Bytes of answers in a day of UTC.
+    pub bytes_per_day: Option<u64>,
 }
 
 /// A month of 30 days.

@@ -23,6 +23,12 @@ pub struct ServiceAccount {
     pub shared: bool,
     /// Why it is shared, what it is for.
     pub description: String,
+    /// How many tokens its calls are spread over, 1 to 20: Genesys limits each by itself.
+    pub tokens: u32,
+    /// What one token sends a minute at most; without it, what is configured for all accounts.
+    pub requests_per_minute: Option<u32>,
+    /// What tenants leave of their shares is lent to the others: then what one of them does shows in what is left to another.
+    pub lend_idle: bool,
     /// When the account was registered.
     pub created_at: DateTime<Utc>,
     /// The store's version at the last change.

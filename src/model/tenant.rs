@@ -33,6 +33,12 @@ pub struct Tenant {
     /// How much all its keys together may send.
     #[serde(default)]
     pub limits: Limits,
+    /// How long an access token of its keys lives: 60 to 172,800 seconds.
+    #[serde(default = "Tenant::token_lifetime")]
+    pub token_lifetime_seconds: u32,
+    /// Its part of a shared account's budget, against the other tenants': 1 to 1,000.
+    #[serde(default = "one")]
+    pub budget_weight: u32,
     /// A suspended tenant's calls are refused.
     pub suspended: bool,
     /// When the tenant was registered.
@@ -42,6 +48,23 @@ pub struct Tenant {
     /// The store's version at that change: a tenant's *generation*.
     #[serde(default)]
     pub version: i64,
+}
+
+impl Tenant {
+    /// What an access token lives by default: a day, as Genesys's own, because SDKs do not log in again by themselves.
+    pub const TOKEN_LIFETIME_SECONDS: u32 = 86_400;
+    /// The longest that one can be made to live.
+    pub const LONGEST_TOKEN_LIFETIME_SECONDS: u32 = 172_800;
+    /// The shortest.
+    pub const SHORTEST_TOKEN_LIFETIME_SECONDS: u32 = 60;
+
+    fn token_lifetime() -> u32 {
+        Self::TOKEN_LIFETIME_SECONDS
+    }
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// How a conversation is shown to a tenant whose divisions are only some of those it touched.

@@ -1,4 +1,4 @@
-//! Tenants' keys: issued, listed, revoked.
+//! Tenants' keys: issued, shown, changed, rotated, revoked.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Author, Desk, Refusal, check_limits, check_name, desk::Subject, tenants};
 use crate::{
-    model::{ApiKey, Cidr, Key, KeyId, Limits, TenantId},
+    catalog::Entry,
+    model::{ApiKey, Cidr, Key, KeyId, KeyState, KeyUse, Limits, NotRotated, Rotation, Successor, TenantId},
     secret::SecretError,
+    store::StoreError,
 };
 
 const LONGEST_LIFE_DAYS: u32 = 3_650;
 const MOST_CIDRS: usize = 100;
+const MOST_OPERATIONS: usize = 200;
 
 /// What is asked for: a new key.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -24,12 +27,41 @@ pub struct NewKey {
     /// May call reads, queries and searches only.
     #[serde(default)]
     pub read_only: bool,
+    /// The operations, or groups of them, that it may call of what its tenant's policies permit; empty means all of that.
+    #[serde(default)]
+    pub allowed_operations: Vec<String>,
     /// Where it may be used from; empty means anywhere.
     #[serde(default)]
     pub allowed_cidrs: Vec<Cidr>,
     /// How much it may send; its tenant's limits hold beside them.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
+}
+
+/// What is to be different; what is absent stays.
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChange {
+    /// As [`NewKey::name`].
+    pub name: Option<String>,
+    /// As [`NewKey::allowed_operations`].
+    pub allowed_operations: Option<Vec<String>>,
+    /// As [`NewKey::allowed_cidrs`].
+    pub allowed_cidrs: Option<Vec<Cidr>>,
+    /// All of [`NewKey::limits`]: what this does not name is not limited any more.
+    #[serde(default, deserialize_with = "super::object_if_any")]
+    pub limits: Option<Limits>,
+}
+
+/// What is asked for: another key in the place of one.
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotation {
+    /// For how long both work: 0, which ends the old one at once, to 2,592,000 (30 days).
+    pub overlap_seconds: u32,
+    /// 1 to 3650; without it, the new key lives as long as the old one was to live, from now on.
+    #[serde(default)]
+    pub expires_in_days: Option<u32>,
 }
 
 /// A key as operators see it: never its secret, which nobody keeps.
@@ -45,28 +77,30 @@ pub struct KeyView {
     pub state: KeyState,
     /// May call reads, queries and searches only.
     pub read_only: bool,
+    /// The operations, and groups of them, that it may call of what its tenant's policies permit; empty means all of that.
+    pub allowed_operations: Vec<String>,
     /// Where it may be used from; empty means anywhere.
     pub allowed_cidrs: Vec<Cidr>,
     /// How much it may send.
     pub limits: Limits,
+    /// Who made it: an operator, or the key that its tenant rotated into it.
+    pub created_by: String,
     /// When it was issued.
     pub created_at: DateTime<Utc>,
     /// When it stops working by itself.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether it works still, and will not in 30 days.
+    pub expires_soon: bool,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
-}
-
-/// Whether a key works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyState {
-    /// It does.
-    Active,
-    /// Its time is over.
-    Expired,
-    /// An operator ended it.
-    Revoked,
+    /// What policies know it by: the first of the keys that were rotated into this one, or itself.
+    pub origin: KeyId,
+    /// The key that it followed.
+    pub predecessor: Option<KeyId>,
+    /// The key that follows it.
+    pub successor: Option<KeyId>,
+    /// When it was last used, and from where.
+    pub last_used: Option<KeyUse>,
 }
 
 /// A key just issued, the only time that its secret is there.
@@ -81,24 +115,25 @@ pub struct IssuedKey {
 }
 
 impl KeyView {
-    fn new(key: &Key, now: DateTime<Utc>) -> Self {
-        let expired = key.expires_at.is_some_and(|at| at <= now);
-        let state = match key.revoked_at {
-            Some(_) => KeyState::Revoked,
-            None if expired => KeyState::Expired,
-            None => KeyState::Active,
-        };
+    fn new(key: &Key, last_used: Option<KeyUse>, now: DateTime<Utc>) -> Self {
         Self {
             key_id: key.id.clone(),
             tenant: key.tenant_id.clone(),
             name: key.name.clone(),
-            state,
+            state: key.state(now),
             read_only: key.read_only,
+            allowed_operations: key.allowed_operations.clone(),
             allowed_cidrs: key.allowed_cidrs.clone(),
             limits: key.limits,
+            created_by: key.created_by.clone(),
             created_at: key.created_at,
             expires_at: key.expires_at,
+            expires_soon: key.ends_soon(now).is_some(),
             revoked_at: key.revoked_at,
+            origin: key.origin.clone(),
+            predecessor: key.predecessor.clone(),
+            successor: key.successor.clone(),
+            last_used,
         }
     }
 }
@@ -112,8 +147,6 @@ pub async fn issue(
 ) -> Result<IssuedKey, Refusal> {
     const ACTION: &str = "key.issue";
     desk.authorize(author, ACTION).await?;
-    check(&new)?;
-    tenants::known(desk, tenant).await?;
     let api_key = ApiKey::generate().map_err(|_| SecretError::Random)?;
     let now = desk.clock.now();
     let key = Key {
@@ -123,17 +156,24 @@ pub async fn issue(
         hmac: desk.pepper.hash(api_key.whole().expose_secret())?,
         generation: 1,
         read_only: new.read_only,
+        allowed_operations: new.allowed_operations,
         allowed_cidrs: new.allowed_cidrs,
         limits: new.limits.unwrap_or_default(),
+        created_by: author.operator.email.clone(),
         created_at: now,
-        expires_at: new.expires_in_days.map(|days| now + TimeDelta::days(i64::from(days))),
+        expires_at: end(new.expires_in_days, now)?,
         revoked_at: None,
+        origin: api_key.id().clone(),
+        predecessor: None,
+        successor: None,
         version: 0,
     };
-    let view = KeyView::new(&key, now);
+    check(desk, &key)?;
+    tenants::known(desk, tenant).await?;
+    let view = KeyView::new(&key, None, now);
     let event = desk.changed(author, ACTION, &Subject::key(tenant, &key.id), None::<&KeyView>, &view);
     desk.settle(desk.store.add_key(&key, &event).await).await?;
-    Ok(IssuedKey { view, client_secret: api_key.client_secret(), api_key: api_key.whole().clone() })
+    Ok(IssuedKey::new(view, &api_key))
 }
 
 /// A tenant's keys, ended ones included.
@@ -141,7 +181,70 @@ pub async fn list(desk: &Desk, author: &Author, tenant: &TenantId) -> Result<Vec
     desk.authorize(author, "key.list").await?;
     tenants::known(desk, tenant).await?;
     let now = desk.clock.now();
-    Ok(desk.store.list_keys(tenant).await?.iter().map(|key| KeyView::new(key, now)).collect())
+    let keys = desk.store.list_keys(tenant).await?;
+    let uses = desk.tenancy.last_uses(tenant).await?;
+    Ok(keys.iter().map(|key| KeyView::new(key, uses.get(&key.id).copied(), now)).collect())
+}
+
+/// One key.
+pub async fn get(desk: &Desk, author: &Author, id: &KeyId) -> Result<KeyView, Refusal> {
+    desk.authorize(author, "key.list").await?;
+    let key = known(desk, id).await?;
+    let uses = desk.tenancy.last_uses(&key.tenant_id).await?;
+    Ok(KeyView::new(&key, uses.get(id).copied(), desk.clock.now()))
+}
+
+/// Changes a key that has not ended; its access tokens hold as they did, and are checked against what it is now.
+pub async fn update(desk: &Desk, author: &Author, id: &KeyId, change: KeyChange) -> Result<KeyView, Refusal> {
+    const ACTION: &str = "key.update";
+    desk.authorize(author, ACTION).await?;
+    let _changing = desk.changing().await;
+    let before = known(desk, id).await?;
+    let now = desk.clock.now();
+    match before.state(now) {
+        KeyState::Active => {}
+        KeyState::Expired | KeyState::Revoked => return Err(NotRotated::Ended(id.clone()).into()),
+    }
+    let KeyChange { name, allowed_operations, allowed_cidrs, limits } = change;
+    let mut after = before.clone();
+    after.name = name.unwrap_or(after.name);
+    after.allowed_operations = allowed_operations.unwrap_or(after.allowed_operations);
+    after.allowed_cidrs = allowed_cidrs.unwrap_or(after.allowed_cidrs);
+    after.limits = limits.unwrap_or(after.limits);
+    check(desk, &after)?;
+    let [before, view] = [&before, &after].map(|key| KeyView::new(key, None, now));
+    let event = desk.changed(author, ACTION, &Subject::key(&after.tenant_id, id), Some(&before), &view);
+    desk.settle(told_apart(desk.store.update_key(&after, &event).await, id)?).await?;
+    Ok(view)
+}
+
+/// Puts another key in the place of one; both work until the overlap has passed.
+pub async fn rotate(
+    desk: &Desk,
+    author: &Author,
+    id: &KeyId,
+    asked: &KeyRotation,
+) -> Result<IssuedKey, Refusal> {
+    const ACTION: &str = "key.rotate";
+    desk.authorize(author, ACTION).await?;
+    let _changing = desk.changing().await;
+    let before = known(desk, id).await?;
+    let now = desk.clock.now();
+    let api_key = ApiKey::generate().map_err(|_| SecretError::Random)?;
+    let as_long = before.expires_at.map(|end| now + (end - before.created_at));
+    let successor = Successor {
+        id: api_key.id().clone(),
+        hmac: desk.pepper.hash(api_key.whole().expose_secret())?,
+        created_by: author.operator.email.clone(),
+        expires_at: end(asked.expires_in_days, now)?.or(as_long),
+    };
+    let rotation = Rotation::of(&before, successor, asked.overlap_seconds, now)?;
+    let before = KeyView::new(&before, None, now);
+    let [ending, next] = [&rotation.ending, &rotation.next].map(|key| KeyView::new(key, None, now));
+    let after = serde_json::json!({ "ending": ending, "next": next });
+    let event = desk.changed(author, ACTION, &Subject::key(&before.tenant, id), Some(&before), &after);
+    desk.settle(told_apart(desk.store.rotate_key(&rotation, &event).await, id)?).await?;
+    Ok(IssuedKey::new(next, &api_key))
 }
 
 /// Ends a key for good; ending it twice keeps the first time.
@@ -149,25 +252,71 @@ pub async fn revoke(desk: &Desk, author: &Author, id: &KeyId) -> Result<KeyView,
     const ACTION: &str = "key.revoke";
     desk.authorize(author, ACTION).await?;
     let _changing = desk.changing().await;
-    let key = desk.store.key(id).await?.ok_or_else(|| Refusal::Missing { what: format!("key `{id}`") })?;
+    let key = known(desk, id).await?;
     let now = desk.clock.now();
-    let before = KeyView::new(&key, now);
-    let after =
-        KeyView { state: KeyState::Revoked, revoked_at: key.revoked_at.or(Some(now)), ..before.clone() };
-    let event = desk.changed(author, ACTION, &Subject::key(&key.tenant_id, id), Some(&before), &after);
+    let before = KeyView::new(&key, None, now);
+    let ended = Key { revoked_at: key.revoked_at.or(Some(now)), ..key };
+    let after = KeyView::new(&ended, None, now);
+    let event = desk.changed(author, ACTION, &Subject::key(&ended.tenant_id, id), Some(&before), &after);
     desk.settle(desk.store.revoke_key(id, now, &event).await).await?;
     Ok(after)
 }
 
-fn check(new: &NewKey) -> Result<(), Refusal> {
-    check_name(&new.name)?;
-    check_limits(&new.limits.unwrap_or_default())?;
-    if let Some(days) = new.expires_in_days.filter(|days| !(1..=LONGEST_LIFE_DAYS).contains(days)) {
+impl IssuedKey {
+    fn new(view: KeyView, api_key: &ApiKey) -> Self {
+        Self { view, client_secret: api_key.client_secret(), api_key: api_key.whole().clone() }
+    }
+}
+
+/// The key, or that there is none.
+async fn known(desk: &Desk, id: &KeyId) -> Result<Key, Refusal> {
+    desk.store.key(id).await?.ok_or_else(|| Refusal::Missing { what: format!("key `{id}`") })
+}
+
+/// A key was looked at a moment ago: what stands against the change is somebody else's.
+fn told_apart(kept: Result<i64, StoreError>, id: &KeyId) -> Result<Result<i64, StoreError>, Refusal> {
+    match kept {
+        Err(StoreError::Conflict { .. }) => {
+            let why = format!("key `{id}` has just been changed by somebody else; repeat the change");
+            Err(Refusal::Conflict { code: "changed_meanwhile", why })
+        }
+        kept => Ok(kept),
+    }
+}
+
+fn end(days: Option<u32>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Refusal> {
+    if let Some(days) = days.filter(|days| !(1..=LONGEST_LIFE_DAYS).contains(days)) {
         let why = format!("{days} is out of range: expected 1 to {LONGEST_LIFE_DAYS}");
         return Err(Refusal::invalid("expires_in_days", why));
     }
-    if new.allowed_cidrs.len() > MOST_CIDRS {
+    Ok(days.map(|days| now + TimeDelta::days(i64::from(days))))
+}
+
+/// What can be judged of a key by itself.
+fn check(desk: &Desk, key: &Key) -> Result<(), Refusal> {
+    check_name(&key.name)?;
+    check_limits(&key.limits)?;
+    if key.allowed_cidrs.len() > MOST_CIDRS {
         return Err(Refusal::invalid("allowed_cidrs", format!("send at most {MOST_CIDRS}")));
     }
-    Ok(())
+    check_operations(desk, &key.allowed_operations)
+}
+
+/// Operations that are enabled, and groups of them.
+fn check_operations(desk: &Desk, names: &[String]) -> Result<(), Refusal> {
+    const FIELD: &str = "allowed_operations";
+    if names.len() > MOST_OPERATIONS {
+        return Err(Refusal::invalid(FIELD, format!("send at most {MOST_OPERATIONS}; groups count as one")));
+    }
+    let Some(unknown) = names.iter().find(|name| !desk.engine.knows_action(name)) else { return Ok(()) };
+    let why = match desk.catalog.named(unknown) {
+        Some(Entry::Denied(denied)) => {
+            format!("`{}` is denied to everyone: {}; leave it out", denied.id, denied.reason)
+        }
+        Some(Entry::Enabled(_)) | None => {
+            let groups: Vec<_> = desk.engine.groups().into_iter().collect();
+            format!("there is no {}; groups are: {}", desk.catalog.missing(unknown), groups.join(", "))
+        }
+    };
+    Err(Refusal::invalid(FIELD, why))
 }

@@ -16,6 +16,7 @@ pub mod record;
 mod refusal;
 pub mod registry;
 pub mod service_accounts;
+pub mod signing_keys;
 pub mod tenants;
 mod unsettled;
 
@@ -35,7 +36,7 @@ use crate::{
     config,
     model::{EventId, Limits, Operator},
     policy::Engine,
-    secret::{MasterKey, Pepper},
+    secret::{MasterKeys, Pepper},
     store::Store,
     tenancy::Tenancy,
     upstream::Upstream,
@@ -56,7 +57,7 @@ pub struct Parts {
     /// The operations that tenants can be given.
     pub catalog: Arc<Catalog>,
     /// What service accounts' secrets are sealed under.
-    pub master: MasterKey,
+    pub master: MasterKeys,
     /// What keys and tokens are hashed under.
     pub pepper: Pepper,
     /// The time.
@@ -140,11 +141,23 @@ fn check_reason(reason: &str) -> Result<(), Refusal> {
 
 /// A bound that nobody reaches is a mistake, and so is one that stops everything.
 const LARGEST_LIMIT: u32 = 1_000_000_000;
+/// A petabyte.
+const MOST_BYTES: u64 = 1_000_000_000_000_000;
 
 /// Limits that can be met, and a burst only of something.
 fn check_limits(limits: &Limits) -> Result<(), Refusal> {
-    let Limits { requests_per_minute, burst, concurrent_requests, requests_per_day, requests_per_month } =
-        *limits;
+    let Limits {
+        requests_per_minute,
+        burst,
+        concurrent_requests,
+        requests_per_day,
+        requests_per_month,
+        bytes_per_day,
+    } = *limits;
+    if let Some(limit) = bytes_per_day.filter(|limit| !(1..=MOST_BYTES).contains(limit)) {
+        let why = format!("{limit} is out of range: `bytes_per_day` is 1 to {MOST_BYTES}, or left out");
+        return Err(Refusal::invalid("limits", why));
+    }
     for limit in [requests_per_minute, burst, concurrent_requests, requests_per_day, requests_per_month] {
         if let Some(limit) = limit.filter(|limit| !(1..=LARGEST_LIMIT).contains(limit)) {
             let why = format!(

@@ -14,7 +14,7 @@ use crate::{
         TokenId,
     },
     secret::{Pepper, SecretError},
-    store::Store,
+    store::{Store, StoreError},
 };
 
 const LONGEST_TOKEN_DAYS: u32 = 90;
@@ -62,7 +62,14 @@ pub async fn authenticate(desk: &Desk, token: &str) -> Result<Operator, Refusal>
     let kept = found.as_ref().map_or([].as_slice(), |(_, kept)| &kept.hmac);
     let genuine = desk.pepper.verify(token.whole().expose_secret(), kept);
     match found {
-        Some((operator, kept)) if genuine && desk.clock.now() < kept.expires_at => Ok(operator),
+        Some((operator, kept)) if genuine && desk.clock.now() < kept.expires_at => {
+            if desk.tenancy.vouches_for(&operator, &kept).await {
+                return Ok(operator);
+            }
+            // SECURITY: who can write to the database makes nobody an operator.
+            let what = format!("operator {}", operator.id);
+            Err(Refusal::Unproven(StoreError::Unproven { what }))
+        }
         Some(_) | None => Err(Refusal::Unauthenticated),
     }
 }

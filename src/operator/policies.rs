@@ -173,7 +173,7 @@ pub async fn put(
     check_reason(&new.reason)?;
     let _changing = desk.changing().await;
     let tenant = tenants::known(desk, id).await?;
-    let keys: HashSet<_> = desk.store.list_keys(id).await?.into_iter().map(|key| key.id).collect();
+    let keys: HashSet<_> = desk.store.list_keys(id).await?.into_iter().map(|key| key.origin).collect();
     desk.engine.check(&tenant, &new.source, &keys)?;
     let mut policy = PolicyVersion {
         tenant_id: tenant.id,
@@ -283,19 +283,24 @@ fn find(catalog: &Catalog, operation: &str) -> Result<Entry, Refusal> {
 }
 
 fn any_key(view: &TenantView, now: DateTime<Utc>) -> Result<Key, Refusal> {
-    let id = ANY_KEY.parse().map_err(|error| Refusal::invalid("key", format!("{error}")))?;
+    let id: KeyId = ANY_KEY.parse().map_err(|error| Refusal::invalid("key", format!("{error}")))?;
     Ok(Key {
+        origin: id.clone(),
         id,
         tenant_id: view.tenant().id.clone(),
         name: String::new(),
         hmac: Vec::new(),
         generation: 1,
         read_only: false,
+        allowed_operations: Vec::new(),
         allowed_cidrs: Vec::new(),
         limits: Limits::default(),
+        created_by: String::new(),
         created_at: now,
         expires_at: None,
         revoked_at: None,
+        predecessor: None,
+        successor: None,
         version: 0,
     })
 }

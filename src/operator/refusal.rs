@@ -1,7 +1,11 @@
 //! Why an operator's request went no further.
 
 use crate::{
-    model::Role, policy::PolicyError, secret::SecretError, store::StoreError, upstream::UpstreamError,
+    model::{NotRotated, Role},
+    policy::PolicyError,
+    secret::SecretError,
+    store::StoreError,
+    upstream::UpstreamError,
 };
 
 /// Why an operator's request went no further; each with a sentence that says what to change.
@@ -52,12 +56,26 @@ pub enum Refusal {
     /// Genesys did not do its part.
     #[error("{0}")]
     Upstream(#[from] UpstreamError),
+    /// A row that grants something was not written by us, or was put back.
+    #[error("{0}")]
+    Unproven(#[source] StoreError),
     /// Nothing could be read or kept.
     #[error("the store cannot be reached or failed; try again")]
     Store(#[source] StoreError),
     /// Nothing could be sealed or hashed.
     #[error("a secret could not be made")]
     Secret(#[from] SecretError),
+}
+
+impl From<NotRotated> for Refusal {
+    fn from(why: NotRotated) -> Self {
+        let code = match &why {
+            NotRotated::Ended(_) => "key_ended",
+            NotRotated::Followed { .. } => "key_rotated",
+            NotRotated::Overlap { .. } => return Self::invalid("overlap_seconds", why.to_string()),
+        };
+        Self::Conflict { code, why: why.to_string() }
+    }
 }
 
 impl From<StoreError> for Refusal {
@@ -67,6 +85,7 @@ impl From<StoreError> for Refusal {
                 Self::Conflict { code: "conflict", why: format!("already exists: {what}") }
             }
             StoreError::Missing { what } => Self::Missing { what },
+            error @ StoreError::Unproven { .. } => Self::Unproven(error),
             error @ (StoreError::Database { .. } | StoreError::Url { .. }) => Self::Store(error),
         }
     }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Author, Desk, Refusal, desk::Subject};
 use crate::{
     config,
-    model::{ServiceAccount, ServiceAccountId},
-    upstream::{region_urls, secret_context},
+    model::{ServiceAccount, ServiceAccountId, TenantId},
+    upstream::{AccountStanding, region_urls, secret_context},
 };
 
 const LONGEST_TEXT: usize = 500;
+const MOST_TOKENS: u32 = 20;
+/// Of one token in a minute: far more than Genesys grants.
+const MOST_REQUESTS: u32 = 1_000_000;
 
 /// What is asked for: a new service account.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -38,6 +41,13 @@ pub struct NewServiceAccount {
     /// What it is for.
     #[serde(default)]
     pub description: String,
+    /// How many tokens its calls are spread over, 1 to 20; 1 without it.
+    pub tokens: Option<u32>,
+    /// What one token sends a minute at most; without it, what is configured for all accounts.
+    pub requests_per_minute: Option<u32>,
+    /// What tenants leave of their shares is lent to the others: then what one of them does shows in what is left to another.
+    #[serde(default)]
+    pub lend_idle: bool,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
@@ -49,6 +59,7 @@ pub async fn add(desk: &Desk, author: &Author, new: NewServiceAccount) -> Result
     const ACTION: &str = "service-account.add";
     desk.authorize(author, ACTION).await?;
     let account = make(desk, new)?;
+    check_budget(&account)?;
     let _changing = desk.changing().await;
     if desk.store.service_account(&account.id).await?.is_some() {
         let why = format!("there is a service account `{}` already", account.id);
@@ -79,6 +90,60 @@ pub async fn check(desk: &Desk, author: &Author, id: &ServiceAccountId) -> Resul
     Ok(desk.upstream.check(&account).await?)
 }
 
+/// How an account stands with its budget, in this process.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Budget {
+    /// What may be sent within a minute from here, by all its tokens together.
+    pub capacity: u32,
+    /// What of that was sent.
+    pub used: u32,
+    /// What of that was lent.
+    pub lent: u32,
+    /// What other programs sent with the same client, as far as Genesys told.
+    pub others: u32,
+    /// Its tenants, by id.
+    pub tenants: Vec<TenantBudget>,
+}
+
+/// How a tenant stands with its share.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct TenantBudget {
+    /// Which tenant.
+    pub tenant: TenantId,
+    /// Its weight.
+    pub weight: u32,
+    /// What it may send within a minute.
+    pub share: u32,
+    /// What of that it has sent.
+    pub used: u32,
+    /// How many of its calls stand in line.
+    pub waiting: u32,
+}
+
+/// How an account and its tenants stand with its budget. Who is suspended has no share.
+pub async fn budget(desk: &Desk, author: &Author, id: &ServiceAccountId) -> Result<Budget, Refusal> {
+    desk.authorize(author, "service-account.budget").await?;
+    let account = known(desk, id).await?;
+    let AccountStanding { capacity, used, lent, others } = desk.upstream.standing(&account);
+    let views = desk.tenancy.views();
+    let own = views.tenants().filter(|view| view.account().id == *id && !view.tenant().suspended);
+    let mut tenants: Vec<_> = own
+        .map(|view| {
+            let tenant = view.tenant();
+            let standing = desk.upstream.share(&account, &tenant.id, view.portion());
+            TenantBudget {
+                tenant: tenant.id.clone(),
+                weight: tenant.budget_weight,
+                share: standing.allowed,
+                used: standing.used,
+                waiting: standing.waiting,
+            }
+        })
+        .collect();
+    tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+    Ok(Budget { capacity, used, lent, others, tenants })
+}
+
 async fn known(desk: &Desk, id: &ServiceAccountId) -> Result<ServiceAccount, Refusal> {
     let account = desk.store.service_account(id).await?;
     account.ok_or_else(|| Refusal::Missing { what: format!("service account `{id}`") })
@@ -100,9 +165,25 @@ fn make(desk: &Desk, new: NewServiceAccount) -> Result<ServiceAccount, Refusal> 
         login_url,
         shared: new.shared,
         description: new.description,
+        tokens: new.tokens.unwrap_or(1),
+        requests_per_minute: new.requests_per_minute,
+        lend_idle: new.lend_idle,
         created_at: desk.clock.now(),
         version: 0,
     })
+}
+
+fn check_budget(account: &ServiceAccount) -> Result<(), Refusal> {
+    if !(1..=MOST_TOKENS).contains(&account.tokens) {
+        return Err(Refusal::invalid("tokens", format!("send a number from 1 to {MOST_TOKENS}")));
+    }
+    if account.requests_per_minute.is_some_and(|rate| !(1..=MOST_REQUESTS).contains(&rate)) {
+        return Err(Refusal::invalid(
+            "requests_per_minute",
+            format!("send a number from 1 to {MOST_REQUESTS}"),
+        ));
+    }
+    Ok(())
 }
 
 /// Both go into a Basic header: printable ASCII, and no colon in the id.

@@ -13,7 +13,7 @@ use crate::{
         CrossDivision, DivisionId, EventKind, Limits, ServiceAccount, ServiceAccountId, Tenant, TenantId,
     },
     store::StoreError,
-    upstream::{Effect, Share, UpstreamRequest},
+    upstream::{Behalf, Effect, UpstreamRequest},
 };
 
 const MOST_DIVISIONS: usize = 100;
@@ -49,6 +49,11 @@ pub struct NewTenant {
     /// How much all its keys together may send; without it, as much as they like.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
+    /// How long an access token of its keys lives: 60 to 172,800 seconds, a day by default.
+    #[serde(default)]
+    pub token_lifetime_seconds: Option<u32>,
+    /// Its part of a shared account's budget, against the other tenants': 1 to 1,000; 1 without it.
+    pub budget_weight: Option<u32>,
 }
 
 /// What is to be different; what is absent stays.
@@ -75,6 +80,10 @@ pub struct TenantChange {
     /// All of [`NewTenant::limits`]: what this does not name is not limited any more.
     #[serde(default, deserialize_with = "super::object_if_any")]
     pub limits: Option<Limits>,
+    /// As [`NewTenant::token_lifetime_seconds`]; for tokens that are issued from then on.
+    pub token_lifetime_seconds: Option<u32>,
+    /// As [`NewTenant::budget_weight`].
+    pub budget_weight: Option<u32>,
 }
 
 /// Registers a tenant.
@@ -94,6 +103,8 @@ pub async fn add(desk: &Desk, author: &Author, new: NewTenant) -> Result<Tenant,
         dedicated_since: new.dedicated_since,
         lenient: new.lenient,
         limits: new.limits.unwrap_or_default(),
+        token_lifetime_seconds: new.token_lifetime_seconds.unwrap_or(Tenant::TOKEN_LIFETIME_SECONDS),
+        budget_weight: new.budget_weight.unwrap_or(1),
         suspended: false,
         created_at: now,
         updated_at: now,
@@ -214,6 +225,8 @@ fn apply(change: TenantChange, mut tenant: Tenant, now: DateTime<Utc>) -> Tenant
         dedicated_since,
         lenient,
         limits,
+        token_lifetime_seconds,
+        budget_weight,
     } = change;
     tenant.name = name.unwrap_or(tenant.name);
     tenant.division_ids = division_ids.unwrap_or(tenant.division_ids);
@@ -229,6 +242,8 @@ fn apply(change: TenantChange, mut tenant: Tenant, now: DateTime<Utc>) -> Tenant
     tenant.dedicated_since = dedicated_since.or(tenant.dedicated_since);
     tenant.lenient = lenient.unwrap_or(tenant.lenient);
     tenant.limits = limits.unwrap_or(tenant.limits);
+    tenant.token_lifetime_seconds = token_lifetime_seconds.unwrap_or(tenant.token_lifetime_seconds);
+    tenant.budget_weight = budget_weight.unwrap_or(tenant.budget_weight);
     tenant
 }
 
@@ -246,6 +261,10 @@ async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> 
     check_name(&tenant.name)?;
     check_dedicated(tenant)?;
     check_limits(&tenant.limits)?;
+    check_token_lifetime(tenant)?;
+    if !(1..=1_000).contains(&tenant.budget_weight) {
+        return Err(Refusal::invalid("budget_weight", "send a number from 1 to 1000"));
+    }
     let templates = desk.engine.templates();
     if !templates.contains(&tenant.policy_template) {
         let why = format!(
@@ -269,6 +288,16 @@ async fn check(desk: &Desk, tenant: &Tenant) -> Result<ServiceAccount, Refusal> 
         let why = format!("there is no service account `{}`; register it first", tenant.service_account);
         Refusal::invalid("service_account", why)
     })
+}
+
+fn check_token_lifetime(tenant: &Tenant) -> Result<(), Refusal> {
+    let range = Tenant::SHORTEST_TOKEN_LIFETIME_SECONDS..=Tenant::LONGEST_TOKEN_LIFETIME_SECONDS;
+    let seconds = tenant.token_lifetime_seconds;
+    if range.contains(&seconds) {
+        return Ok(());
+    }
+    let why = format!("{seconds} is out of range: expected {} to {}", range.start(), range.end());
+    Err(Refusal::invalid("token_lifetime_seconds", why))
 }
 
 fn check_dedicated(tenant: &Tenant) -> Result<(), Refusal> {
@@ -325,7 +354,7 @@ async fn check_home(desk: &Desk, account: &ServiceAccount, tenant: &Tenant) -> R
         body: bytes::Bytes::new(),
     };
     let account = Arc::new(account.clone());
-    let sent = desk.upstream.send(Share::Operator, &account, request, Effect::Reads, &|| true);
+    let sent = desk.upstream.send(Behalf::operator(&account), request, Effect::Reads);
     let answer = match tokio::time::timeout(HOME_TIMEOUT, sent).await {
         Ok(Ok(answer)) if answer.status == StatusCode::OK => answer,
         Ok(Ok(answer)) => return Ok(format!("not checked: Genesys answered {}", answer.status.as_u16())),

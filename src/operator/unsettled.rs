@@ -43,7 +43,7 @@ struct Sent {
 
 /// What the record says of its end.
 #[derive(Default, Deserialize)]
-struct Ended {
+struct Ending {
     upstream_status: Option<u16>,
     upstream_id: Option<EntityId>,
     violations: Option<u64>,
@@ -108,7 +108,7 @@ async fn all(
 fn unsettled(call: &RecordedEvent, entity: &str, registered: &[Registration]) -> Option<Unsettled> {
     let RecordedEvent { event, outcome: Some(outcome) } = call else { return None };
     let sent: Sent = serde_json::from_str(&event.detail).unwrap_or_default();
-    let ended: Ended = serde_json::from_str(&outcome.detail).unwrap_or_default();
+    let ended: Ending = serde_json::from_str(&outcome.detail).unwrap_or_default();
     // A time that ran out at Genesys says nothing.
     let is_refused = |status: u16| (400..500).contains(&status) && status != 408;
     let is_refused = ended.upstream_status.is_some_and(is_refused);

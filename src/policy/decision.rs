@@ -15,6 +15,9 @@ use chrono::{DateTime, Utc};
 use super::{Engine, PolicyError, ResourceKind, restriction, schema::Action, source};
 use crate::model::{DivisionId, Key, Masks, Tenant, TenantId};
 
+/// What stands in the place of a policy's id where the key itself was issued for other operations.
+const KEY_RESTRICTED: &str = "key.allowed-operations";
+
 /// One tenant's set, ready to decide.
 #[derive(Debug)]
 pub struct TenantPolicies {
@@ -127,7 +130,7 @@ impl TenantPolicies {
         if self.masks.is_empty() {
             return Masks::NONE;
         }
-        let key = self.engine.names.key_uid(&key.id);
+        let key = self.engine.names.key_uid(key);
         let meant = self.masks.iter().filter(|(one, _)| one.as_ref().is_none_or(|one| *one == key));
         meant.fold(Masks::NONE, |all, (_, masks)| all | *masks)
     }
@@ -140,6 +143,10 @@ impl TenantPolicies {
         divisions: &[DivisionId],
         attributes: &Attributes,
     ) -> Decision {
+        if !self.engine.key_may(principal.key, action) {
+            let policies = vec![KEY_RESTRICTED.to_owned()];
+            return Decision { divisions: Vec::new(), policies, errors: Vec::new(), masks: Masks::NONE };
+        }
         match self.ask(principal, action, divisions, attributes) {
             Ok(answers) if answers.errors.is_empty() => Decision {
                 masks: if answers.divisions.is_empty() { Masks::NONE } else { self.masks(principal.key) },

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
 use super::PolicyError;
-use crate::model::{DivisionId, Key, KeyId, Tenant, TenantId};
+use crate::model::{DivisionId, Key, Tenant, TenantId};
 
 /// The names of the entity types, parsed once.
 #[derive(Debug)]
@@ -34,8 +34,9 @@ impl Names {
         uid(&self.division, id.as_str())
     }
 
-    pub(super) fn key_uid(&self, id: &KeyId) -> EntityUid {
-        uid(&self.key, id.as_str())
+    /// The key as policies know it: what they say of one holds for those that it is rotated into.
+    pub(super) fn key_uid(&self, key: &Key) -> EntityUid {
+        uid(&self.key, key.origin.as_str())
     }
 
     pub(super) fn tenant_entity(&self, tenant: &Tenant) -> Result<Entity, PolicyError> {
@@ -57,7 +58,7 @@ impl Names {
             ("readOnly".to_owned(), RestrictedExpression::new_bool(key.read_only)),
             ("name".to_owned(), RestrictedExpression::new_string(key.name.clone())),
         ]);
-        Entity::new(self.key_uid(&key.id), attributes, HashSet::from([tenant.clone()]))
+        Entity::new(self.key_uid(key), attributes, HashSet::from([tenant.clone()]))
             .map_err(PolicyError::invalid)
     }
 }

@@ -23,7 +23,7 @@ mod schema;
 mod source;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -31,7 +31,7 @@ use cedar_policy::{Authorizer, Policy, Validator};
 
 pub use self::decision::{Attributes, Decision, Principal, TenantPolicies};
 use self::{entities::Names, schema::Action};
-use crate::model::{KeyId, PolicyVersion, Role, Tenant};
+use crate::model::{Key, KeyId, PolicyVersion, Role, Tenant};
 
 const BASE: &str = include_str!("../../policies/base.cedar");
 const TEMPLATES: &[(&str, &str)] = &[
@@ -173,6 +173,23 @@ impl Engine {
     /// Whether `policies/operator.cedar` lets this role do this (`tenant.add`, `event.list`, …).
     pub fn operator_may(&self, role: Role, action: &str) -> bool {
         self.roles.get(&role).is_some_and(|actions| actions.contains(action))
+    }
+
+    /// Whether a name is an operation's, or that of a group of them.
+    pub fn knows_action(&self, name: &str) -> bool {
+        self.actions.contains_key(name) || self.actions.values().any(|action| action.is_in(name))
+    }
+
+    /// The names of the groups of operations, sorted.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        self.actions.values().flat_map(|action| &action.groups).map(String::as_str).collect()
+    }
+
+    /// Whether the key was issued for this operation; its tenant's policies still decide.
+    fn key_may(&self, key: &Key, operation: &str) -> bool {
+        let allowed = &key.allowed_operations;
+        let is_in = |group: &str| self.actions.get(operation).is_some_and(|action| action.is_in(group));
+        allowed.is_empty() || allowed.iter().any(|name| name == operation || is_in(name))
     }
 
     fn own(&self, tenant: &Tenant, text: &str) -> Result<Vec<Policy>, PolicyError> {

@@ -21,6 +21,13 @@ pub(super) struct Action {
     /// Carries its groups as parents.
     pub(super) entity: Entity,
     pub(super) resource: ResourceKind,
+    pub(super) groups: Vec<String>,
+}
+
+impl Action {
+    pub(super) fn is_in(&self, group: &str) -> bool {
+        self.groups.iter().any(|known| known == group)
+    }
 }
 
 /// The whole schema, and each action by its name.
@@ -85,5 +92,6 @@ fn check(action: &PolicyAction) -> Result<(), PolicyError> {
 fn ready(names: &Names, action: &PolicyAction) -> Action {
     let own = uid(&names.action, &action.name);
     let groups = action.groups.iter().map(|group| uid(&names.action, group)).collect();
-    Action { uid: own.clone(), entity: Entity::new_no_attrs(own, groups), resource: action.resource }
+    let entity = Entity::new_no_attrs(own.clone(), groups);
+    Action { uid: own, entity, resource: action.resource, groups: action.groups.clone() }
 }

@@ -49,6 +49,8 @@ struct Settings {
     token_lifetime_seconds: Option<u64>,
     #[serde(default)]
     rate_per_minute: Option<u64>,
+    #[serde(default)]
+    minute_ms: Option<u64>,
 }
 
 /// Answers one request.
@@ -80,6 +82,7 @@ fn dispatch(organisation: &Organisation, method: &str, segments: &[&str], body: 
     match (method, segments) {
         ("GET", ["facts"]) => return Ok(organisation.facts()),
         ("GET", ["calls"]) => return Ok(Value::Array(organisation.calls())),
+        ("GET", ["tokens"]) => return Ok(json!(organisation.tokens())),
         ("GET", ["logins"]) => return Ok(json!(organisation.logins())),
         ("GET", ["faults"]) => return Ok(Value::Array(organisation.rules())),
         ("GET", ["things", path @ ..]) => return Ok(things(organisation, &path.join("/"))),
@@ -114,6 +117,9 @@ fn dispatch(organisation: &Organisation, method: &str, segments: &[&str], body: 
             }
             if let Some(rate) = settings.rate_per_minute {
                 organisation.set_rate(rate);
+            }
+            if let Some(milliseconds) = settings.minute_ms {
+                organisation.set_minute(milliseconds);
             }
         }
         _ => return Err((StatusCode::NOT_FOUND, "no such route; GET / tells which there are".to_owned())),

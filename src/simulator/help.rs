@@ -105,6 +105,8 @@ CONTROL (JSON; `GET /` is this text)
                                    query, body, headers, and the client of its token (logins are not among them)
   DELETE /calls                    forgets them
   GET    /logins                   {\"requests\", \"successes\"}: token requests so far
+  GET    /tokens                   {\"expired_sent\", \"over_limit\", \"most_in_a_minute\"}: requests with a token after its
+                                   end, those beyond its limit, and the most with one token in one of its minutes
   GET    /faults                   the faults that are set, with the times that are left
   PUT    /faults                   [{\"match\": {\"method\"?, \"path_prefix\"?}, \"fault\": {\"kind\": ...}, \"times\"?: N,
                                    \"nth\"?: N}]
@@ -120,7 +122,8 @@ CONTROL (JSON; `GET /` is this text)
   POST   /tokens/expire            makes all tokens stale: 401 until the next login
   POST   /jobs/expire              makes all jobs EXPIRED, their results 404
   POST   /clients                  {\"client_id\", \"secret\", \"divisions\"?: [id]} adds or replaces a client
-  POST   /settings                 {\"token_lifetime_seconds\"?, \"rate_per_minute\"?: 0 lifts the limit (as it begins)}
+  POST   /settings                 {\"token_lifetime_seconds\"?, \"rate_per_minute\"?: 0 lifts the limit (as it begins),
+                                   \"minute_ms\"?: how long that minute is}
 
 FAULTS
   {\"kind\": \"latency\", \"ms\": N}                            a good answer, late

@@ -45,7 +45,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 pub use faults::{Fault, Match, Rule};
 pub use help::{ALPHA, BETA, CLIENT_ID, CLIENT_SECRET, GAMMA, HELP, HOME, INTERVAL};
-pub use organisation::{Logins, Organisation};
+pub use organisation::{Logins, Organisation, Tokens};
 
 /// Where the simulator listens and what it makes up.
 #[derive(Debug, Clone, clap::Args)]

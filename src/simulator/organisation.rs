@@ -27,7 +27,7 @@ use super::{
 /// How many requests the log of calls keeps.
 const CALLS_KEPT: usize = 1000;
 /// What a token may do in a minute, as the headers tell it while no limit is set.
-const USUAL_RATE: u64 = 300;
+const NO_LIMIT: u64 = 1_000_000;
 
 /// An OAuth client of the organisation.
 #[derive(Debug, Clone)]
@@ -72,6 +72,17 @@ pub struct Logins {
     pub successes: u64,
 }
 
+/// How tokens were used so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// Requests that came with a token after its end.
+    pub expired_sent: u64,
+    /// Requests that were refused because their token's minute was full.
+    pub over_limit: u64,
+    /// The most that came with one token in one of its minutes.
+    pub most_in_a_minute: u64,
+}
+
 /// The stand-in organisation. Shared by the two listeners; the handle for looking inside from the same process.
 #[derive(Debug)]
 pub struct Organisation {
@@ -87,6 +98,11 @@ pub struct Organisation {
     lifetime: AtomicU64,
     // 0: no limit.
     rate: AtomicU64,
+    // Milliseconds.
+    minute: AtomicU64,
+    expired_sent: AtomicU64,
+    over_limit: AtomicU64,
+    most: AtomicU64,
     correlations: AtomicU64,
     jobs: Jobs,
     process: u64,
@@ -107,6 +123,10 @@ impl Organisation {
             successes: AtomicU64::new(0),
             lifetime: AtomicU64::new(86_400),
             rate: AtomicU64::new(0),
+            minute: AtomicU64::new(60_000),
+            expired_sent: AtomicU64::new(0),
+            over_limit: AtomicU64::new(0),
+            most: AtomicU64::new(0),
             correlations: AtomicU64::new(0),
             jobs: Jobs::default(),
             process: getrandom::u64()?,
@@ -193,6 +213,9 @@ impl Organisation {
         };
         let token = self.tokens.read().unwrap_or_else(PoisonError::into_inner).get(text).cloned();
         let now = Instant::now();
+        if token.as_ref().is_some_and(|token| now >= token.ends) {
+            self.expired_sent.fetch_add(1, Ordering::Relaxed);
+        }
         match token.filter(|token| now < token.ends) {
             Some(token) => {
                 let (rate, within) = self.count(&token, now);
@@ -207,13 +230,20 @@ impl Organisation {
     fn count(&self, token: &Token, now: Instant) -> (Rate, bool) {
         let limit = self.rate.load(Ordering::Relaxed);
         let mut window = lock(&token.window);
-        if now.duration_since(window.0) >= Duration::from_mins(1) {
+        let minute = Duration::from_millis(self.minute.load(Ordering::Relaxed));
+        if now.duration_since(window.0) >= minute {
             *window = (now, 0);
         }
         window.1 += 1;
-        let allowed = if limit == 0 { USUAL_RATE } else { limit };
-        let reset = 60_u64.saturating_sub(now.duration_since(window.0).as_secs()).max(1);
-        (Rate { count: window.1, allowed, reset }, limit == 0 || window.1 <= limit)
+        self.most.fetch_max(window.1, Ordering::Relaxed);
+        let allowed = if limit == 0 { NO_LIMIT } else { limit };
+        let left = minute.saturating_sub(now.duration_since(window.0));
+        let reset = (left.as_secs() + u64::from(left.subsec_nanos() > 0)).max(1);
+        let within = limit == 0 || window.1 <= limit;
+        if !within {
+            self.over_limit.fetch_add(1, Ordering::Relaxed);
+        }
+        (Rate { count: window.1, allowed, reset }, within)
     }
 
     /// Makes every token stale.
@@ -229,6 +259,20 @@ impl Organisation {
     /// How many requests a token may make in a minute; 0 lifts the limit.
     pub fn set_rate(&self, per_minute: u64) {
         self.rate.store(per_minute, Ordering::Relaxed);
+    }
+
+    /// How long the minute is that tokens are counted by.
+    pub fn set_minute(&self, milliseconds: u64) {
+        self.minute.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// How tokens were used.
+    pub fn tokens(&self) -> Tokens {
+        Tokens {
+            expired_sent: self.expired_sent.load(Ordering::Relaxed),
+            over_limit: self.over_limit.load(Ordering::Relaxed),
+            most_in_a_minute: self.most.load(Ordering::Relaxed),
+        }
     }
 
     /// Replaces the faults.

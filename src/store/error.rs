@@ -1,5 +1,7 @@
 //! What a store method answers when it does not succeed.
 
+use crate::secret::SecretError;
+
 /// Why the store refused, or what was being done when it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -13,6 +15,12 @@ pub enum StoreError {
     #[error("does not exist: {what}")]
     Missing {
         /// What is not there.
+        what: String,
+    },
+    /// What is there was not written by us, or was put back.
+    #[error("not proven: {what}; `ringfence doctor` names it and says what to do")]
+    Unproven {
+        /// Whose grants, or what else.
         what: String,
     },
     /// The database cannot be reached, is too slow, or failed.
@@ -47,6 +55,10 @@ impl Failure {
         Self::Refused(StoreError::Missing { what: what.into() })
     }
 
+    pub(super) fn unproven(what: String) -> Self {
+        Self::Refused(StoreError::Unproven { what })
+    }
+
     pub(super) fn into_error(self, doing: &'static str) -> StoreError {
         match self {
             Self::Refused(error) => error,
@@ -57,6 +69,12 @@ impl Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
         Self::Database(error.into())
     }
 }

@@ -9,6 +9,9 @@
 //! the changed row, and [`Store::changes_since`] reads what a view in memory has missed. The change's event commits
 //! in the same transaction: no effect without a record.
 //!
+//! **Grants are proven.** Every change says which rows it touches, and what grants something there is sealed anew
+//! ([`grants`]).
+//!
 //! **Time is bound, never asked of the database**: callers pass it, cut to microseconds, which is what both keep.
 //!
 //! **A lost database is known soon**: what the hot path waits for fails after [`Database::patience`], and pools mend
@@ -19,30 +22,44 @@ mod append;
 mod calls;
 mod error;
 mod events;
+mod grants;
+mod key_uses;
 mod keys;
 mod open;
 mod operators;
 mod policies;
 mod pool;
+mod presence;
+mod quotas;
 mod registrations;
 mod sealed;
 mod service_accounts;
+mod signing_keys;
 mod stays;
 mod streams;
 mod tenants;
 mod views;
 mod wakeups;
 
-pub use calls::Calls;
+use std::sync::{Arc, OnceLock};
+
+use crate::secret::GrantsKey;
+
+pub use calls::{Calls, CallsOf};
 pub use error::StoreError;
 pub use events::EventFilter;
+pub use grants::{Ledger, Subject};
 pub use open::Database;
+pub use presence::Presence;
+pub use quotas::{QuotaOf, QuotaShare};
+pub use sealed::{PASSPHRASE_SALT, SealedPlace};
 pub use views::Changes;
 
 /// A handle, cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: pool::Pool,
+    grants: Arc<OnceLock<GrantsKey>>,
 }
 
 impl std::fmt::Debug for Store {

@@ -1,6 +1,6 @@
 //! Opening, migrating and closing the database.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     PgPool, SqlitePool,
@@ -59,7 +59,8 @@ impl Store {
         } else {
             return Err(invalid());
         };
-        pool.map(|pool| Self { pool }).map_err(|failure| failure.into_error("opening the database"))
+        pool.map(|pool| Self { pool, grants: Arc::default() })
+            .map_err(|failure| failure.into_error("opening the database"))
     }
 
     /// Which kind of database is open.

@@ -7,6 +7,7 @@ use crate::model::{Event, OwnPolicies, PolicyMode, PolicyVersion, TenantId};
 use super::{
     Store, StoreError,
     error::refusal,
+    grants::Row,
     pool::{in_change, on_pool},
 };
 
@@ -25,6 +26,8 @@ macro_rules! newest {
 }
 
 pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 AND ", newest!());
+
+pub(super) const NEWEST: &str = concat!(select!(), "WHERE tenant_id = $1 AND ", newest!());
 
 /// How many versions are listed.
 const LISTED: i64 = 100;
@@ -58,19 +61,25 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let taken = || format!("policy of tenant {}", policy.tenant_id);
         let absent = || format!("tenant {}", policy.tenant_id);
-        in_change!(self, event, "adding a policy", |transaction, version| {
-            sqlx::query(ADD)
-                .bind(&policy.tenant_id)
-                .bind(version)
-                .bind(&policy.source)
-                .bind(policy.mode)
-                .bind(&policy.author)
-                .bind(&policy.reason)
-                .bind(policy.created_at)
-                .execute(&mut *transaction)
-                .await
-                .map_err(refusal(taken, absent))?
-        })
+        in_change!(
+            self,
+            event,
+            "adding a policy",
+            [Row::Policies(&policy.tenant_id)],
+            |transaction, version| {
+                sqlx::query(ADD)
+                    .bind(&policy.tenant_id)
+                    .bind(version)
+                    .bind(&policy.source)
+                    .bind(policy.mode)
+                    .bind(&policy.author)
+                    .bind(&policy.reason)
+                    .bind(policy.created_at)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(refusal(taken, absent))?
+            }
+        )
     }
 
     /// Lists the newest hundred versions of a tenant's own policy before a version, newest first.
@@ -89,7 +98,6 @@ impl Store {
 
     /// The versions of a tenant's own policy that are in force.
     pub async fn own_policies(&self, tenant: &TenantId) -> Result<OwnPolicies, StoreError> {
-        const NEWEST: &str = concat!(select!(), "WHERE tenant_id = $1 AND ", newest!());
         let rows: Vec<PolicyRow> = on_pool!(self, "reading a tenant's policies", |pool| {
             sqlx::query_as(NEWEST).bind(tenant).fetch_all(pool)
         })?;

@@ -21,7 +21,8 @@ pub(super) enum Pool {
 pub(super) const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 pub(super) const BEGIN_POSTGRES: &str = "BEGIN";
 /// Raises the version and locks its row until the change commits: changes happen one after the other.
-pub(super) const RAISE_VERSION: &str = "UPDATE version SET value = value + 1 WHERE id = 1 RETURNING value";
+pub(super) const RAISE_VERSION: &str =
+    "UPDATE version SET value = value + 1 WHERE id = 1 RETURNING value, proof";
 
 /// How long an auditor's search and the closing of orphans may take: nobody's request waits for them.
 const LONG: Duration = Duration::from_secs(30);
@@ -107,14 +108,18 @@ macro_rules! in_transaction {
     };
 }
 
-/// Runs a change: raises the version, does the work with it, records the event and its outcome `ok`, sends
-/// word of it, commits.
+/// Runs a change of some rows: raises the version, does the work with it, proves what it leaves of the rows, records the
+/// event and its outcome `ok`, sends word of it, commits.
 macro_rules! in_change {
-    ($store:expr, $event:expr, $doing:literal, |$transaction:ident, $version:ident| $work:expr) => {
+    ($store:expr, $event:expr, $doing:literal, $rows:expr, |$transaction:ident, $version:ident| $work:expr) => {
         $crate::store::pool::in_transaction!($store, $doing, soon, |$transaction| {
-            let $version: i64 =
-                sqlx::query_scalar($crate::store::pool::RAISE_VERSION).fetch_one(&mut *$transaction).await?;
+            let key = $store.grants_key().map_err($crate::store::error::Failure::Refused)?;
+            let raised: (i64, Option<Vec<u8>>) =
+                sqlx::query_as($crate::store::pool::RAISE_VERSION).fetch_one(&mut *$transaction).await?;
+            let ($version, rows) = (raised.0, $rows);
+            let proof = $crate::store::grants::Proof::begin(&mut *$transaction, key, &rows, raised).await?;
             $work;
+            proof.end(&mut *$transaction).await?;
             $crate::store::append::record_change(&mut *$transaction, $event).await?;
             $crate::store::wakeups::announce(&mut *$transaction).await?;
             $version

@@ -7,6 +7,7 @@ use crate::model::{Ended, EntityId, Event, Origin, Registration, TenantId};
 use super::{
     Store, StoreError,
     error::{Failure, refusal},
+    grants::Row,
     pool::{in_change, on_pool},
 };
 
@@ -17,6 +18,8 @@ macro_rules! select {
 }
 
 pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 ORDER BY version");
+
+pub(super) const FIND: &str = concat!(select!(), "WHERE tenant_id = $1 AND entity = $2 AND entity_id = $3");
 
 #[derive(sqlx::FromRow)]
 pub(super) struct RegistrationRow {
@@ -64,31 +67,37 @@ impl Store {
         const KNOWN: &str = "SELECT COUNT(*) FROM registration WHERE entity = $1 AND entity_id = $2";
         let taken = || format!("{} {} as a tenant's", one.entity, one.id);
         let absent = || format!("tenant {}", one.tenant_id);
-        in_change!(self, event, "registering something", |transaction, version| {
-            if one.came == Origin::Made {
-                let known: i64 = sqlx::query_scalar(KNOWN)
+        in_change!(
+            self,
+            event,
+            "registering something",
+            [Row::Registration(&one.tenant_id, &one.entity, &one.id)],
+            |transaction, version| {
+                if one.came == Origin::Made {
+                    let known: i64 = sqlx::query_scalar(KNOWN)
+                        .bind(&one.entity)
+                        .bind(&one.id)
+                        .fetch_one(&mut *transaction)
+                        .await?;
+                    if known > 0 {
+                        return Err(Failure::conflict(taken()));
+                    }
+                }
+                sqlx::query(ADD)
+                    .bind(&one.tenant_id)
                     .bind(&one.entity)
                     .bind(&one.id)
-                    .fetch_one(&mut *transaction)
-                    .await?;
-                if known > 0 {
-                    return Err(Failure::conflict(taken()));
-                }
+                    .bind(one.came)
+                    .bind(&one.author)
+                    .bind(&one.reason)
+                    .bind(one.registered_at)
+                    .bind(one.ended)
+                    .bind(version)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(refusal(taken, absent))?
             }
-            sqlx::query(ADD)
-                .bind(&one.tenant_id)
-                .bind(&one.entity)
-                .bind(&one.id)
-                .bind(one.came)
-                .bind(&one.author)
-                .bind(&one.reason)
-                .bind(one.registered_at)
-                .bind(one.ended)
-                .bind(version)
-                .execute(&mut *transaction)
-                .await
-                .map_err(refusal(taken, absent))?
-        })
+        )
     }
 
     /// Ends what is a tenant's.
@@ -100,19 +109,25 @@ impl Store {
     ) -> Result<i64, StoreError> {
         const END: &str = "UPDATE registration SET ended = $4, version = $5 \
             WHERE tenant_id = $1 AND entity = $2 AND entity_id = $3 AND ended IS NULL";
-        in_change!(self, event, "ending a registration", |transaction, version| {
-            let done = sqlx::query(END)
-                .bind(tenant)
-                .bind(entity)
-                .bind(id)
-                .bind(ended)
-                .bind(version)
-                .execute(&mut *transaction)
-                .await?;
-            if done.rows_affected() == 0 {
-                return Err(Failure::missing(format!("{entity} {id} as tenant {tenant}'s")));
+        in_change!(
+            self,
+            event,
+            "ending a registration",
+            [Row::Registration(tenant, entity, id)],
+            |transaction, version| {
+                let done = sqlx::query(END)
+                    .bind(tenant)
+                    .bind(entity)
+                    .bind(id)
+                    .bind(ended)
+                    .bind(version)
+                    .execute(&mut *transaction)
+                    .await?;
+                if done.rows_affected() == 0 {
+                    return Err(Failure::missing(format!("{entity} {id} as tenant {tenant}'s")));
+                }
             }
-        })
+        )
     }
 
     /// Lists what is a tenant's, in order.

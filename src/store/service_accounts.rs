@@ -7,17 +7,21 @@ use crate::model::{Event, ServiceAccount, ServiceAccountId};
 use super::{
     Store, StoreError,
     error::refusal,
+    grants::Row,
     pool::{in_change, on_pool},
+    sealed::check_seal,
 };
 
 macro_rules! select {
     () => {
-        "SELECT id, client_id, sealed_secret, api_url, login_url, shared, description, created_at, version \
-         FROM service_account "
+        "SELECT id, client_id, sealed_secret, api_url, login_url, shared, description, tokens, requests_per_minute, \
+         lend_idle, created_at, version FROM service_account "
     };
 }
 
 pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 ORDER BY version");
+
+pub(super) const FIND: &str = concat!(select!(), "WHERE id = $1");
 
 #[derive(sqlx::FromRow)]
 pub(super) struct ServiceAccountRow {
@@ -28,6 +32,9 @@ pub(super) struct ServiceAccountRow {
     login_url: String,
     shared: bool,
     description: String,
+    tokens: i32,
+    requests_per_minute: Option<i32>,
+    lend_idle: bool,
     created_at: DateTime<Utc>,
     version: i64,
 }
@@ -42,6 +49,9 @@ impl From<ServiceAccountRow> for ServiceAccount {
             login_url: row.login_url,
             shared: row.shared,
             description: row.description,
+            tokens: row.tokens.unsigned_abs(),
+            requests_per_minute: row.requests_per_minute.map(i32::unsigned_abs),
+            lend_idle: row.lend_idle,
             created_at: row.created_at,
             version: row.version,
         }
@@ -60,28 +70,38 @@ impl Store {
         event: &Event,
     ) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO service_account (id, client_id, sealed_secret, api_url, login_url, \
-            shared, description, created_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            shared, description, tokens, requests_per_minute, lend_idle, created_at, version) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         let taken = || format!("service account {}", account.id);
-        in_change!(self, event, "adding a service account", |transaction, version| {
-            sqlx::query(ADD)
-                .bind(&account.id)
-                .bind(&account.client_id)
-                .bind(account.sealed_secret.as_slice())
-                .bind(&account.api_url)
-                .bind(&account.login_url)
-                .bind(account.shared)
-                .bind(&account.description)
-                .bind(account.created_at)
-                .bind(version)
-                .execute(&mut *transaction)
-                .await
-                .map_err(refusal(taken, taken))?
-        })
+        in_change!(
+            self,
+            event,
+            "adding a service account",
+            [Row::ServiceAccount(&account.id)],
+            |transaction, version| {
+                check_seal!(transaction, &account.sealed_secret);
+                sqlx::query(ADD)
+                    .bind(&account.id)
+                    .bind(&account.client_id)
+                    .bind(account.sealed_secret.as_slice())
+                    .bind(&account.api_url)
+                    .bind(&account.login_url)
+                    .bind(account.shared)
+                    .bind(&account.description)
+                    .bind(i64::from(account.tokens))
+                    .bind(account.requests_per_minute.map(i64::from))
+                    .bind(account.lend_idle)
+                    .bind(account.created_at)
+                    .bind(version)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(refusal(taken, taken))?
+            }
+        )
     }
 
     /// Finds a service account.
     pub async fn service_account(&self, id: &ServiceAccountId) -> Result<Option<ServiceAccount>, StoreError> {
-        const FIND: &str = concat!(select!(), "WHERE id = $1");
         let row: Option<ServiceAccountRow> = on_pool!(self, "reading a service account", |pool| {
             sqlx::query_as(FIND).bind(id).fetch_optional(pool)
         })?;

@@ -7,6 +7,7 @@ use crate::model::{CrossDivision, DivisionId, Event, ServiceAccountId, Tenant, T
 use super::{
     Store, StoreError,
     error::{Failure, refusal},
+    grants::Row,
     pool::{in_change, on_pool},
 };
 
@@ -14,12 +15,14 @@ use super::{
 macro_rules! select {
     () => {
         "SELECT tenant.id, name, service_account, policy_template, cross_division, dedicated_agents, dedicated_at, \
-         dedicated_since, lenient, limits, suspended, created_at, updated_at, version, division_id \
-         FROM tenant LEFT JOIN tenant_division ON tenant_division.tenant_id = tenant.id "
+         dedicated_since, lenient, limits, token_lifetime_seconds, budget_weight, suspended, created_at, updated_at, \
+         version, division_id FROM tenant LEFT JOIN tenant_division ON tenant_division.tenant_id = tenant.id "
     };
 }
 
 pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 ORDER BY tenant.id, position");
+
+pub(super) const FIND: &str = concat!(select!(), "WHERE tenant.id = $1 ORDER BY position");
 
 const ADD_DIVISION: &str =
     "INSERT INTO tenant_division (division_id, tenant_id, position) VALUES ($1, $2, $3)";
@@ -37,6 +40,8 @@ pub(super) struct TenantRow {
     dedicated_since: Option<DateTime<Utc>>,
     lenient: bool,
     limits: String,
+    token_lifetime_seconds: i64,
+    budget_weight: i32,
     suspended: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -61,6 +66,9 @@ impl TryFrom<TenantRow> for Tenant {
             lenient: row.lenient,
             // SECURITY: limits that cannot be read are an error, never none.
             limits: serde_json::from_str(&row.limits)?,
+            token_lifetime_seconds: u32::try_from(row.token_lifetime_seconds)
+                .unwrap_or(Tenant::SHORTEST_TOKEN_LIFETIME_SECONDS),
+            budget_weight: row.budget_weight.unsigned_abs(),
             suspended: row.suspended,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -102,11 +110,12 @@ impl Store {
     /// Adds a tenant; a division that is another tenant's is a conflict.
     pub async fn add_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO tenant (id, name, service_account, policy_template, cross_division, \
-            dedicated_agents, dedicated_at, dedicated_since, lenient, limits, suspended, created_at, updated_at, \
-            version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+            dedicated_agents, dedicated_at, dedicated_since, lenient, limits, token_lifetime_seconds, budget_weight, \
+            suspended, created_at, updated_at, version) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
         let taken = || format!("tenant {}", tenant.id);
         let absent = || format!("service account {}", tenant.service_account);
-        in_change!(self, event, "adding a tenant", |transaction, version| {
+        in_change!(self, event, "adding a tenant", [Row::Tenant(&tenant.id)], |transaction, version| {
             sqlx::query(ADD)
                 .bind(&tenant.id)
                 .bind(&tenant.name)
@@ -118,6 +127,8 @@ impl Store {
                 .bind(tenant.dedicated_since)
                 .bind(tenant.lenient)
                 .bind(serde_json::to_string(&tenant.limits)?)
+                .bind(i64::from(tenant.token_lifetime_seconds))
+                .bind(i64::from(tenant.budget_weight))
                 .bind(tenant.suspended)
                 .bind(tenant.created_at)
                 .bind(tenant.updated_at)
@@ -131,7 +142,6 @@ impl Store {
 
     /// Finds a tenant.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        const FIND: &str = concat!(select!(), "WHERE tenant.id = $1 ORDER BY position");
         let rows: Vec<TenantRow> =
             on_pool!(self, "reading a tenant", |pool| sqlx::query_as(FIND).bind(id).fetch_all(pool))?;
         Ok(gather(rows).map_err(|failure| failure.into_error("reading a tenant"))?.pop())
@@ -150,10 +160,11 @@ impl Store {
         const CURRENT: &str = "SELECT version FROM tenant WHERE id = $1";
         const UPDATE: &str = "UPDATE tenant SET name = $2, service_account = $3, policy_template = $4, \
             cross_division = $5, dedicated_agents = $6, dedicated_at = $7, dedicated_since = $8, lenient = $9, \
-            limits = $10, suspended = $11, updated_at = $12, version = $13 WHERE id = $1";
+            limits = $10, token_lifetime_seconds = $11, budget_weight = $12, suspended = $13, updated_at = $14, \
+            version = $15 WHERE id = $1";
         const DROP_DIVISIONS: &str = "DELETE FROM tenant_division WHERE tenant_id = $1";
         let absent = || format!("service account {}", tenant.service_account);
-        in_change!(self, event, "changing a tenant", |transaction, version| {
+        in_change!(self, event, "changing a tenant", [Row::Tenant(&tenant.id)], |transaction, version| {
             // The raised version row is locked, so nobody else's change can come between this look and the update.
             let current: Option<i64> =
                 sqlx::query_scalar(CURRENT).bind(&tenant.id).fetch_optional(&mut *transaction).await?;
@@ -169,6 +180,8 @@ impl Store {
                 .bind(tenant.dedicated_since)
                 .bind(tenant.lenient)
                 .bind(serde_json::to_string(&tenant.limits)?)
+                .bind(i64::from(tenant.token_lifetime_seconds))
+                .bind(i64::from(tenant.budget_weight))
                 .bind(tenant.suspended)
                 .bind(tenant.updated_at)
                 .bind(version)

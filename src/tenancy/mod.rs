@@ -4,30 +4,36 @@
 //! one version row, which is polled (sooner when the store sends word); what changed since is read in one transaction, and a new [`Views`] takes the place
 //! of the old one. A view never changes, so a slow request cannot put an old verdict back.
 
+mod remembered;
+mod shards;
+mod signing;
+mod uses;
 mod view;
+mod views;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::BTreeSet,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use tokio::{
-    sync::{Mutex, Notify},
+    sync::{Mutex, Notify, watch},
     task::JoinSet,
     time::Instant,
 };
 
+pub use signing::{SigningKey, SigningKeys};
+pub use uses::HeldKey;
 pub use view::{Explanation, TenantView, Verdict};
+pub use views::Views;
 
 use crate::{
-    model::{
-        Ended, EntityId, Event, Key, KeyId, OwnPolicies, Registration, Registry, ServiceAccount,
-        ServiceAccountId, TenantId,
-    },
+    model::{Ended, EntityId, Event, Operator, OperatorToken, Registration, Rotation, TenantId},
     policy::Engine,
-    store::{Changes, Store, StoreError},
+    secret::MasterKeys,
+    store::{Changes, Ledger, Store, StoreError, Subject},
 };
 
 /// How often the version row is read.
@@ -43,10 +49,21 @@ pub struct Tenancy(Arc<Inner>);
 struct Inner {
     store: Store,
     engine: Arc<Engine>,
+    master: MasterKeys,
     views: ArcSwap<Views>,
-    confirmed: ArcSwap<Instant>,
+    confirmed: ArcSwap<Option<Instant>>,
     // One refresh at a time: an older reading must never replace a newer one.
-    refreshing: Mutex<()>,
+    ledger: Mutex<Ledger>,
+    unproven: watch::Sender<BTreeSet<Unproven>>,
+}
+
+/// What the store holds and did not get from us.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unproven {
+    /// What is granted to one, who is refused.
+    Grants(Subject),
+    /// Which grants there are: all are refused.
+    All,
 }
 
 /// Why the registry does not hold what a call did.
@@ -60,29 +77,28 @@ pub enum NotRegistered {
     Store(#[from] StoreError),
 }
 
-/// All tenants and keys at one version of the store.
-#[derive(Debug, Default)]
-pub struct Views {
-    version: i64,
-    tenants: HashMap<TenantId, Arc<TenantView>>,
-    keys: HashMap<KeyId, Arc<Key>>,
-    accounts: HashMap<ServiceAccountId, Arc<ServiceAccount>>,
-    policies: HashMap<TenantId, OwnPolicies>,
-    registries: HashMap<TenantId, Arc<Registry>>,
-}
-
 impl Tenancy {
     /// Loads everything, then polls the version row in a task that ends with the last handle.
-    pub async fn start(store: Store, engine: Arc<Engine>) -> Result<Self, StoreError> {
+    pub async fn start(store: Store, engine: Arc<Engine>, master: MasterKeys) -> Result<Self, StoreError> {
+        let ledger = Mutex::new(Ledger::new(store.grants_key()?.clone()));
+        let nothing = Views::nothing();
         let tenancy = Self(Arc::new(Inner {
             store,
             engine,
-            views: ArcSwap::from_pointee(Views::default()),
-            confirmed: ArcSwap::from_pointee(Instant::now()),
-            refreshing: Mutex::new(()),
+            master,
+            views: ArcSwap::from_pointee(nothing),
+            // Nothing is, before it was.
+            confirmed: ArcSwap::from_pointee(None),
+            ledger,
+            unproven: watch::Sender::default(),
         }));
-        tenancy.refresh().await?;
+        match tenancy.refresh().await {
+            // It serves, and refuses: so that it says so where people look, and goes on once it is mended.
+            Ok(()) | Err(StoreError::Unproven { .. }) => {}
+            Err(error) => return Err(error),
+        }
         tokio::spawn(poll(Arc::downgrade(&tenancy.0), tenancy.0.store.clone()));
+        tokio::spawn(uses::write(Arc::downgrade(&tenancy.0)));
         Ok(tenancy)
     }
 
@@ -117,6 +133,17 @@ impl Tenancy {
         Ok(())
     }
 
+    /// Puts a key in the place of another, as that one asked for; it holds here once this returns.
+    pub async fn rotate(&self, rotation: &Rotation, event: &Event) -> Result<(), NotRegistered> {
+        match self.0.store.rotate_key(rotation, event).await {
+            Ok(_) => {}
+            Err(StoreError::Conflict { .. }) => return Err(NotRegistered::Known),
+            Err(error) => return Err(error.into()),
+        }
+        self.catch_up().await;
+        Ok(())
+    }
+
     /// Reads what was just committed. Where it cannot be read it stands all the same, and comes with the next poll.
     async fn catch_up(&self) {
         if let Err(error) = self.refresh().await {
@@ -129,7 +156,21 @@ impl Tenancy {
 
     /// Whether the views were confirmed against the store within the last three seconds.
     pub fn is_confirmed(&self) -> bool {
-        self.0.confirmed.load().elapsed() < CONFIRMED_FOR
+        self.0.confirmed.load().is_some_and(|at| at.elapsed() < CONFIRMED_FOR)
+    }
+
+    /// Whether an operator and a token that were read from the store are those that were written by us.
+    pub async fn vouches_for(&self, operator: &Operator, token: &OperatorToken) -> bool {
+        if self.0.ledger.lock().await.vouches_for(operator, token) {
+            return true;
+        }
+        // Another replica may have written them a moment ago.
+        self.refresh().await.is_ok() && self.0.ledger.lock().await.vouches_for(operator, token)
+    }
+
+    /// What is not proven, from now on.
+    pub fn unproven(&self) -> watch::Receiver<BTreeSet<Unproven>> {
+        self.0.unproven.subscribe()
     }
 
     /// The current views.
@@ -138,109 +179,68 @@ impl Tenancy {
     }
 }
 
-impl Views {
-    /// A tenant.
-    pub fn tenant(&self, id: &TenantId) -> Option<&Arc<TenantView>> {
-        self.tenants.get(id)
-    }
-
-    /// A key and its tenant.
-    pub fn key(&self, id: &KeyId) -> Option<(&Arc<Key>, &Arc<TenantView>)> {
-        let key = self.keys.get(id)?;
-        Some((key, self.tenants.get(&key.tenant_id)?))
-    }
-
-    /// All tenants.
-    pub fn tenants(&self) -> impl Iterator<Item = &Arc<TenantView>> {
-        self.tenants.values()
-    }
-
-    /// All keys, those that ended too.
-    pub fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
-        self.keys.values()
-    }
-
-    /// The views with some changes; tenants that nothing changed for keep theirs, with what it remembers.
-    fn with(&self, engine: &Arc<Engine>, changes: Changes) -> Self {
-        let mut next = Self {
-            version: changes.version,
-            tenants: self.tenants.clone(),
-            keys: self.keys.clone(),
-            accounts: self.accounts.clone(),
-            policies: self.policies.clone(),
-            registries: self.registries.clone(),
-        };
-        let mut touched: HashMap<TenantId, _> =
-            next.tenants.iter().map(|(id, view)| (id.clone(), view.tenant().clone())).collect();
-        let changed_keys: Vec<_> = changes.keys.iter().map(|key| key.tenant_id.clone()).collect();
-        let changed_policies: Vec<_> =
-            changes.policies.iter().map(|policy| policy.tenant_id.clone()).collect();
-        let changed_accounts: Vec<_> =
-            changes.service_accounts.iter().map(|account| account.id.clone()).collect();
-        next.keys.extend(changes.keys.into_iter().map(|key| (key.id.clone(), Arc::new(key))));
-        for policy in changes.policies {
-            next.policies.entry(policy.tenant_id.clone()).or_default().extend([policy]);
-        }
-        next.accounts.extend(
-            changes.service_accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))),
-        );
-        let registered = next.register(changes.registrations);
-        touched.retain(|id, tenant| {
-            changed_keys.contains(id)
-                || changed_policies.contains(id)
-                || changed_accounts.contains(&tenant.service_account)
-        });
-        touched.extend(changes.tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)));
-        for (id, tenant) in touched {
-            // A tenant without its account cannot be served; the store's foreign key keeps that from happening.
-            if let Some(account) = next.accounts.get(&tenant.service_account) {
-                let own = next.policies.get(&id).cloned().unwrap_or_default();
-                let registry = next.registries.get(&id).cloned().unwrap_or_default();
-                let (account, engine, before) = (Arc::clone(account), Arc::clone(engine), self.tenant(&id));
-                let view = TenantView::new(tenant, account, &own, registry, engine, before);
-                next.tenants.insert(id, Arc::new(view));
-            }
-        }
-        for id in registered {
-            if let (Some(view), Some(registry)) = (next.tenants.get_mut(&id), next.registries.get(&id)) {
-                *view = Arc::new(view.with_registry(Arc::clone(registry)));
-            }
-        }
-        next
-    }
-
-    /// Keeps what became or ceased to be somebody's; for which tenants.
-    fn register(&mut self, registrations: Vec<Registration>) -> HashSet<TenantId> {
-        let mut of_each: HashMap<_, Vec<_>> = HashMap::new();
-        for one in registrations {
-            of_each.entry(one.tenant_id.clone()).or_default().push(one);
-        }
-        let tenants = of_each.keys().cloned().collect();
-        for (id, registrations) in of_each {
-            Arc::make_mut(self.registries.entry(id).or_default()).extend(registrations);
-        }
-        tenants
-    }
-}
-
 impl Inner {
     async fn refresh(&self) -> Result<(), StoreError> {
-        let _one = self.refreshing.lock().await;
+        let mut ledger = self.ledger.lock().await;
         let asked = Instant::now();
         let current = self.views.load_full();
         let changes = self.store.changes_since(current.version).await?;
         if changes.version != current.version {
-            self.views.store(Arc::new(current.with(&self.engine, changes)));
+            let next = self.prove(&mut ledger, &current, changes).await;
+            self.tell(&ledger, next.is_ok());
+            self.views.store(Arc::new(next?));
         }
         // As of when it was asked: a slow answer confirms an older state.
-        self.confirmed.store(Arc::new(asked));
+        self.confirmed.store(Arc::new(Some(asked)));
         Ok(())
+    }
+
+    /// The views with what changed, of which it is known who was written by us.
+    async fn prove(
+        &self,
+        ledger: &mut Ledger,
+        current: &Views,
+        changes: Changes,
+    ) -> Result<Views, StoreError> {
+        if changes.version < current.version {
+            let what = format!(
+                "the store, which went back from version {} to {}: restart after a backup was put back",
+                current.version, changes.version
+            );
+            return Err(StoreError::Unproven { what });
+        }
+        let mut next = match ledger.take_in(&changes) {
+            Ok(failed) if failed.is_empty() => current.with((&self.engine, &self.master), changes, current),
+            // What another hand did, or took back, may not say that it changed: everything is looked at.
+            Ok(_) | Err(_) => {
+                let all = self.store.changes_since(Ledger::BEFORE_ALL).await?;
+                *ledger = Ledger::new(self.store.grants_key()?.clone());
+                ledger.take_in(&all)?;
+                Views::default().with((&self.engine, &self.master), all, current)
+            }
+        };
+        next.unproven.clone_from(ledger.unproven());
+        Ok(next)
+    }
+
+    /// Tells what is not proven, if that is news.
+    fn tell(&self, ledger: &Ledger, is_whole: bool) {
+        let mut found: BTreeSet<_> = ledger.unproven().iter().cloned().map(Unproven::Grants).collect();
+        if !is_whole {
+            found.insert(Unproven::All);
+        }
+        metrics::gauge!("ringfence_grants_unproven").set(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        self.unproven.send_if_modified(|known| {
+            let is_news = *known != found;
+            *known = found;
+            is_news
+        });
     }
 
     async fn poll(&self) -> Result<(), StoreError> {
         let asked = Instant::now();
         if self.store.version().await? == self.views.load().version {
-            self.confirmed.store(Arc::new(asked));
+            self.confirmed.store(Arc::new(Some(asked)));
             return Ok(());
         }
         self.refresh().await

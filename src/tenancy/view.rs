@@ -1,13 +1,17 @@
 //! One tenant, as the path of a request sees it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::remembered::Remembered;
 use crate::{
     model::{
-        DivisionId, Key, KeyId, Masks, OwnPolicies, PolicyVersion, Registry, ServiceAccount, ShadowDecision,
-        Tenant,
+        DivisionId, Key, Masks, OwnPolicies, PolicyVersion, Portion, Registry, ServiceAccount,
+        ShadowDecision, Tenant,
     },
     policy::{Attributes, Decision, Engine, PolicyError, Principal, TenantPolicies},
     web::{Place, Places},
@@ -15,8 +19,6 @@ use crate::{
 
 /// How many requests of one tenant may be under way at once: a quarter of all, so that none keeps out the others.
 const UNDER_WAY: usize = 2_048;
-/// How many decisions a view remembers.
-const REMEMBERED: u64 = 10_000;
 
 /// One tenant at one version: immutable, but for what it remembers of its own decisions.
 #[derive(Debug, Clone)]
@@ -27,10 +29,11 @@ pub struct TenantView {
     active: Arc<PolicyLayer>,
     // Evaluated beside the active one; decides nothing.
     shadow: Option<(i64, Arc<PolicyLayer>)>,
-    decisions: moka::sync::Cache<(KeyId, Arc<str>), Arc<Verdict>>,
+    decisions: Arc<Remembered>,
     under_way: Arc<Places>,
     reading: Arc<Mutex<()>>,
     registry: Arc<Registry>,
+    weights: Arc<AtomicU32>,
 }
 
 /// The template, with or without a source of the tenant's own.
@@ -73,15 +76,21 @@ impl TenantView {
         registry: Arc<Registry>,
         engine: Arc<Engine>,
         before: Option<&Arc<Self>>,
+        weights: Arc<AtomicU32>,
     ) -> Self {
         let active = Arc::new(PolicyLayer::new(own.active()));
         let shadow = own.shadow();
         let shadow = shadow.map(|shadow| (shadow.version, Arc::new(PolicyLayer::new(Some(shadow)))));
-        let decisions = moka::sync::Cache::new(REMEMBERED);
+        let decisions = Arc::default();
         // Those under way now are under way still.
         let under_way = before.map_or_else(|| Places::new(UNDER_WAY), |before| Arc::clone(&before.under_way));
         let reading = before.map_or_else(Arc::default, |before| Arc::clone(&before.reading));
-        Self { tenant, account, engine, active, shadow, decisions, under_way, reading, registry }
+        Self { tenant, account, engine, active, shadow, decisions, under_way, reading, registry, weights }
+    }
+
+    /// The same, but for what was decided about its keys, one of which changed.
+    pub(super) fn with_changed_keys(&self) -> Self {
+        Self { decisions: Arc::default(), ..self.clone() }
     }
 
     /// The same, but for what is registered: policies neither read it nor are parsed anew for it.
@@ -102,6 +111,11 @@ impl TenantView {
     /// The account that its calls are made with.
     pub fn account(&self) -> &Arc<ServiceAccount> {
         &self.account
+    }
+
+    /// Its part of the account's budget, as its tenants are now.
+    pub fn portion(&self) -> Portion {
+        Portion { weight: self.tenant.budget_weight, total: self.weights.load(Ordering::Relaxed) }
     }
 
     /// A place among the tenant's requests under way, if there is one left.
@@ -134,9 +148,8 @@ impl TenantView {
                 Arc::new(Verdict::failed("the policies read attributes, which were not read".to_owned()))
             }
             Some(_) | None => {
-                let remembered = (key.id.clone(), Arc::clone(operation));
-                let judge = || Arc::new(self.judge(key, operation, &Attributes::default()));
-                self.decisions.get_with(remembered, judge)
+                let judge = || self.judge(key, operation, &Attributes::default());
+                self.decisions.get_or_decide(&key.id, operation, judge)
             }
         }
     }

@@ -20,6 +20,7 @@ use hyper_util::{
 };
 use metrics::Counter;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Options, UpstreamAnswer, UpstreamError, UpstreamRequest,
@@ -75,8 +76,9 @@ impl Client {
     }
 
     /// Room for a small answer, which is all that nearly every call needs.
-    pub(super) async fn room(&self, share: Share<'_>) -> Result<Held, UpstreamError> {
-        self.memory.hold(share, SMALL_ANSWER.min(self.max_answer_bytes)).await
+    pub(super) async fn room(&self, share: Share<'_>, until: Instant) -> Result<Held, UpstreamError> {
+        let held = self.memory.hold(share, SMALL_ANSWER.min(self.max_answer_bytes));
+        timeout_at(until, held).await.unwrap_or(Err(UpstreamError::NoRoom { sent: false }))
     }
 
     /// Sends and reads, within the time for one exchange; counted by how it ended.
@@ -269,6 +271,7 @@ impl Counters {
                 | UpstreamError::NoToken { .. }
                 | UpstreamError::Unsendable { .. }
                 | UpstreamError::Waiting { .. }
+                | UpstreamError::Exhausted { .. }
                 | UpstreamError::Spared,
             ) => &self.unreachable,
             Err(UpstreamError::Broken { .. }) => &self.broken,

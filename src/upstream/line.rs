@@ -5,11 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use moka::future::Cache;
+use http::StatusCode;
+use moka::sync::Cache;
+use tokio::time::Instant;
 
 use super::{
     UpstreamAnswer, UpstreamError,
     breaker::{Breaker, Meters},
+    budget::{Budget, BudgetOptions, Parts, Payer, Ticket},
     pause::{Pause, told_to_wait},
     repeat,
     tokens::Slot,
@@ -24,37 +27,46 @@ pub(super) struct Lines {
     // The account's version is part of the key: a changed secret mints anew.
     all: Cache<(ServiceAccountId, i64), Arc<Line>>,
     meters: Meters,
+    options: BudgetOptions,
 }
 
 /// One account's.
 pub(super) struct Line {
-    pub(super) slot: Arc<Slot>,
+    tokens: Box<[Token]>,
     pub(super) breaker: Breaker,
-    pub(super) pause: Pause,
+    pub(super) budget: Budget,
+}
+
+/// One of its tokens: Genesys counts each by itself.
+#[derive(Default)]
+struct Token {
+    slot: Arc<Slot>,
+    pause: Pause,
 }
 
 impl Lines {
-    pub(super) fn new() -> Self {
-        Self { all: Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(), meters: Meters::new() }
+    pub(super) fn new(options: BudgetOptions) -> Self {
+        let all = Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build();
+        Self { all, meters: Meters::new(), options }
     }
 
-    pub(super) async fn of(&self, account: &ServiceAccount) -> Arc<Line> {
+    pub(super) fn of(&self, account: &ServiceAccount, parts: &Parts) -> Arc<Line> {
         let key = (account.id.clone(), account.version);
-        let line = async {
+        let line = || {
             Arc::new(Line {
-                slot: Arc::new(Slot::new()),
+                tokens: (0..account.tokens.max(1)).map(|_| Token::default()).collect(),
                 breaker: Breaker::new(self.meters.clone()),
-                pause: Pause::default(),
+                budget: Budget::new(account, self.options, parts.of(&account.id)),
             })
         };
-        self.all.get_with(key, line).await
+        self.all.get_with(key, line)
     }
 }
 
 impl Line {
     /// Whether anything may be sent now.
     pub(super) fn check(&self) -> Result<(), UpstreamError> {
-        if let Some(left) = self.pause.left() {
+        if let Some(left) = self.resting() {
             return Err(UpstreamError::Waiting { left });
         }
         if self.breaker.lets_through() { Ok(()) } else { Err(UpstreamError::Spared) }
@@ -64,11 +76,61 @@ impl Line {
     pub(super) fn learn(&self, ended: &Result<UpstreamAnswer, UpstreamError>) {
         if repeat::is_failure(ended) {
             self.breaker.failed();
-        } else if let Ok(answer) = ended {
+        } else if ended.is_ok() {
             self.breaker.answered();
-            if answer.status == http::StatusCode::TOO_MANY_REQUESTS {
-                self.pause.wait(told_to_wait(&answer.headers));
+        }
+    }
+
+    /// For how long, if Genesys told all of the account's tokens to wait.
+    pub(super) fn resting(&self) -> Option<Duration> {
+        let mut shortest = None;
+        for token in &self.tokens {
+            let left = token.pause.left()?;
+            shortest = Some(shortest.map_or(left, |shortest: Duration| shortest.min(left)));
+        }
+        shortest
+    }
+
+    /// A place for one exchange, of this token where one is named.
+    pub(super) async fn take<'l>(
+        &'l self,
+        payer: Payer<'l>,
+        token: Option<usize>,
+        until: Instant,
+    ) -> Result<Ticket<'l>, UpstreamError> {
+        let rests =
+            |number| self.tokens.get(number).is_some_and(|token: &Token| token.pause.left().is_some());
+        let ticket = self.budget.take(payer, token, &rests, until).await;
+        match (ticket, self.resting()) {
+            (Err(UpstreamError::Exhausted { .. }), Some(left)) => Err(UpstreamError::Waiting { left }),
+            (ticket, _) => ticket,
+        }
+    }
+
+    /// Where a token is kept.
+    pub(super) fn slot(&self, token: usize) -> Result<&Arc<Slot>, UpstreamError> {
+        let unknown = || UpstreamError::Unsendable { why: format!("there is no token {token}") };
+        self.tokens.get(token).map(|token| &token.slot).ok_or_else(unknown)
+    }
+
+    /// An exchange has ended: it counts unless it never left.
+    pub(super) fn settle(
+        &self,
+        mut ticket: Ticket<'_>,
+        ended: Result<UpstreamAnswer, UpstreamError>,
+    ) -> Result<UpstreamAnswer, UpstreamError> {
+        match &ended {
+            Err(UpstreamError::Unreachable { .. } | UpstreamError::Unsendable { .. }) => ticket.give_back(),
+            Err(_) => ticket.settle(None),
+            Ok(answer) => {
+                ticket.settle(Some(&answer.headers));
+                if answer.status == StatusCode::TOO_MANY_REQUESTS
+                    && let Some(token) = self.tokens.get(ticket.token())
+                {
+                    token.pause.wait(told_to_wait(&answer.headers));
+                }
             }
         }
+        ended
     }
 }

@@ -2,25 +2,24 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use http::{StatusCode, header::RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::secret_context;
-use crate::{model::ServiceAccount, secret::MasterKey};
+use crate::{model::ServiceAccount, secret::MasterKeys};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER_BYTES: usize = 65_536;
 // No token that Genesys issues lives longer than 48 hours.
-const MAX_LIFE_SECONDS: i64 = 172_800;
+const LONGEST_LIFE: Duration = Duration::from_hours(48);
 
 /// What the login gave.
 pub(super) struct Grant {
     pub(super) secret: SecretString,
-    pub(super) life: TimeDelta,
+    pub(super) life: Duration,
 }
 
 /// What the login did instead.
@@ -43,7 +42,7 @@ pub(super) enum FailureKind {
 /// The client for the login; follows no redirect, so that the secret goes nowhere else.
 pub(super) struct Login {
     http: reqwest::Client,
-    master: MasterKey,
+    master: MasterKeys,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +53,7 @@ struct Answer {
 }
 
 impl Login {
-    pub(super) fn new(tls: rustls::ClientConfig, master: MasterKey) -> reqwest::Result<Self> {
+    pub(super) fn new(tls: rustls::ClientConfig, master: MasterKeys) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
@@ -153,8 +152,9 @@ fn parse(body: &[u8]) -> Result<Grant, Failure> {
     if answer.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return Err(passing("the login issued something else than a bearer token"));
     }
-    if answer.expires_in <= 0 {
+    let life = u64::try_from(answer.expires_in).map_or(Duration::ZERO, Duration::from_secs);
+    if life.is_zero() {
         return Err(passing("the login issued a token that has expired already"));
     }
-    Ok(Grant { secret, life: TimeDelta::seconds(answer.expires_in.min(MAX_LIFE_SECONDS)) })
+    Ok(Grant { secret, life: life.min(LONGEST_LIFE) })
 }

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::UpstreamError;
-use crate::model::TenantId;
+use crate::model::{Portion, TenantId};
 
 /// How long an answer waits for room.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,15 +31,15 @@ const PARTS: usize = 4;
 // Far longer than a client may take to read an answer, so that no share is forgotten while some of it is held.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
-/// In whose share an answer is held.
+/// In whose share of the memory an answer is held, and out of whose share of the budget its exchange is paid.
 #[derive(Debug, Clone, Copy)]
 pub enum Share<'t> {
     /// Nobody's: the operator asks.
     Operator,
-    /// A tenant's.
-    Of(&'t TenantId),
+    /// A tenant's, which has this part of its account's budget.
+    Of(&'t TenantId, Portion),
     /// A tenant's, for a call that holds other answers meanwhile.
-    MoreOf(&'t TenantId),
+    MoreOf(&'t TenantId, Portion),
 }
 
 /// All the room there is, and what each tenant may hold of it.
@@ -104,8 +104,8 @@ impl Memory {
     pub(super) async fn hold(&self, share: Share<'_>, bytes: usize) -> Result<Held, UpstreamError> {
         let (own, is_more) = match share {
             Share::Operator => (None, false),
-            Share::Of(tenant) => (Some(self.share(tenant)), false),
-            Share::MoreOf(tenant) => (Some(self.share(tenant)), true),
+            Share::Of(tenant, _) => (Some(self.share(tenant)), false),
+            Share::MoreOf(tenant, _) => (Some(self.share(tenant)), true),
         };
         let taken = |room| Taken { room, bytes: 0, is_more };
         let mut held = Held { own: own.map(taken), all: taken(Arc::clone(&self.all)) };

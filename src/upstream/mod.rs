@@ -13,7 +13,9 @@
 //! Genesys told to wait does ([`pause`]). All waiting of a call together stays within ten seconds.
 
 mod breaker;
+mod budget;
 mod client;
+mod error;
 mod line;
 mod login;
 mod memory;
@@ -27,24 +29,26 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use hyper_rustls::ConfigBuilderExt;
-use secrecy::SecretString;
 use tokio::time::{Instant, sleep_until};
 
 use self::{
+    budget::{Parts, Payer, Ticket},
     line::{Line, Lines},
     repeat::Attempts,
 };
 use crate::{
     clock::Clock,
-    model::{ServiceAccount, ServiceAccountId},
-    secret::MasterKey,
+    model::{Portion, ServiceAccount, ServiceAccountId, TenantId},
+    secret::MasterKeys,
 };
 
+pub use budget::{AccountStanding, BudgetOptions, ShareStanding};
+pub use error::UpstreamError;
 pub use memory::{Held, Share};
 pub use pause::{refuses_any, told_to_wait};
 pub use regions::region_urls;
 
-/// How long a call waits for a token and for its next attempt, together.
+/// How long a call waits for its turn, for room, for tokens and for its next attempts, together.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What the door is built with.
@@ -58,99 +62,8 @@ pub struct Options {
     pub answer_memory_bytes: usize,
     /// By which tokens expire.
     pub clock: Clock,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// The login failed, or failed a moment ago.
-    #[error("no token could be had from Genesys's login for service account `{account}`: {why}")]
-    NoToken {
-        /// Whose token.
-        account: String,
-        /// What the login did; never contains a secret.
-        why: String,
-    },
-    /// The request cannot be put together.
-    #[error("the request cannot be sent: {why}")]
-    Unsendable {
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Genesys told the account to wait, and the time is not over: nothing was sent.
-    #[error("Genesys accepts no more requests of the service account for {} s", left.as_secs() + 1)]
-    Waiting {
-        /// How long is left.
-        left: Duration,
-    },
-    /// The calls before this one failed again and again: nothing was sent.
-    #[error("Genesys has failed again and again, and is not called for a moment")]
-    Spared,
-    /// The request was never sent.
-    #[error("Genesys could not be reached")]
-    Unreachable {
-        /// What failed.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The exchange broke after the request was sent: whether it took effect is unknown.
-    #[error("the exchange with Genesys broke off")]
-    Broken {
-        /// What failed.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// No whole answer within the time for one exchange: whether the request took effect is unknown.
-    #[error("Genesys did not answer in time")]
-    TimedOut,
-    /// The answer is larger than the largest that is read.
-    #[error("the answer is larger than {limit} bytes")]
-    TooLarge {
-        /// The largest answer that is read, in bytes.
-        limit: usize,
-    },
-    /// The answers under way leave no room for this one.
-    #[error("there is no memory left for the answer")]
-    NoRoom {
-        /// Whether the request was sent: an answer of common size has its room before.
-        sent: bool,
-    },
-    /// Upstream refused a fresh token twice.
-    #[error("Genesys refuses the token of service account `{account}`")]
-    Unauthorized {
-        /// Whose token.
-        account: String,
-    },
-    /// What permitted the call was withdrawn before it, or its repeat, was sent.
-    #[error("the call was withdrawn before it was sent")]
-    Withdrawn,
-    /// The answer is not HTTP as promised (compressed though not asked for, …).
-    #[error("the answer cannot be read: {why}")]
-    Malformed {
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-impl UpstreamError {
-    /// Whether the request was sent, so that a change may have taken effect.
-    pub fn came_after_sending(&self) -> bool {
-        match self {
-            Self::Broken { .. }
-            | Self::TimedOut
-            | Self::TooLarge { .. }
-            | Self::NoRoom { sent: true }
-            | Self::Malformed { .. } => true,
-            Self::NoToken { .. }
-            | Self::Unsendable { .. }
-            | Self::Waiting { .. }
-            | Self::Spared
-            | Self::Unreachable { .. }
-            | Self::NoRoom { sent: false }
-            | Self::Unauthorized { .. }
-            | Self::Withdrawn => false,
-        }
-    }
+    /// How much may be sent.
+    pub budget: BudgetOptions,
 }
 
 /// What a call does upstream.
@@ -160,6 +73,35 @@ pub enum Effect {
     Reads,
     /// Something: once sent, it is never repeated.
     Writes,
+}
+
+/// On whose behalf a call is made.
+#[derive(Clone, Copy)]
+pub struct Behalf<'b> {
+    /// Who pays for it, and holds its answer.
+    pub share: Share<'b>,
+    /// Whose tokens it is made with.
+    pub account: &'b Arc<ServiceAccount>,
+    /// Until when it may wait, as [`patience`] tells.
+    pub until: Instant,
+    /// Asked right before each exchange whether the call still holds: waiting takes time.
+    pub confirm: &'b (dyn Fn() -> bool + Sync),
+}
+
+impl<'b> Behalf<'b> {
+    /// The operator's.
+    pub fn operator(account: &'b Arc<ServiceAccount>) -> Self {
+        Self { share: Share::Operator, account, until: patience(), confirm: &always }
+    }
+}
+
+fn always() -> bool {
+    true
+}
+
+/// Until when a call that begins now may wait, whatever it takes.
+pub fn patience() -> Instant {
+    Instant::now() + LONGEST_WAIT
 }
 
 /// A request ready to send.
@@ -199,113 +141,177 @@ struct Inner {
     client: client::Client,
     broker: tokens::Broker,
     lines: Lines,
+    parts: Parts,
 }
 
 impl Upstream {
     /// Builds the client and an empty token cache; nothing is sent yet.
-    pub fn new(options: Options, master: MasterKey) -> anyhow::Result<Self> {
+    pub fn new(options: Options, master: impl Into<MasterKeys>) -> anyhow::Result<Self> {
         let tls = tls()?;
         let client = client::Client::new(tls.clone(), &options);
-        let broker = tokens::Broker::new(login::Login::new(tls, master)?, options.clock);
-        Ok(Self(Arc::new(Inner { client, broker, lines: Lines::new() })))
+        let broker = tokens::Broker::new(login::Login::new(tls, master.into())?, options.clock);
+        let lines = Lines::new(options.budget);
+        Ok(Self(Arc::new(Inner { client, broker, lines, parts: Parts::default() })))
+    }
+
+    /// What of an account's budget may be sent from this process; of all accounts that nothing is said of, where none is
+    /// named. Without a part, all of it.
+    pub fn set_part(&self, account: Option<&ServiceAccountId>, part: Option<Portion>) {
+        self.0.parts.set(account, part);
+    }
+
+    /// How a tenant stands with its share of an account's budget.
+    pub fn share(&self, account: &ServiceAccount, tenant: &TenantId, portion: Portion) -> ShareStanding {
+        self.line(account).budget.share(tenant, portion)
+    }
+
+    /// How an account stands with its budget.
+    pub fn standing(&self, account: &ServiceAccount) -> AccountStanding {
+        self.line(account).budget.account()
     }
 
     /// A call with a cached token; a 401 invalidates that token, and the call is repeated once with another.
-    ///
-    /// The answer is held in `share`. `confirm` is asked right before each exchange whether the call still holds:
-    /// waiting takes time.
     pub async fn send(
         &self,
-        share: Share<'_>,
-        account: &Arc<ServiceAccount>,
+        behalf: Behalf<'_>,
         request: UpstreamRequest,
         effect: Effect,
-        confirm: &(dyn Fn() -> bool + Sync),
     ) -> Result<UpstreamAnswer, UpstreamError> {
-        let line = self.0.lines.of(account).await;
+        let line = self.line(behalf.account);
         line.check()?;
+        let call = Call { behalf, request };
         let begun = Instant::now();
-        let call = Call { share, account, request, confirm, deadline: begun + LONGEST_WAIT };
         let mut ended = self.attempt(&line, &call).await;
         let mut attempts = Attempts::new(effect, begun);
         while let Some(next) = attempts.next(&ended) {
             sleep_until(next).await;
             // By now another call may have learned better.
-            if line.breaker.is_open() || line.pause.left().is_some() {
+            if line.breaker.is_open() || line.resting().is_some() {
                 break;
             }
-            ended = self.attempt(&line, &call).await;
+            let again = self.attempt(&line, &call).await;
+            // What there is no place for is not repeated: how it ended stands.
+            if matches!(again, Err(UpstreamError::Exhausted { .. } | UpstreamError::Waiting { .. })) {
+                break;
+            }
+            ended = again;
         }
         line.learn(&ended);
         ended
     }
 
+    fn line(&self, account: &ServiceAccount) -> Arc<Line> {
+        self.0.lines.of(account, &self.0.parts)
+    }
+
     async fn attempt(&self, line: &Line, call: &Call<'_>) -> Result<UpstreamAnswer, UpstreamError> {
         let Inner { broker, .. } = &*self.0;
-        let Call { account, deadline, .. } = call;
-        let lease = broker.token(&line.slot, account, *deadline).await?;
-        if let Some(answer) = self.exchange(call, lease.secret()).await? {
-            return Ok(answer);
-        }
-        if broker.renounce(&lease) {
-            let lease = broker.token(&line.slot, account, *deadline).await?;
-            if let Some(answer) = self.exchange(call, lease.secret()).await? {
-                return Ok(answer);
+        let account = call.behalf.account;
+        let ready = self.ready(line, call, None).await?;
+        let token = ready.ticket.token();
+        let refused = match self.exchange(line, call, ready).await? {
+            Ok(answer) => return Ok(answer),
+            Err(refused) => refused,
+        };
+        if broker.renounce(&refused) {
+            let ready = self.ready(line, call, Some(token)).await?;
+            match self.exchange(line, call, ready).await? {
+                Ok(answer) => return Ok(answer),
+                Err(refused) => broker.mark_refused(&refused),
             }
-            broker.mark_refused(&lease);
         }
         Err(UpstreamError::Unauthorized { account: account.id.to_string() })
     }
 
-    /// One exchange, with room for its answer; none where the token is refused.
+    /// All that an exchange needs, had at one time: whatever is waited for, nothing else is kept from others meanwhile for
+    /// long, and the token is one that serves now.
+    async fn ready<'l>(
+        &self,
+        line: &'l Line,
+        call: &'l Call<'_>,
+        token: Option<usize>,
+    ) -> Result<Ready<'l>, UpstreamError> {
+        let Inner { client, broker, .. } = &*self.0;
+        let Behalf { share, account, until, .. } = call.behalf;
+        loop {
+            let ticket = line.take(payer(share), token, until).await?;
+            let held = client.room(share, until).await?;
+            let slot = line.slot(ticket.token())?;
+            if let Some(lease) = broker.at_once(slot, account) {
+                return Ok(Ready { ticket, held, lease });
+            }
+            drop((ticket, held));
+            broker.token(slot, account, until).await?;
+        }
+    }
+
+    /// One exchange; the lease, where its token is refused.
     async fn exchange(
         &self,
+        line: &Line,
         call: &Call<'_>,
-        token: &SecretString,
-    ) -> Result<Option<UpstreamAnswer>, UpstreamError> {
-        let Call { share, account, request, confirm, .. } = call;
-        let held = self.0.client.room(*share).await?;
-        if !confirm() {
+        ready: Ready<'_>,
+    ) -> Result<Result<UpstreamAnswer, tokens::Lease>, UpstreamError> {
+        let Ready { mut ticket, held, lease } = ready;
+        if !(call.behalf.confirm)() {
             return Err(UpstreamError::Withdrawn);
         }
-        let answer = self.0.client.exchange(&account.api_url, token, request, held).await?;
-        Ok(Some(answer).filter(|answer| answer.status != StatusCode::UNAUTHORIZED))
+        ticket.send();
+        let api_url = &call.behalf.account.api_url;
+        let ended = self.0.client.exchange(api_url, lease.secret(), &call.request, held).await;
+        let answer = line.settle(ticket, ended)?;
+        Ok(if answer.status == StatusCode::UNAUTHORIZED { Err(lease) } else { Ok(answer) })
     }
 
     /// For the operator's check: mints a token now and calls `GET /api/v2/tokens/me`.
     ///
     /// Genesys's `users/me` refuses client credentials; `tokens/me` is the self-check that works for them.
     pub async fn check(&self, account: &Arc<ServiceAccount>) -> Result<(), UpstreamError> {
-        let Inner { client, broker, lines } = &*self.0;
-        let line = lines.of(account).await;
-        let lease = broker.mint_now(&line.slot, account).await?;
+        let Inner { client, broker, .. } = &*self.0;
+        let line = self.line(account);
+        let behalf = Behalf::operator(account);
+        let ticket = line.take(Payer::Operator, Some(0), behalf.until).await?;
+        let held = client.room(behalf.share, behalf.until).await?;
+        let lease = broker.mint_now(line.slot(ticket.token())?, account).await?;
         let request = UpstreamRequest {
             method: Method::GET,
             path_and_query: "/api/v2/tokens/me".to_owned(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };
-        let held = client.room(Share::Operator).await?;
-        let answer = client.exchange(&account.api_url, lease.secret(), &request, held).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
-            broker.mark_refused(&lease);
-            return Err(UpstreamError::Unauthorized { account: account.id.to_string() });
+        let call = Call { behalf, request };
+        match self.exchange(&line, &call, Ready { ticket, held, lease }).await? {
+            Err(refused) => {
+                broker.mark_refused(&refused);
+                Err(UpstreamError::Unauthorized { account: account.id.to_string() })
+            }
+            Ok(answer) if answer.status.is_success() => Ok(()),
+            Ok(answer) => {
+                let why = format!("`GET /api/v2/tokens/me` was answered {}", answer.status.as_u16());
+                Err(UpstreamError::Malformed { why })
+            }
         }
-        if !answer.status.is_success() {
-            let why = format!("`GET /api/v2/tokens/me` was answered {}", answer.status.as_u16());
-            return Err(UpstreamError::Malformed { why });
-        }
-        Ok(())
     }
 }
 
 /// One call, however often it is sent.
 struct Call<'c> {
-    share: Share<'c>,
-    account: &'c Arc<ServiceAccount>,
+    behalf: Behalf<'c>,
     request: UpstreamRequest,
-    confirm: &'c (dyn Fn() -> bool + Sync),
-    deadline: Instant,
+}
+
+/// What one exchange needs.
+struct Ready<'l> {
+    ticket: Ticket<'l>,
+    held: Held,
+    lease: tokens::Lease,
+}
+
+fn payer(share: Share<'_>) -> Payer<'_> {
+    match share {
+        Share::Operator => Payer::Operator,
+        Share::Of(tenant, portion) | Share::MoreOf(tenant, portion) => Payer::Tenant(tenant, portion),
+    }
 }
 
 impl fmt::Debug for Upstream {
@@ -314,7 +320,7 @@ impl fmt::Debug for Upstream {
     }
 }
 
-/// How a service account's secret is sealed: the context for [`MasterKey::seal`].
+/// How a service account's secret is sealed: the context for [`MasterKeys::seal`].
 pub fn secret_context(account: &ServiceAccountId) -> String {
     format!("service-account/{account}/client-secret")
 }

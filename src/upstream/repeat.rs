@@ -57,6 +57,7 @@ pub(super) fn is_failure(ended: &Result<UpstreamAnswer, UpstreamError>) -> bool 
             | UpstreamError::Unauthorized { .. }
             | UpstreamError::Withdrawn
             | UpstreamError::Waiting { .. }
+            | UpstreamError::Exhausted { .. }
             | UpstreamError::Spared
             | UpstreamError::Malformed { .. },
         ) => false,

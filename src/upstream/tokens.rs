@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use metrics::Counter;
 use secrecy::SecretString;
 use tokio::{
@@ -20,14 +20,14 @@ use super::{
 use crate::{clock::Clock, model::ServiceAccount};
 
 // A token stops serving this long before its end, or a twentieth of its life if that is shorter.
-const MARGIN: TimeDelta = TimeDelta::seconds(60);
+const MARGIN: Duration = Duration::from_mins(1);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 // A caller rides out a hiccup of the login, not an outage.
 const PATIENCE: Duration = Duration::from_millis(2500);
 const MOST_FAILURES_SEEN: u32 = 2;
 // While the API refuses even fresh tokens, a new one is tried no more often than this.
-const REFUSED_FOR: TimeDelta = TimeDelta::seconds(5);
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// Hands out tokens.
 pub(super) struct Broker(Arc<Minter>);
@@ -45,11 +45,17 @@ pub(super) struct Lease {
     token: Arc<Token>,
 }
 
+/// What a login gave, and when it was asked.
+struct Minted {
+    grant: Grant,
+    asked: Moment,
+}
+
 struct Token {
     serial: u64,
     secret: SecretString,
-    refresh_at: DateTime<Utc>,
-    usable_until: DateTime<Utc>,
+    refresh_at: Moment,
+    usable_until: Moment,
 }
 
 /// What one account has.
@@ -66,14 +72,36 @@ struct State {
     minting: bool,
     back_off: Option<BackOff>,
     // The serial of a fresh token that the API refused, and when.
-    refused: Option<(u64, DateTime<Utc>)>,
+    refused: Option<(u64, Moment)>,
 }
 
 #[derive(Clone)]
 struct BackOff {
     failures: u32,
-    until: DateTime<Utc>,
+    until: Moment,
     failure: Failure,
+}
+
+/// A time by two clocks: one that may be set, forward and back, and one that may sleep. What ends has ended when either
+/// says so.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: DateTime<Utc>,
+    run: Duration,
+}
+
+impl Moment {
+    fn of(clock: &Clock) -> Self {
+        Self { wall: clock.now(), run: clock.elapsed() }
+    }
+
+    fn after(self, time: Duration) -> Self {
+        Self { wall: self.wall + time, run: self.run + time }
+    }
+
+    fn has_come(self, now: Self) -> bool {
+        self.run <= now.run || self.wall <= now.wall
+    }
 }
 
 /// What a caller is to do next.
@@ -92,6 +120,15 @@ impl Broker {
         Self(Arc::new(Minter { login, clock, minted: mints("ok"), failed: mints("failed") }))
     }
 
+    /// A token, if there is one that serves now.
+    pub(super) fn at_once(&self, slot: &Arc<Slot>, account: &Arc<ServiceAccount>) -> Option<Lease> {
+        let (token, is_due) = slot.serving(Moment::of(&self.0.clock))?;
+        if is_due {
+            self.start_mint(slot, account);
+        }
+        Some(Lease { slot: Arc::clone(slot), token })
+    }
+
     /// A usable token, waiting for one until `deadline` at the longest.
     pub(super) async fn token(
         &self,
@@ -102,7 +139,7 @@ impl Broker {
         let mut ended = slot.ended.subscribe();
         let mut failures_seen = 0;
         loop {
-            match slot.next(self.0.clock.now()) {
+            match slot.next(Moment::of(&self.0.clock)) {
                 Step::Serve(token) => return Ok(Lease { slot: Arc::clone(slot), token }),
                 Step::ServeAndRefresh(token) => {
                     self.start_mint(slot, account);
@@ -140,8 +177,8 @@ impl Broker {
         slot: &Arc<Slot>,
         account: &Arc<ServiceAccount>,
     ) -> Result<Lease, UpstreamError> {
-        let grant = self.0.mint(account).await.map_err(|failure| no_token(account, &failure.why))?;
-        let token = slot.lock().keep(grant, self.0.clock.now());
+        let minted = self.0.mint(account).await.map_err(|failure| no_token(account, &failure.why))?;
+        let token = slot.lock().keep(minted);
         Ok(Lease { slot: Arc::clone(slot), token })
     }
 
@@ -151,7 +188,7 @@ impl Broker {
         let serial = lease.token.serial;
         if let Some((refused, at)) = state.refused
             && refused == serial
-            && self.0.clock.now() - at < REFUSED_FOR
+            && !at.after(REFUSED_FOR).has_come(Moment::of(&self.0.clock))
         {
             return false;
         }
@@ -162,7 +199,7 @@ impl Broker {
 
     /// Notes that even this fresh token was refused: the next ones would be too.
     pub(super) fn mark_refused(&self, lease: &Lease) {
-        lease.slot.lock().refused = Some((lease.token.serial, self.0.clock.now()));
+        lease.slot.lock().refused = Some((lease.token.serial, Moment::of(&self.0.clock)));
     }
 
     /// Mints in a task of its own: a caller that leaves does not take the others' token with it.
@@ -183,8 +220,17 @@ impl Lease {
 }
 
 impl Minter {
-    async fn mint(&self, account: &ServiceAccount) -> Result<Grant, Failure> {
-        let result = self.login.grant(account).await;
+    /// Its life counts from when it was asked for: how long the login took to answer is part of it.
+    async fn mint(&self, account: &ServiceAccount) -> Result<Minted, Failure> {
+        let asked = Moment::of(&self.clock);
+        let granted = self.login.grant(account).await.map(|grant| Minted { grant, asked });
+        let result = granted.and_then(|minted| {
+            if minted.usable_until().has_come(Moment::of(&self.clock)) {
+                let why = "the login issued a token that ends before it can be used".to_owned();
+                return Err(Failure { why, kind: FailureKind::Passing { retry_after: None } });
+            }
+            Ok(minted)
+        });
         match &result {
             Ok(_) => self.minted.increment(1),
             Err(failure) => {
@@ -196,80 +242,92 @@ impl Minter {
     }
 }
 
-impl Slot {
-    pub(super) fn new() -> Self {
+impl Minted {
+    fn usable_until(&self) -> Moment {
+        let life = self.grant.life;
+        self.asked.after(life.saturating_sub(MARGIN.min(life / 20)))
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
         Self { state: Mutex::default(), ended: watch::Sender::new(None) }
     }
+}
 
+impl Slot {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Decides for one caller. Whoever is told to mint or refresh is the only one.
-    fn next(&self, now: DateTime<Utc>) -> Step {
-        let mut state = self.lock();
-        let wait = state
-            .back_off
-            .as_ref()
-            .and_then(|back_off| Some((back_off, (back_off.until - now).to_std().ok()?)))
-            .filter(|(_, wait)| !wait.is_zero())
-            .map(|(back_off, wait)| (wait, back_off.failure.clone()));
-        if let Some(token) = state.token.clone().filter(|token| now < token.usable_until) {
-            if now < token.refresh_at || state.minting || wait.is_some() {
-                return Step::Serve(token);
-            }
-            state.minting = true;
-            return Step::ServeAndRefresh(token);
+    fn next(&self, now: Moment) -> Step {
+        if let Some((token, is_due)) = self.serving(now) {
+            return if is_due { Step::ServeAndRefresh(token) } else { Step::Serve(token) };
         }
+        let mut state = self.lock();
         if state.minting {
             return Step::Await;
         }
-        if let Some((wait, failure)) = wait {
-            return Step::BackOff { wait, failure };
+        if let Some((wait, failure)) = state.backing_off(now) {
+            return Step::BackOff { wait, failure: failure.clone() };
         }
         state.minting = true;
         Step::Mint
     }
+
+    /// The token that serves now, and whether its renewal is the caller's to begin.
+    fn serving(&self, now: Moment) -> Option<(Arc<Token>, bool)> {
+        let mut state = self.lock();
+        let token = state.token.clone().filter(|token| !token.usable_until.has_come(now))?;
+        let is_due = token.refresh_at.has_come(now) && !state.minting && state.backing_off(now).is_none();
+        state.minting |= is_due;
+        Some((token, is_due))
+    }
 }
 
 impl State {
-    fn keep(&mut self, grant: Grant, now: DateTime<Utc>) -> Arc<Token> {
+    /// How long the login is left alone, and why.
+    fn backing_off(&self, now: Moment) -> Option<(Duration, &Failure)> {
+        let BackOff { until, failure, .. } = self.back_off.as_ref()?;
+        (!until.has_come(now)).then(|| (until.run.saturating_sub(now.run), failure))
+    }
+
+    fn keep(&mut self, minted: Minted) -> Arc<Token> {
         self.serial += 1;
-        let token = Arc::new(Token {
-            serial: self.serial,
-            secret: grant.secret,
-            refresh_at: now + grant.life * 4 / 5,
-            usable_until: now + grant.life - MARGIN.min(grant.life / 20),
-        });
+        let usable_until = minted.usable_until();
+        let Minted { grant, asked } = minted;
+        let refresh_at = asked.after(grant.life * 4 / 5);
+        let token = Arc::new(Token { serial: self.serial, secret: grant.secret, refresh_at, usable_until });
         self.token = Some(Arc::clone(&token));
         self.back_off = None;
         token
     }
 
-    fn fail(&mut self, failure: Failure, now: DateTime<Utc>) {
+    fn fail(&mut self, failure: Failure, now: Moment) {
         let failures = self.back_off.as_ref().map_or(0, |back_off| back_off.failures) + 1;
         let asked = match failure.kind {
             FailureKind::Passing { retry_after } => retry_after.unwrap_or_default(),
             FailureKind::Refused => Duration::ZERO,
         };
         let doubled = FIRST_BACK_OFF * 2_u32.pow((failures - 1).min(4));
-        let until = now + jittered(doubled.max(asked).min(LONGEST_BACK_OFF), asked);
+        let until = now.after(jittered(doubled.max(asked).min(LONGEST_BACK_OFF), asked));
         self.back_off = Some(BackOff { failures, until, failure });
     }
 }
 
 /// Three quarters to the whole, so that replicas do not knock together; never less than what was asked for.
-fn jittered(longest: Duration, asked: Duration) -> TimeDelta {
+fn jittered(longest: Duration, asked: Duration) -> Duration {
     let share = getrandom::u32().unwrap_or_default() % 256;
     let chosen = longest * (768 + share) / 1024;
-    TimeDelta::from_std(chosen.max(asked.min(longest))).unwrap_or(TimeDelta::seconds(10))
+    chosen.max(asked.min(longest))
 }
 
 /// A mint under way. Its end is told on drop, so that even one that was torn off leaves nobody waiting.
 struct Attempt {
     slot: Arc<Slot>,
     clock: Clock,
-    result: Option<Result<Grant, Failure>>,
+    result: Option<Result<Minted, Failure>>,
 }
 
 impl Drop for Attempt {
@@ -279,12 +337,12 @@ impl Drop for Attempt {
             kind: FailureKind::Passing { retry_after: None },
         };
         let result = self.result.take().unwrap_or_else(|| Err(torn()));
-        let now = self.clock.now();
+        let now = Moment::of(&self.clock);
         let mut state = self.slot.lock();
         state.minting = false;
         let failure = match result {
-            Ok(grant) => {
-                state.keep(grant, now);
+            Ok(minted) => {
+                state.keep(minted);
                 None
             }
             Err(failure) => {

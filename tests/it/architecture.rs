@@ -20,23 +20,26 @@ const MAP: &[(&str, &[&str])] = &[
     // Imports nothing of ours: two programs that share a table share its mistakes.
     ("simulator", &[]),
     ("policy", &["model"]),
-    ("store", &["model"]),
+    ("store", &["model", "secret"]),
     ("upstream", &["clock", "model", "secret"]),
     // The catalog says which actions policies may speak of.
     ("catalog", &["policy"]),
     ("audit", &["clock", "model", "store"]),
+    // Who serves, and what a quota has left, stand in the store.
+    ("cluster", &["clock", "model", "store"]),
     ("tenancy", &["model", "policy", "store"]),
     // Which division an entity is in, asked upstream and remembered; since when, kept in the store.
     ("directory", &["catalog", "store", "upstream"]),
     ("operator", &["audit", "catalog", "policy", "store", "tenancy", "upstream"]),
     ("admin", &["operator"]),
-    ("gateway", &["audit", "catalog", "directory", "policy", "tenancy", "upstream"]),
+    ("gateway", &["audit", "catalog", "cluster", "directory", "policy", "tenancy", "upstream"]),
     (
         "app",
         &[
             "admin",
             "audit",
             "catalog",
+            "cluster",
             "directory",
             "gateway",
             "operator",
@@ -56,6 +59,7 @@ const CLOSED_TO_LEAVES: &[&str] =
 
 /// Each heavy crate, and the modules that may import it.
 const IMPORTERS: &[(&str, &[&str])] = &[
+    ("redis", &["cluster"]),
     // In `model` as a derive alone, see below.
     ("sqlx", &["model", "store"]),
     ("reqwest", &["cli", "upstream"]),

@@ -115,3 +115,57 @@ async fn something_is_given_listed_and_taken() {
     assert!(code == 1 && complaint.contains("404 not_found"), "{complaint}");
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_issued_listed_shown_rotated_inspected_and_revoked() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ringfence::simulator::ALPHA]).await;
+    let issue =
+        ["key", "issue", "alpha", "--name", "night", "--operation", "users", "--expires-in-days", "9"];
+    let issued = read(&app, &issue).await;
+    let id = issued["key_id"].as_str().unwrap();
+    assert_eq!((&issued["allowed_operations"], &issued["expires_soon"]), (&json!(["users"]), &json!(true)));
+    let (code, shown, _) = run(&app, &["key", "list", "alpha"]).await;
+    assert!(
+        code == 0 && shown.contains(id) && shown.contains("(soon)") && shown.contains("127.0.0.1"),
+        "{shown}"
+    );
+
+    let key = issued["api_key"].as_str().unwrap();
+    let (code, shown, _) = run(&app, &["key", "inspect", key]).await;
+    assert!(code == 0 && shown.contains(id) && shown.contains("alpha"), "{shown}");
+    assert!(!shown.contains(&key[20..]), "never repeated: {shown}");
+    let (code, shown, _) = run(&app, &["key", "inspect", key, "--token", "rfo_x"]).await;
+    assert!(code == 0 && shown.contains("could not be asked"), "{shown}");
+    let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('x') { "y" } else { "x" });
+    for (text, told) in [
+        (mistyped.as_str(), "checksum does not fit"),
+        (app.admin_token(), "operator's API token"),
+        ("x", "It is no key"),
+    ] {
+        let (code, shown, _) = run(&app, &["key", "inspect", text]).await;
+        assert!(code == 1 && shown.contains(told), "{shown}");
+    }
+
+    let (code, shown, _) = run(&app, &["key", "rotate", id, "--overlap-seconds", "60"]).await;
+    assert!(code == 0 && shown.contains("client_secret") && shown.contains("ends in 60 s"), "{shown}");
+    let ended = read(&app, &["key", "show", id]).await;
+    assert!(ended["successor"].is_string());
+    let (code, shown, _) = run(&app, &["key", "revoke", id]).await;
+    assert!(code == 0 && shown.contains("is revoked"), "{shown}");
+    assert_eq!(read(&app, &["key", "show", id]).await["state"], "revoked");
+    let (code, _, complaint) =
+        run(&app, &["key", "issue", "alpha", "--name", "x", "--operation", "getUserz"]).await;
+    assert!(code == 1 && complaint.contains("did you mean `getUsers`"), "{complaint}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_signing_key_is_rotated() {
+    let app = TestApp::start().await;
+    let (code, shown, complaint) = run(&app, &["secrets", "rotate-signing-key"]).await;
+    assert!(code == 0 && shown.lines().count() == 3, "{shown}{complaint}");
+    let made = read(&app, &["secrets", "rotate-signing-key", "--end-tokens"]).await;
+    assert_eq!(made["signing_keys"].as_array().unwrap().len(), 1);
+    app.finish().await;
+}

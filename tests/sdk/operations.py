@@ -10,6 +10,8 @@ from PureCloudPlatformClientV2.rest import ApiException
 from checks import UNKNOWN, Check
 
 RECOVERY_SECONDS = 15
+# What Genesys said of whose something is is remembered for a minute, a lie too.
+LIE_SECONDS = 75
 
 FAULTS = {
     "429 with a time to wait": {"kind": "status", "status": 429, "retry_after": 1},
@@ -238,7 +240,7 @@ class WhileGenesysMisbehaves(Operations):
         finally:
             self.house.faults()
         # All answer again, soon.
-        end = time.monotonic() + RECOVERY_SECONDS
+        end = time.monotonic() + (LIE_SECONDS if self.name == "a lie" else RECOVERY_SECONDS)
         for read in reads:
             while True:
                 try:

@@ -1,6 +1,7 @@
 //! What stands in the way of serving: looked at from outside, nothing is changed.
 
 mod certificate;
+mod keys;
 mod upstream;
 
 use std::{
@@ -18,11 +19,12 @@ use super::{Keys, check_region, open_catalog, open_tls, upstream_options};
 use crate::{
     catalog::Catalog,
     clock::Clock,
+    cluster::Counters,
     config::{Config, MasterKeySource},
     model::OwnPolicies,
     policy::Engine,
     secret::Pepper,
-    store::{Changes, Store},
+    store::{Changes, Ledger, Store},
     upstream::Upstream,
 };
 
@@ -105,6 +107,7 @@ pub async fn examine(file: &Path, clock: &Clock) -> Examination {
             tls(&config, clock, &mut findings);
             changed_operations(&config, &mut findings);
             listeners(&config, &mut findings).await;
+            redis(&config, &mut findings).await;
             if let Some(store) = store(&config, &mut findings).await {
                 kept(&config, &store, clock, &mut findings).await;
                 store.close().await;
@@ -212,6 +215,21 @@ async fn listeners(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// What limits are leased from, if anything.
+async fn redis(config: &Config, findings: &mut Findings) {
+    const PLACE: &str = "cluster.redis_url";
+    let Some(url) = &config.cluster.redis_url else { return };
+    let asked = async { Counters::new(url.expose())?.ping().await };
+    match asked.await {
+        Ok(()) => findings.ok(PLACE, format!("`{url}` answers")),
+        Err(error) => findings.warn(
+            PLACE,
+            format!("`{url}` does not answer: {error}"),
+            "start it, or correct the URL: until then each replica takes its fraction of every limit",
+        ),
+    }
+}
+
 async fn free(address: SocketAddr) -> std::io::Result<()> {
     TcpListener::bind(address).await.map(drop)
 }
@@ -257,7 +275,7 @@ async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Find
         Ok(_) => {}
         Err(error) => return findings.problem("store", error.to_string(), "see the database's log"),
     }
-    let changes = match store.changes_since(0).await {
+    let changes = match store.changes_since(Ledger::BEFORE_ALL).await {
         Ok(changes) => changes,
         Err(error) => {
             let found = format!("the tables cannot be read: {error}");
@@ -266,6 +284,7 @@ async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Find
     };
     findings.ok("store", format!("reachable and migrated, at version {}", changes.version));
     policies(&changes, findings);
+    keys::examine(&changes, clock, findings);
     // To load the keys makes those that an installation lacks: only of one that has them.
     match store.sealed(Pepper::PURPOSE).await {
         Ok(Some(_)) => {}
@@ -282,9 +301,40 @@ async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Find
         }
     };
     findings.ok("secrets", "the master key opens what the store holds");
+    grants(store, &changes, findings);
     match door {
         Ok(door) => upstream::examine(&door, &changes, clock, findings).await,
         Err(error) => findings.problem("upstream", format!("{error:#}"), "see the cause"),
+    }
+}
+
+/// What grants something, and whether it was written by us.
+fn grants(store: &Store, changes: &Changes, findings: &mut Findings) {
+    const PLACE: &str = "grants";
+    let key = match store.grants_key() {
+        Ok(key) => key.clone(),
+        Err(error) => return findings.problem(PLACE, error.to_string(), "see the database's log"),
+    };
+    let mut ledger = Ledger::new(key);
+    let taken = ledger.take_in(changes);
+    for subject in ledger.unproven() {
+        findings.problem(
+            subject.to_string(),
+            "refused: a row that grants it something was altered, added, taken away or put back by another hand",
+            format!(
+                "compare it with its changes in the record (`GET /admin/v1/events`); what is right again is taken for \
+                 right by `ringfence secrets accept {subject}`"
+            ),
+        );
+    }
+    match taken {
+        Ok(failed) if failed.is_empty() => findings.ok(PLACE, "each row that grants something was written by Ringfence"),
+        Ok(_) => {}
+        Err(error) => findings.problem(
+            PLACE,
+            format!("all are refused; {error}"),
+            "put the last backup of the database back, or, if it is known what was done, `ringfence secrets accept all`",
+        ),
     }
 }
 

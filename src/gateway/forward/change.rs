@@ -14,7 +14,7 @@ use crate::{
         guard::{self, UpstreamRefusal},
         scope::Proof,
     },
-    upstream::{Effect, Share, UpstreamError, UpstreamRequest},
+    upstream::{Behalf, Effect, Share, UpstreamError, UpstreamRequest},
 };
 
 /// How many are looked up again beside each other.
@@ -31,10 +31,11 @@ pub(super) async fn change(
     mut proofs: Vec<Proof>,
 ) -> Result<Received, Stopped> {
     let tenant = way.permit.caller().tenant();
-    let share = Share::Of(&tenant.tenant().id);
+    let share = Share::Of(&tenant.tenant().id, tenant.portion());
     for _ in 0..ATTEMPTS {
         let holds = || (way.holds)() && proofs.iter().all(Proof::is_fresh);
-        let sent = way.upstream.send(share, tenant.account(), request.clone(), Effect::Writes, &holds).await;
+        let behalf = Behalf { confirm: &holds, ..way.behalf(share) };
+        let sent = way.upstream.send(behalf, request.clone(), Effect::Writes).await;
         let is_stale = matches!(sent, Err(UpstreamError::Withdrawn)) && !proofs.iter().all(Proof::is_fresh);
         if !is_stale || !(way.holds)() {
             return Ok(Received::One(sent?));
@@ -51,6 +52,8 @@ async fn renew(way: &Way<'_>, directory: &Directory, proof: &Proof) -> Result<Pr
     let asker = Asker {
         tenant: &tenant.tenant().id,
         account: tenant.account(),
+        portion: tenant.portion(),
+        until: way.permit.until(),
         registry: tenant.registry(),
         confirm: way.holds,
     };

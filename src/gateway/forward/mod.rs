@@ -106,7 +106,7 @@ pub(super) async fn forward(
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };
-    let (tenant, account) = (&permit.caller().tenant().tenant().id, permit.caller().tenant().account());
+    let share = Share::Of(&permit.caller().tenant().tenant().id, permit.caller().tenant().portion());
     let way = Way { upstream, against, permit: &permit, owned: &owned, holds: &holds };
     // Boxed: nearly all requests do with one exchange, and would carry the size of more.
     let sent = async {
@@ -122,7 +122,7 @@ pub(super) async fn forward(
             | Form::Groups
             | Form::Opened(_)
             | Form::Turned(_) => {
-                let sent = upstream.send(Share::Of(tenant), account, request, effect, &holds).await;
+                let sent = upstream.send(way.behalf(share), request, effect).await;
                 sent.map(Received::One).map_err(Stopped::Failed)
             }
         }
@@ -205,6 +205,9 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
     let failure = match error {
         UpstreamError::Withdrawn => return Denial::PermitWithdrawn,
         UpstreamError::Waiting { left } => return Limited::waiting(*left).into(),
+        UpstreamError::Exhausted { left, allowed } => {
+            return Denial::OverShare(Limited::share(*left, *allowed));
+        }
         after if effect == Effect::Writes && after.came_after_sending() => Failure::EffectUnknown,
         UpstreamError::NoToken { .. } => Failure::UpstreamLoginFailed,
         UpstreamError::Spared => Failure::UpstreamSpared,

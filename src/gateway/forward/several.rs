@@ -19,7 +19,9 @@ use crate::{
         listed::{Found, ListedPage, MAX_PAGES, Turn},
         scope::{Owned, Part},
     },
-    upstream::{Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, refuses_any},
+    upstream::{
+        Behalf, Effect, Held, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, refuses_any,
+    },
 };
 
 /// What is the tenant's own of one list.
@@ -122,13 +124,19 @@ pub(super) struct Way<'w> {
     pub(super) holds: &'w (dyn Fn() -> bool + Sync),
 }
 
-impl Way<'_> {
+impl<'w> Way<'w> {
+    /// The caller's, in this share.
+    pub(super) fn behalf(&self, share: Share<'w>) -> Behalf<'w> {
+        let account = self.permit.caller().tenant().account();
+        Behalf { share, account, until: self.permit.until(), confirm: self.holds }
+    }
+
     /// A read; `is_first` where the call holds nothing else meanwhile.
     async fn read(&self, request: UpstreamRequest, is_first: bool) -> Result<UpstreamAnswer, UpstreamError> {
         let tenant = self.permit.caller().tenant();
-        let id = &tenant.tenant().id;
-        let share = if is_first { Share::Of(id) } else { Share::MoreOf(id) };
-        self.upstream.send(share, tenant.account(), request, Effect::Reads, self.holds).await
+        let (id, portion) = (&tenant.tenant().id, tenant.portion());
+        let share = if is_first { Share::Of(id, portion) } else { Share::MoreOf(id, portion) };
+        self.upstream.send(self.behalf(share), request, Effect::Reads).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     scan::{Ids, Scanned, bit, is_kept, look},
 };
 use crate::{
-    catalog::{Entity, Holds, Kind, Nested, PartOf, Shape},
+    catalog::{Entity, Holds, Nested, PartKind, PartOf, Shape},
     gateway::scope::Owned,
     model::{DivisionId, Text},
 };
@@ -127,7 +127,7 @@ fn is_part(object: &Object<'_>, part: &PartOf, divisions: Divisions<'_>) -> bool
         let all: Option<Vec<Text<'_>>> = serde_json::from_str(value.get()).ok();
         all.is_some_and(|all| all.iter().all(|id| divisions.owned.is_whole(id)))
     };
-    let is_shown = |kind: &Kind| {
+    let is_shown = |kind: &PartKind| {
         let word = object.get(&kind.at).and_then(|value| serde_json::from_str::<Text<'_>>(value.get()).ok());
         word.is_some_and(|word| kind.of.contains(&word))
     };

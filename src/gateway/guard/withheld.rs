@@ -56,6 +56,7 @@ pub(in crate::gateway) fn withheld(denial: &Denial) -> Option<&'static str> {
         | Denial::NotFound
         | Denial::UpstreamRefused(_)
         | Denial::UpstreamLimited(_)
+        | Denial::OverShare(_)
         | Denial::OverLimit(_)
         | Denial::Failed(_) => None,
     }

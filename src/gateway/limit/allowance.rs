@@ -9,43 +9,58 @@ use chrono::{DateTime, Utc};
 
 use super::{
     ANOTHER_LOOK,
-    quota::{Quota, Running, Span},
+    quota::{Measure, Quota, QuotaClaim},
     rate::{Rate, RateStanding},
+    sharing::{Sharing, Subject},
 };
-use crate::{clock::Clock, model::Limits};
+use crate::{
+    cluster::{BucketClaim, Grant, PlacesClaim, QuotaShare, Replicas},
+    model::Limits,
+};
 
 /// The limits of one key or tenant, and how far they are used.
 #[derive(Debug)]
 pub(super) struct Allowance {
+    subject: Subject,
     limits: Limits,
+    sharing: Arc<Sharing>,
     // Held for a few additions, and never across another lock.
     used: Mutex<Used>,
 }
 
 #[derive(Debug)]
 struct Used {
-    // From then on this process counts; what came before is in the record.
-    since: DateTime<Utc>,
-    recalled: bool,
     rate: Option<Rate>,
-    day: Option<Quota>,
-    month: Option<Quota>,
+    quotas: Vec<Quota>,
+    places: Option<Places>,
     under_way: u32,
+    // Used since slices were last leased, and for how many rounds not.
+    touched: bool,
+    quiet: u32,
+}
+
+/// How many may be under way at once.
+#[derive(Debug)]
+struct Places {
+    limit: u32,
+    // How many of them here, and how many nobody holds.
+    here: u64,
+    elsewhere: u64,
 }
 
 /// How an allowance stands; absent is what is not limited.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AllowanceStanding {
     pub(super) rate: Option<RateStanding>,
-    pub(super) day: Option<QuotaStanding>,
-    pub(super) month: Option<QuotaStanding>,
+    pub(super) quotas: Vec<QuotaStanding>,
     /// The limit, and how many more may come.
-    pub(super) at_once: Option<(u32, u32)>,
+    pub(super) at_once: Option<(u32, u64)>,
 }
 
 /// How a quota stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QuotaStanding {
+    pub(super) measure: Measure,
     pub(super) limit: u64,
     pub(super) left: u64,
     /// Seconds.
@@ -54,17 +69,54 @@ pub(super) struct QuotaStanding {
     pub(super) reset: u64,
 }
 
+/// What is asked of Redis for one allowance.
+#[derive(Debug)]
+pub(super) struct SliceClaim {
+    pub(super) bucket: Option<(BucketClaim, u64)>,
+    pub(super) places: Option<PlacesClaim>,
+}
+
 /// A place among the requests under way; dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Place(Arc<Allowance>);
 
+/// After so many rounds without a request slices are leased anew in each of so many rounds only, which is soon enough for
+/// them not to end.
+const QUIET_ROUNDS: u32 = 10;
+
 impl Allowance {
-    pub(super) fn new(limits: Limits, clock: &Clock, now: DateTime<Utc>) -> Self {
-        let day = Quota::new(Span::Day, limits.requests_per_day, now);
-        let month = Quota::new(Span::Month, limits.requests_per_month, now);
-        let recalled = day.is_none() && month.is_none();
-        let rate = Rate::of(&limits, clock);
-        Self { limits, used: Mutex::new(Used { since: now, recalled, rate, day, month, under_way: 0 }) }
+    pub(super) fn new(subject: Subject, limits: Limits, sharing: &Arc<Sharing>, now: DateTime<Utc>) -> Self {
+        let replicas = sharing.cluster.replicas();
+        let quota = |measure| Quota::new(measure, &limits, now, replicas);
+        let places = |limit: u32| Places { limit, here: replicas.share(limit.into()), elsewhere: 0 };
+        let mut rate = Rate::of(&limits, &sharing.clock, replicas);
+        if let Some(rate) = rate.as_mut().filter(|_| sharing.cluster.is_leasing()) {
+            rate.begin_leased();
+        }
+        let used = Used {
+            rate,
+            quotas: Measure::ALL.into_iter().filter_map(quota).collect(),
+            places: limits.concurrent_requests.map(places),
+            under_way: 0,
+            touched: false,
+            quiet: 0,
+        };
+        Self { subject, limits, sharing: Arc::clone(sharing), used: Mutex::new(used) }
+    }
+
+    /// Goes on with what was counted of its quotas under other limits.
+    pub(super) fn following(mut self, former: &Self) -> Self {
+        let quotas = &mut self.used.get_mut().unwrap_or_else(PoisonError::into_inner).quotas;
+        for former in &former.used().quotas {
+            for quota in quotas.iter_mut() {
+                quota.follow(former);
+            }
+        }
+        self
+    }
+
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -74,53 +126,108 @@ impl Allowance {
     /// Counts a request, or says how long to wait.
     pub(super) fn take(self: &Arc<Self>, now: DateTime<Utc>) -> Result<Place, Duration> {
         let mut used = self.used();
-        used.roll(now);
-        if self.limits.concurrent_requests.is_some_and(|most| used.under_way >= most) {
-            return Err(ANOTHER_LOOK);
+        let taken = used.take(now, &self.sharing);
+        used.touched = true;
+        let (slices, shares) = (used.wants_slices(), used.quotas.iter().any(Quota::is_low));
+        if taken.is_ok() {
+            used.under_way += 1;
         }
-        // The longer wait first: who is told of the shorter one would come in vain.
-        for quota in [&used.month, &used.day].into_iter().flatten() {
-            if quota.left() == 0 {
-                return Err(Duration::from_secs(quota.seconds(now).1));
-            }
-        }
-        if let Some(rate) = &mut used.rate {
-            rate.take()?;
-        }
-        used.quotas().for_each(Quota::take);
-        used.under_way += 1;
-        Ok(Place(Arc::clone(self)))
+        drop(used);
+        self.sharing.wake(slices, shares || taken.is_err());
+        taken.map(|()| Place(Arc::clone(self)))
     }
 
     pub(super) fn standing(&self, now: DateTime<Utc>) -> AllowanceStanding {
         let mut used = self.used();
-        used.roll(now);
+        used.roll(now, &self.sharing);
         let quota = |quota: &Quota| {
             let (window, reset) = quota.seconds(now);
-            QuotaStanding { limit: quota.limit(), left: quota.left(), window, reset }
+            QuotaStanding {
+                measure: quota.measure(),
+                limit: quota.limit(),
+                left: quota.left(),
+                window,
+                reset,
+            }
+        };
+        let under_way = u64::from(used.under_way);
+        let places = |places: &Places| {
+            (places.limit, places.here.saturating_sub(under_way).saturating_add(places.elsewhere))
         };
         AllowanceStanding {
             rate: used.rate.as_ref().map(Rate::standing),
-            day: used.day.as_ref().map(quota),
-            month: used.month.as_ref().map(quota),
-            at_once: self.limits.concurrent_requests.map(|most| (most, most.saturating_sub(used.under_way))),
+            quotas: used.quotas.iter().map(quota).collect(),
+            at_once: used.places.as_ref().map(places),
         }
     }
 
-    /// The spans whose beginning only the record knows, and when this process began to count.
-    pub(super) fn unknown(&self) -> Option<(Vec<Running>, DateTime<Utc>)> {
-        let mut used = self.used();
-        let since = used.since;
-        (!used.recalled).then(|| (used.quotas().map(|quota| quota.running()).collect(), since))
+    /// The quotas of which only the record knows what was used before this process, which serves alone, began to count.
+    pub(super) fn unknown(&self) -> Vec<(Measure, DateTime<Utc>, DateTime<Utc>)> {
+        self.used().quotas.iter().filter_map(Quota::unknown).collect()
     }
 
-    /// What the record says of them.
-    pub(super) fn recall(&self, spans: &[(Running, u64)]) {
+    /// What the record says of one of them.
+    pub(super) fn recall(&self, measure: Measure, start: DateTime<Utc>, used: u64) {
+        self.used().quotas.iter_mut().for_each(|quota| quota.recall(measure, start, used));
+    }
+
+    /// What is to be asked of the other replicas for its quotas.
+    pub(super) fn quota_claims(&self, now: DateTime<Utc>, at: Duration) -> Vec<QuotaClaim> {
+        let replicas = self.sharing.cluster.replicas();
         let mut used = self.used();
-        for (span, count) in spans {
-            used.quotas().for_each(|quota| quota.add(*span, *count));
+        used.roll(now, &self.sharing);
+        let (name, quotas) = (self.subject.name(), &used.quotas);
+        quotas.iter().filter_map(|quota| quota.claim(&name, at, replicas)).collect()
+    }
+
+    /// Of what this replica counted, so much was counted before another opened the quota, and with it.
+    pub(super) fn count_from(&self, claim: &QuotaClaim, opened: DateTime<Utc>, twice: u64) {
+        self.used().quotas.iter_mut().for_each(|quota| quota.count_from(claim, opened, twice));
+    }
+
+    /// What was claimed beside these is held.
+    pub(super) fn grant_quota(
+        &self,
+        claim: &QuotaClaim,
+        others: &[QuotaShare],
+        told: (Replicas, bool),
+        at: Duration,
+    ) {
+        self.used().quotas.iter_mut().for_each(|quota| quota.grant(claim, others, told, at));
+    }
+
+    /// What is to be asked of Redis; seldom while it is not used.
+    pub(super) fn slice_claim(&self) -> Option<SliceClaim> {
+        let mut used = self.used();
+        let in_use = std::mem::take(&mut used.touched) || used.under_way > 0;
+        used.quiet = if in_use { 0 } else { used.quiet.saturating_add(1) };
+        if used.quiet > QUIET_ROUNDS && !used.quiet.is_multiple_of(QUIET_ROUNDS) {
+            return None;
         }
-        used.recalled = true;
+        let subject = self.subject.name();
+        let places = used.places.as_ref().map(|places| PlacesClaim {
+            subject: subject.clone(),
+            limit: places.limit.into(),
+            under_way: used.under_way.into(),
+        });
+        let bucket = used.rate.as_ref().map(|rate| rate.claim(&subject));
+        (bucket.is_some() || places.is_some()).then_some(SliceClaim { bucket, places })
+    }
+
+    /// What Redis granted.
+    pub(super) fn grant_slices(&self, bucket: Option<(u64, Grant)>, places: Option<Grant>) {
+        let mut used = self.used();
+        if let (Some(rate), Some((taken, grant))) = (&mut used.rate, bucket) {
+            rate.grant(taken, grant);
+        }
+        if let (Some(held), Some(grant)) = (&mut used.places, places) {
+            (held.here, held.elsewhere) = (grant.slice, grant.left);
+        }
+    }
+
+    /// Takes its fraction from now on.
+    pub(super) fn count_alone(&self, replicas: Replicas) {
+        self.used().count_alone(replicas);
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -130,19 +237,61 @@ impl Allowance {
 }
 
 impl Used {
-    fn roll(&mut self, now: DateTime<Utc>) {
-        self.quotas().for_each(|quota| quota.roll(now));
+    fn take(&mut self, now: DateTime<Utc>, sharing: &Sharing) -> Result<(), Duration> {
+        self.roll(now, sharing);
+        let under_way = u64::from(self.under_way);
+        if self.places.as_ref().is_some_and(|places| under_way >= places.here) {
+            return Err(ANOTHER_LOOK);
+        }
+        // The longer wait first: who is told of the shorter one would come in vain.
+        let full = self.quotas.iter_mut().filter_map(|quota| quota.room(now).err()).max();
+        full.map_or(Ok(()), Err)?;
+        if let Some(rate) = &mut self.rate {
+            rate.take()?;
+        }
+        self.requests().for_each(|quota| quota.take(1));
+        Ok(())
     }
 
-    fn quotas(&mut self) -> impl Iterator<Item = &mut Quota> {
-        self.day.iter_mut().chain(&mut self.month)
+    fn roll(&mut self, now: DateTime<Utc>, sharing: &Sharing) {
+        if self.quotas.iter().any(|quota| quota.is_over(now)) {
+            let replicas = sharing.cluster.replicas();
+            self.quotas.iter_mut().for_each(|quota| quota.roll(now, replicas));
+        }
+    }
+
+    fn requests(&mut self) -> impl Iterator<Item = &mut Quota> {
+        self.quotas.iter_mut().filter(|quota| quota.measure() != Measure::BytesPerDay)
+    }
+
+    fn wants_slices(&self) -> bool {
+        let places = |places: &Places| places.elsewhere > 0 && u64::from(self.under_way) >= places.here;
+        self.rate.as_ref().is_some_and(Rate::is_low) || self.places.as_ref().is_some_and(places)
+    }
+
+    fn count_alone(&mut self, replicas: Replicas) {
+        if let Some(rate) = &mut self.rate {
+            rate.count_alone(replicas);
+        }
+        if let Some(places) = &mut self.places {
+            (places.here, places.elsewhere) = (replicas.share(places.limit.into()), 0);
+        }
     }
 }
 
 impl Place {
     /// The request was refused elsewhere: it counts in no quota.
     pub(super) fn give_back(self) {
-        self.0.used().quotas().for_each(Quota::give_back);
+        self.0.used().requests().for_each(Quota::give_back);
+    }
+
+    /// So many bytes were answered.
+    pub(super) fn charge(&self, bytes: u64) {
+        if self.0.limits.bytes_per_day.is_some() {
+            let mut used = self.0.used();
+            let bytes_quotas = |quota: &&mut Quota| quota.measure() == Measure::BytesPerDay;
+            used.quotas.iter_mut().filter(bytes_quotas).for_each(|quota| quota.take(bytes));
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod logins;
 mod quota;
 mod rate;
 mod register;
+mod sharing;
 mod standing;
 
 use std::{
@@ -44,8 +45,12 @@ use self::{
     floods::{Floods, Origin},
     logins::Logins,
     register::Register,
+    sharing::Sharing,
 };
-pub(super) use self::{quota::Calendar, standing::Standing};
+pub(super) use self::{
+    quota::Calendar,
+    standing::{Line, Standing},
+};
 use super::{
     Gateway, Parts, Refused,
     authenticate::Caller,
@@ -54,6 +59,7 @@ use super::{
 use crate::{
     audit::Record,
     clock::Clock,
+    cluster::Cluster,
     model::Actor,
     web::{Full, Place, Places, Share, Shares, Source},
 };
@@ -77,6 +83,7 @@ const ANOTHER_LOOK: Duration = Duration::from_secs(1);
 /// The limits of all sources, keys and tenants, as they stand in this process.
 pub(super) struct Limiter {
     clock: Clock,
+    sharing: Arc<Sharing>,
     failures: Failures,
     logins: Logins,
     register: Register,
@@ -89,12 +96,14 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new(clock: &Clock, failures_per_minute: NonZeroU32) -> Self {
+    pub(super) fn new(clock: &Clock, cluster: Cluster, failures_per_minute: NonZeroU32) -> Self {
+        let sharing = Arc::new(Sharing::new(clock.clone(), cluster));
         Self {
             clock: clock.clone(),
+            sharing: Arc::clone(&sharing),
             failures: Failures::new(clock, failures_per_minute),
             logins: Logins::new(clock),
-            register: Register::default(),
+            register: Register::new(sharing),
             recalled: AtomicBool::new(false),
             floods: Floods::default(),
             under_way: Places::new(UNDER_WAY),
@@ -118,15 +127,20 @@ impl Limiter {
 
     /// Gives a request a place of its tenant's share, and counts it against its key's and its tenant's limits, or
     /// refuses it. How it stands is noted unless the share is taken.
-    pub(super) fn admit(&self, caller: &Caller, standing: &mut Standing) -> Result<Place, Denial> {
+    pub(super) fn admit(
+        &self,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        standing: &mut Standing,
+    ) -> Result<Place, Denial> {
+        standing.note_end(caller.key_ends_soon());
         let place = caller.tenant().place().ok_or_else(|| limited(ANOTHER_LOOK))?;
         let (key, tenant) = (caller.key(), caller.tenant().tenant());
         if key.limits.is_none() && tenant.limits.is_none() {
             return Ok(place);
         }
-        let now = self.clock.now();
-        let own = self.register.of_key(&self.clock, key, now);
-        let all = self.register.of_tenant(&self.clock, tenant, now);
+        let own = self.register.of_key(key, now);
+        let all = self.register.of_tenant(tenant, now);
         standing.take(own.as_ref(), all.as_ref(), now).map_err(limited)?;
         Ok(place)
     }
@@ -156,8 +170,8 @@ impl Limiter {
     /// What a key and its tenant have left, without counting anything.
     pub(super) fn look(&self, caller: &Caller, now: DateTime<Utc>) -> Standing {
         let (key, tenant) = (caller.key(), caller.tenant().tenant());
-        let own = self.register.of_key(&self.clock, key, now);
-        let all = self.register.of_tenant(&self.clock, tenant, now);
+        let own = self.register.of_key(key, now);
+        let all = self.register.of_tenant(tenant, now);
         Standing::look(own.as_ref(), all.as_ref(), now)
     }
 
@@ -169,22 +183,28 @@ impl Limiter {
             self.failures.sweep();
             self.logins.sweep();
             let views = parts.tenancy.views();
-            self.register.sweep(&views);
+            for forgotten in self.register.sweep(&views) {
+                self.sharing.forget(forgotten.subject()).await;
+            }
             // Not to be broken off: what it has taken out to write would be lost.
             self.floods.write(&parts.audit, Some(self.clock.now())).await;
         }
         self.floods.write(&parts.audit, None).await;
     }
 
-    /// Reads what was used before this process began to count, of each limit that is new; without end.
+    /// Finds out what was used before this process began to count, of each limit that is new, and shares what is left with
+    /// the other replicas; without end.
     async fn recall(&self, parts: &Parts) {
         let reading = async {
+            if let Some(ledger) = self.sharing.cluster.ledger() {
+                return self.share_quotas(ledger, parts).await;
+            }
             let mut ticks = tokio::time::interval(UPKEEP);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                if self.register.recall(&self.clock, &parts.tenancy.views(), &parts.reader).await {
-                    self.recalled.store(true, Ordering::Relaxed);
+                if self.register.recall(&parts.tenancy.views(), &parts.reader).await {
+                    self.note_known();
                 }
             }
         };
@@ -194,7 +214,11 @@ impl Limiter {
                 tracing::warn!("the record is slow to tell what tenants have used: serving before it has");
             }
         };
-        tokio::join!(reading, waiting);
+        tokio::join!(reading, waiting, self.lease());
+    }
+
+    fn note_known(&self) {
+        self.recalled.store(true, Ordering::Relaxed);
     }
 }
 

@@ -3,15 +3,20 @@
 
 use std::{fmt::Write, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::allowance::{Allowance, AllowanceStanding, Place};
+use super::{
+    allowance::{Allowance, AllowanceStanding, Place},
+    quota::Measure,
+};
+use crate::upstream::ShareStanding;
 
 static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static COUNT: HeaderName = HeaderName::from_static("inin-ratelimit-count");
 static ALLOWED: HeaderName = HeaderName::from_static("inin-ratelimit-allowed");
+static KEY_EXPIRES: HeaderName = HeaderName::from_static("ringfence-key-expires");
 static RESET: HeaderName = HeaderName::from_static("inin-ratelimit-reset");
 
 /// How one request's key and tenant stand with their limits. Holds their places among the requests under way.
@@ -19,6 +24,7 @@ static RESET: HeaderName = HeaderName::from_static("inin-ratelimit-reset");
 pub(in crate::gateway) struct Standing {
     lines: Vec<Line>,
     places: Vec<Place>,
+    key_ends: Option<DateTime<Utc>>,
 }
 
 /// One limit.
@@ -29,6 +35,9 @@ pub(in crate::gateway) struct Line {
     /// What may come in the window; of `…-minute` what may come at once.
     allowed: u64,
     left: u64,
+    /// What is counted, unless it is requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'static str>,
     /// Seconds; absent for what is limited at once.
     #[serde(rename = "window_seconds", skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
@@ -37,10 +46,17 @@ pub(in crate::gateway) struct Line {
     reset: Option<u64>,
 }
 
-/// The names of one subject's limits: minute, day, month, at once.
-type Names = [&'static str; 4];
-const KEY: Names = ["key-minute", "key-day", "key-month", "key-concurrent"];
-const TENANT: Names = ["tenant-minute", "tenant-day", "tenant-month", "tenant-concurrent"];
+/// The units of the draft, where it is not requests.
+const BYTES: &str = "content-bytes";
+const AT_ONCE: &str = "concurrent-requests";
+
+/// The names of one subject's limits: minute, day, month, bytes of a day, at once.
+type Names = [&'static str; 5];
+const KEY: Names = ["key-minute", "key-day", "key-month", "key-day-bytes", "key-concurrent"];
+const TENANT: Names =
+    ["tenant-minute", "tenant-day", "tenant-month", "tenant-day-bytes", "tenant-concurrent"];
+/// A tenant's share of its account's budget.
+const UPSTREAM: &str = "upstream-minute";
 
 impl Standing {
     /// Counts a request against both; says how long to wait where one of them is used up.
@@ -82,7 +98,12 @@ impl Standing {
         tenant: Option<&Arc<Allowance>>,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { lines: lines(key, tenant, now), places: Vec::new() }
+        Self { lines: lines(key, tenant, now), ..Self::default() }
+    }
+
+    /// So many bytes were answered.
+    pub(in crate::gateway) fn charge(&self, bytes: u64) {
+        self.places.iter().for_each(|place| place.charge(bytes));
     }
 
     /// The limits, for a body.
@@ -90,8 +111,21 @@ impl Standing {
         &self.lines
     }
 
+    /// Notes when the key ends, where that is near.
+    pub(super) fn note_end(&mut self, end: Option<DateTime<Utc>>) {
+        self.key_ends = end;
+    }
+
+    fn show_end(&self, headers: &mut HeaderMap) {
+        let end = self.key_ends.map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true));
+        if let Some(Ok(end)) = end.as_deref().map(HeaderValue::from_str) {
+            headers.insert(KEY_EXPIRES.clone(), end);
+        }
+    }
+
     /// Tells it to the caller; nothing where nothing is limited.
     pub(in crate::gateway) fn show(&self, headers: &mut HeaderMap) {
+        self.show_end(headers);
         if self.lines.is_empty() {
             return;
         }
@@ -107,7 +141,7 @@ impl Standing {
         insert(&LIMIT, &limits);
         insert(&POLICY, &policies);
         // Genesys has one limit, of the minute: of ours, the one that is closest to its end, by whose time it resets.
-        let tightest = self.lines.iter().filter(|line| line.window.is_some()).min_by_key(|line| line.left);
+        let tightest = self.lines.iter().filter(|line| line.unit.is_none()).min_by_key(|line| line.left);
         if let Some(line) = tightest {
             insert(&COUNT, &(line.allowed - line.left.min(line.allowed)).to_string());
             insert(&ALLOWED, &line.allowed.to_string());
@@ -117,6 +151,36 @@ impl Standing {
 }
 
 impl Line {
+    /// What a tenant may send upstream in a minute, of which one call of its may take several.
+    pub(in crate::gateway) fn of_share(share: ShareStanding) -> Self {
+        let (allowed, used) = (u64::from(share.allowed), u64::from(share.used));
+        Self {
+            policy: UPSTREAM,
+            allowed,
+            left: allowed.saturating_sub(used),
+            unit: None,
+            window: Some(60),
+            reset: Some(seconds(share.reset)),
+        }
+    }
+
+    /// All of such a share is used up, and so many seconds are left until some of it is there again.
+    pub(in crate::gateway) fn used_up(allowed: u32, reset: u64) -> Self {
+        Self {
+            policy: UPSTREAM,
+            allowed: allowed.into(),
+            left: 0,
+            unit: None,
+            window: Some(60),
+            reset: Some(reset),
+        }
+    }
+
+    /// Tells it alone to the caller.
+    pub(in crate::gateway) fn show(self, headers: &mut HeaderMap) {
+        Standing { lines: vec![self], ..Standing::default() }.show(headers);
+    }
+
     fn write(&self, limits: &mut String, policies: &mut String) {
         for text in [&mut *limits, &mut *policies] {
             if !text.is_empty() {
@@ -126,13 +190,15 @@ impl Line {
         // Writing into text does not fail.
         let _ = write!(limits, "\"{}\";r={}", self.policy, self.left);
         let _ = write!(policies, "\"{}\";q={}", self.policy, self.allowed);
-        let _ = match (self.window, self.reset) {
-            (Some(window), Some(reset)) => {
-                let _ = write!(limits, ";t={reset}");
-                write!(policies, ";w={window}")
-            }
-            (Some(_) | None, _) => write!(policies, ";qu=\"concurrent-requests\""),
-        };
+        if let Some(reset) = self.reset {
+            let _ = write!(limits, ";t={reset}");
+        }
+        if let Some(window) = self.window {
+            let _ = write!(policies, ";w={window}");
+        }
+        if let Some(unit) = self.unit {
+            let _ = write!(policies, ";qu=\"{unit}\"");
+        }
     }
 }
 
@@ -145,24 +211,30 @@ fn lines(key: Option<&Arc<Allowance>>, tenant: Option<&Arc<Allowance>>, now: Dat
         .collect()
 }
 
-fn each(standing: AllowanceStanding, [minute, day, month, at_once]: Names) -> impl Iterator<Item = Line> {
-    let AllowanceStanding { rate, day: in_day, month: in_month, at_once: places } = standing;
-    let rate = rate.map(|rate| Line {
+fn each(standing: AllowanceStanding, names: Names) -> impl Iterator<Item = Line> {
+    let [minute, day, month, bytes, at_once] = names;
+    let rate = standing.rate.map(|rate| Line {
         policy: minute,
         allowed: rate.burst.into(),
         left: rate.left.into(),
+        unit: None,
         window: Some(seconds(rate.window)),
         reset: Some(seconds(rate.reset)),
     });
-    let quotas = [(day, in_day), (month, in_month)].into_iter().filter_map(|(policy, quota)| {
-        let quota = quota?;
+    let quotas = standing.quotas.into_iter().map(move |quota| {
+        let (policy, unit) = match quota.measure {
+            Measure::RequestsPerDay => (day, None),
+            Measure::RequestsPerMonth => (month, None),
+            Measure::BytesPerDay => (bytes, Some(BYTES)),
+        };
         let (window, reset) = (Some(quota.window), Some(quota.reset));
-        Some(Line { policy, allowed: quota.limit, left: quota.left, window, reset })
+        Line { policy, allowed: quota.limit, left: quota.left, unit, window, reset }
     });
-    let places = places.map(|(most, left)| Line {
+    let places = standing.at_once.map(|(most, left)| Line {
         policy: at_once,
         allowed: most.into(),
-        left: left.into(),
+        left: left.min(most.into()),
+        unit: Some(AT_ONCE),
         window: None,
         reset: None,
     });

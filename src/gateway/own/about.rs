@@ -1,8 +1,16 @@
 //! What a key may know of itself and its tenant: from the views in memory.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::{catalog::Catalog, gateway::authenticate::Caller, tenancy::Views};
+use crate::{
+    catalog::Catalog,
+    gateway::{
+        authenticate::Caller,
+        denial::{Denial, Failure},
+    },
+    tenancy::Tenancy,
+};
 
 /// Whose the key is, what it holds and how much it may send.
 pub(super) fn whoami(caller: &Caller) -> Value {
@@ -11,8 +19,9 @@ pub(super) fn whoami(caller: &Caller) -> Value {
         "tenant": { "id": tenant.id, "name": tenant.name, "generation": tenant.version, "limits": tenant.limits },
         "key": {
             "id": key.id, "name": key.name, "generation": key.generation, "read_only": key.read_only,
-            "allowed_cidrs": key.allowed_cidrs, "created_at": key.created_at, "expires_at": key.expires_at,
-            "limits": key.limits,
+            "allowed_operations": key.allowed_operations, "allowed_cidrs": key.allowed_cidrs,
+            "created_at": key.created_at, "expires_at": key.expires_at,
+            "expires_soon": caller.key_ends_soon().is_some(), "limits": key.limits,
         },
         "divisions": tenant.division_ids,
     })
@@ -38,14 +47,20 @@ pub(super) fn operations(catalog: &Catalog, caller: &Caller) -> Value {
 }
 
 /// The tenant's keys, ended ones too; of the secrets nothing is kept.
-pub(super) fn keys(views: &Views, caller: &Caller) -> Value {
-    let mut keys: Vec<_> = views.keys().filter(|key| key.tenant_id == caller.key().tenant_id).collect();
+pub(super) async fn keys(tenancy: &Tenancy, caller: &Caller, now: DateTime<Utc>) -> Result<Value, Denial> {
+    let tenant = &caller.key().tenant_id;
+    let uses = tenancy.last_uses(tenant).await.map_err(|_| Failure::RecordUnreadable)?;
+    let views = tenancy.views();
+    let mut keys: Vec<_> = views.keys_of(tenant).collect();
     keys.sort_unstable_by_key(|key| (key.created_at, &key.id));
     let shown = keys.iter().map(|key| {
         json!({
-            "id": key.id, "name": key.name, "created_at": key.created_at, "expires_at": key.expires_at,
-            "revoked_at": key.revoked_at,
+            "id": key.id, "name": key.name, "state": key.state(now), "read_only": key.read_only,
+            "allowed_operations": key.allowed_operations, "created_at": key.created_at,
+            "expires_at": key.expires_at, "expires_soon": key.ends_soon(now).is_some(),
+            "revoked_at": key.revoked_at, "predecessor": key.predecessor, "successor": key.successor,
+            "last_used": uses.get(&key.id),
         })
     });
-    json!({ "keys": shown.collect::<Vec<_>>() })
+    Ok(json!({ "keys": shown.collect::<Vec<_>>() }))
 }

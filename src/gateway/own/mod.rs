@@ -4,6 +4,7 @@
 mod about;
 mod denials;
 mod events;
+mod rotation;
 
 use std::time::Duration;
 
@@ -14,10 +15,14 @@ use super::{
     Gateway,
     asked::Asked,
     authenticate::Caller,
+    authorize::Permit,
     denial::{Denial, Failure, Invalid},
-    limit::Calendar,
+    limit::{Calendar, Line},
 };
-use crate::catalog::OwnAnswer;
+use crate::{
+    audit::{CallsOf, Record},
+    catalog::OwnAnswer,
+};
 
 /// So many may read the record at once: it must not keep the writer waiting.
 pub(super) const READERS: usize = 4;
@@ -28,16 +33,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn answer(
     gateway: &Gateway,
     kind: OwnAnswer,
-    caller: &Caller,
+    permit: &Permit,
     asked: &Asked<'_>,
+    record: &Record,
 ) -> Result<Bytes, Denial> {
-    let parts = &gateway.0.parts;
+    let (parts, caller) = (&gateway.0.parts, permit.caller());
     let shown = match kind {
         OwnAnswer::Token => return Ok(token(caller)),
         OwnAnswer::Whoami => about::whoami(caller),
         OwnAnswer::Operations => about::operations(&parts.catalog, caller),
-        OwnAnswer::Keys => about::keys(&*gateway.views()?, caller),
-        OwnAnswer::Usage | OwnAnswer::Events | OwnAnswer::Denial => {
+        OwnAnswer::RotateKey => rotation::rotate(gateway, permit, asked, record).await?,
+        OwnAnswer::Keys | OwnAnswer::Usage | OwnAnswer::Events | OwnAnswer::Denial => {
             let read = read(gateway, kind, caller, asked);
             tokio::time::timeout(PATIENCE, read).await.map_err(|_| Failure::RecordUnreadable)??
         }
@@ -60,8 +66,10 @@ async fn read(
     // Its own first: however many a tenant asks for, one of them stands in the line of all.
     let _own = caller.tenant().reading().await;
     let _turn = gateway.0.readers.acquire().await.map_err(|_| Failure::RecordUnreadable)?;
-    let reader = &gateway.0.parts.reader;
+    let parts = &gateway.0.parts;
+    let reader = &parts.reader;
     match kind {
+        OwnAnswer::Keys => about::keys(&parts.tenancy, caller, parts.clock.now()).await,
         OwnAnswer::Events => events::list(reader, caller, asked).await,
         OwnAnswer::Denial => events::denial(reader, caller, asked).await,
         OwnAnswer::Usage
@@ -69,7 +77,7 @@ async fn read(
         | OwnAnswer::NotAUser
         | OwnAnswer::Whoami
         | OwnAnswer::Operations
-        | OwnAnswer::Keys => usage(gateway, caller).await,
+        | OwnAnswer::RotateKey => usage(gateway, caller).await,
     }
 }
 
@@ -78,10 +86,16 @@ async fn usage(gateway: &Gateway, caller: &Caller) -> Result<Value, Denial> {
     let parts = &gateway.0.parts;
     let now = parts.clock.now();
     let limits = gateway.0.limiter.look(caller, now);
-    let mut shown =
-        Map::from_iter([("as_of".to_owned(), json!(now)), ("limits".to_owned(), json!(limits.lines()))]);
+    let tenant = caller.tenant();
+    let share = parts.upstream.share(tenant.account(), &tenant.tenant().id, tenant.portion());
+    let mut shown = Map::from_iter([
+        ("as_of".to_owned(), json!(now)),
+        ("limits".to_owned(), json!(limits.lines())),
+        ("upstream".to_owned(), json!(Line::of_share(share))),
+    ]);
     for (name, since) in Calendar::starts(now) {
-        let counted = parts.reader.count_calls(&caller.key().tenant_id, None, since, now).await;
+        let counted =
+            parts.reader.count_calls(CallsOf::tenant(&caller.key().tenant_id, None), since, now).await;
         let calls = counted.map_err(|_| Failure::RecordUnreadable)?;
         let calls = json!({ "since": since, "requests": calls.requests, "refused": calls.refused });
         shown.insert(name.to_owned(), calls);

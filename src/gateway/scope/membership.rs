@@ -92,6 +92,7 @@ pub(super) fn narrow(
         | Body::NewUser(_)
         | Body::UserChange(_)
         | Body::NewQueue(_)
+        | Body::Rotation(_)
         | Body::QueueChange(_)
         | Body::Document(_) => Err(Denial::Failed(Failure::Internal)),
     }

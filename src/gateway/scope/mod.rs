@@ -212,6 +212,7 @@ fn predicated(body: Body<'_>, permit: &Permit, owned: &mut Owned) -> Result<(Byt
         | Body::NewUser(_)
         | Body::UserChange(_)
         | Body::NewQueue(_)
+        | Body::Rotation(_)
         | Body::QueueChange(_)
         | Body::Document(_) => Err(Denial::Failed(Failure::Internal)),
     }

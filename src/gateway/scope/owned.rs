@@ -212,6 +212,7 @@ pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<
         | Body::Activity(_)
         | Body::Observations(_)
         | Body::UserChange(_)
+        | Body::Rotation(_)
         | Body::QueueChange(_)
         | Body::Document(_) => {
             let (name, entity) = operation.narrowing.looked_up().next()?;
@@ -231,7 +232,14 @@ pub(in crate::gateway) fn changed(permit: &Permit, asked: &Asked<'_>) -> Option<
 /// Whom something is looked up for.
 pub(super) fn on_behalf_of<'a>(permit: &'a Permit, confirm: &'a (dyn Fn() -> bool + Sync)) -> Asker<'a> {
     let tenant = permit.caller().tenant();
-    Asker { tenant: &tenant.tenant().id, account: tenant.account(), registry: tenant.registry(), confirm }
+    Asker {
+        tenant: &tenant.tenant().id,
+        account: tenant.account(),
+        portion: tenant.portion(),
+        until: permit.until(),
+        registry: tenant.registry(),
+        confirm,
+    }
 }
 
 /// What a lookup without a verdict means to the caller.

@@ -69,6 +69,7 @@ pub(super) fn create(body: &Body<'_>) -> Result<Bytes, Denial> {
         | Body::NewUser(_)
         | Body::UserChange(_)
         | Body::NewQueue(_)
+        | Body::Rotation(_)
         | Body::QueueChange(_) => Err(Denial::Failed(Failure::Internal)),
     }
 }

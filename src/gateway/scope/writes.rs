@@ -98,6 +98,7 @@ pub(super) fn create(operation: &Operation, body: &mut Body<'_>, permit: &Permit
         | Body::Activity(_)
         | Body::Observations(_)
         | Body::UserChange(_)
+        | Body::Rotation(_)
         | Body::QueueChange(_) => Err(Denial::Failed(Failure::Internal)),
     }
 }
@@ -120,6 +121,7 @@ pub(super) fn change(
         | Body::Activity(_)
         | Body::Observations(_)
         | Body::NewUser(_)
+        | Body::Rotation(_)
         | Body::NewQueue(_) => Err(Denial::Failed(Failure::Internal)),
     }
 }

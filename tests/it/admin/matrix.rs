@@ -19,6 +19,9 @@ const OPERATIONS: &[&str] = &[
     "POST /service-accounts",
     "GET /service-accounts/{id}",
     "POST /service-accounts/{id}/check",
+    "GET /service-accounts/{id}/budget",
+    "GET /signing-keys",
+    "POST /signing-keys/rotate",
     "GET /tenants",
     "POST /tenants",
     "GET /tenants/{id}",
@@ -33,6 +36,9 @@ const OPERATIONS: &[&str] = &[
     "GET /tenants/{id}/policies",
     "PUT /tenants/{id}/policies",
     "POST /policies/explain",
+    "GET /keys/{id}",
+    "PATCH /keys/{id}",
+    "POST /keys/{id}/rotate",
     "POST /keys/{id}/revoke",
     "GET /events",
     "GET /operations",
@@ -128,12 +134,14 @@ fn body(operation: &str, who: &str) -> Value {
             tenant["service_account"] = json!("hub");
             tenant
         }
-        "PATCH /tenants/{id}" => json!({ "name": format!("Named by {who}") }),
+        "PATCH /tenants/{id}" | "PATCH /keys/{id}" => json!({ "name": format!("Named by {who}") }),
         "POST /tenants/{id}/keys" => json!({ "name": format!("by {who}") }),
+        "POST /keys/{id}/rotate" => json!({ "overlap_seconds": 60 }),
         "POST /tenants/{id}/registry" | "POST /tenants/{id}/registry/take" => json!({
             "entity": "group", "id": format!("{}0000000-0000-4000-8000-000000000000", who.len()),
             "reason": format!("by {who}"),
         }),
+        "POST /signing-keys/rotate" => json!({ "end_tokens": true }),
         "PUT /tenants/{id}/policies" => json!({ "source": "", "reason": format!("by {who}") }),
         "POST /catalog/drift" => json!({ "swagger": "2.0", "paths": {} }),
         "POST /policies/explain" => json!({ "tenant": "north", "operation": "getUsers" }),

@@ -147,15 +147,16 @@ async fn desk(store: &Store, clock: &Clock, pepper: Pepper, simulator: &Simulato
         max_answer_bytes: 1 << 20,
         answer_memory_bytes: 1 << 24,
         clock: clock.clone(),
+        budget: upstream::BudgetOptions::default(),
     };
     Desk::new(Parts {
         store: store.clone(),
-        tenancy: Tenancy::start(store.clone(), Arc::clone(&engine)).await.unwrap(),
+        tenancy: Tenancy::start(store.clone(), Arc::clone(&engine), master.clone().into()).await.unwrap(),
         upstream: Upstream::new(options, master.clone()).unwrap(),
         audit: Audit::start(store.clone(), clock.clone()).await.unwrap(),
         engine,
         catalog,
-        master,
+        master: master.into(),
         pepper,
         clock: clock.clone(),
         upstream_defaults: config::Upstream {

@@ -208,6 +208,11 @@ const TESTS: &[(&str, &str, &str)] = &[
         "nothing_of_another_tenant_is_on_the_own_surface",
     ),
     (
+        "gatewayRotateKey",
+        "a_key_puts_another_in_its_own_place",
+        "nobody_rotates_a_key_that_is_not_its_own_or_gains_by_it",
+    ),
+    (
         "gatewayEvents",
         "the_access_log_is_paged_and_holds_what_is_asked_for",
         "nothing_of_another_tenant_is_on_the_own_surface",

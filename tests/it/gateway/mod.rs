@@ -25,6 +25,8 @@ mod own_surface;
 mod places;
 mod recording;
 mod refused;
+mod rotation;
 mod scoping;
+mod signing;
 mod tls;
 mod unread;

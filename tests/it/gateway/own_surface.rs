@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::organisation::{NOBODY, USERS, assert_alike, each, eventually, owned};
 use crate::support::{
-    app::{Answer, TenantClient, TestApp},
+    app::{Answer, TenantClient, TestApp, read},
     database::TestDatabase,
 };
 
@@ -197,12 +197,12 @@ async fn a_tenant_that_reads_its_record_all_the_time_keeps_nobody_from_theirs() 
     app.finish().await;
 }
 
-/// Reading may wait; what was withdrawn meanwhile is not shown.
+/// Reading may wait; what another hand altered meanwhile is not shown.
 #[tokio::test]
-async fn what_a_key_asked_of_the_record_is_not_shown_once_it_is_revoked() {
+async fn what_a_key_asked_of_the_record_is_not_shown_once_another_hand_altered_the_key() {
     let database = TestDatabase::postgres().await;
     let mut other = PgConnection::connect(&database.url()).await.unwrap();
-    let mut revoking = PgConnection::connect(&database.url()).await.unwrap();
+    let mut looking = PgConnection::connect(&database.url()).await.unwrap();
     let app = TestApp::start_on(database, |_| {}).await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     other.execute("BEGIN; LOCK TABLE event, event_outcome IN ACCESS EXCLUSIVE MODE").await.unwrap();
@@ -213,15 +213,20 @@ async fn what_a_key_asked_of_the_record_is_not_shown_once_it_is_revoked() {
     eventually("the record is being read", async || {
         let waiting =
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        revoking.fetch_optional(waiting).await.unwrap().map(|_| ())
+        looking.fetch_optional(waiting).await.unwrap().map(|_| ())
     })
     .await;
-    // As another replica would; through us it would wait for the table too.
+    // Through us it would wait for the table too.
     let revoke = "BEGIN; UPDATE version SET value = value + 1; UPDATE tenant_key SET revoked_at = now(), \
         generation = generation + 1, version = (SELECT value FROM version); COMMIT";
-    revoking.execute(revoke).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    looking.execute(revoke).await.unwrap();
+    let ready = format!("http://{}/ready", app.addresses.telemetry);
+    eventually("it says that it is not ready", async || {
+        (read(app.client.get(&ready)).await.status == 503).then_some(())
+    })
+    .await;
     other.execute("ROLLBACK").await.unwrap();
-    assert_eq!(asked.await.unwrap().status, 401);
+    assert_eq!(asked.await.unwrap().status, 503);
+    app.accept_all(&app.proving_store().await).await;
     app.finish().await;
 }

@@ -4,7 +4,6 @@ use reqwest::Method;
 use ringfence::simulator::{ALPHA, BETA, Fault, GAMMA, Match, Rule};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, Executor, SqliteConnection};
 
 use super::organisation::{
     DETAILS, QUEUES, SEARCH, USERS, assert_refused, disturb_below, event, eventually, in_flight, only_call,
@@ -199,9 +198,7 @@ async fn a_key_revoked_in_flight_is_not_answered() {
 
 #[tokio::test]
 async fn a_key_that_changes_in_flight_must_still_be_live() {
-    let database = TestDatabase::sqlite();
-    let url = database.url();
-    let app = TestApp::start_on(database, |_| {}).await;
+    let app = TestApp::start_on(TestDatabase::sqlite(), |_| {}).await;
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     disturb_below(&app, QUEUES, Fault::Latency { ms: 3_000 });
     for (change, status, code) in [
@@ -211,14 +208,11 @@ async fn a_key_that_changes_in_flight_must_still_be_live() {
     ] {
         let key = app.key("alpha", json!({"name": "changing"})).await;
         let call = in_flight(&app, &key, QUEUES).await;
-        let mut other = SqliteConnection::connect(&url).await.unwrap();
-        let raise = "UPDATE version SET value = value + 1 WHERE id = 1";
-        let change = format!(
-            "BEGIN IMMEDIATE; {raise}; UPDATE tenant_key SET {change}, version = (SELECT value FROM version) \
-             WHERE id = '{}'; COMMIT",
+        let statement = format!(
+            "UPDATE tenant_key SET {change}, version = (SELECT value + 1 FROM version) WHERE id = '{}'",
             key.client_id
         );
-        other.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(change))).await.unwrap();
+        app.alter(&statement).await;
         assert_refused(&call.await.unwrap(), status, code);
     }
     assert_eq!(alpha.get(QUEUES).await.status, 200, "another key is not touched");

@@ -7,6 +7,7 @@ use super::engine;
 const READS: &[&str] = &[
     "operator.list",
     "service-account.list",
+    "service-account.budget",
     "tenant.list",
     "key.list",
     "policy.list",

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use ringfence::{
-    model::{Actor, Event, EventKind},
-    store::Calls,
+    model::{Actor, Event, EventKind, Outcome, StreamId},
+    store::{Calls, CallsOf},
 };
 
 use super::things::{at, event_at, id, outcome};
@@ -48,15 +48,46 @@ async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
         let (tenant, first, second) =
             ("north".parse().unwrap(), FIRST.parse().unwrap(), SECOND.parse().unwrap());
         let (since, until) = (at(0), at(10));
-        let of_all = store.count_calls(&tenant, None, since, until).await.unwrap();
+        let of_all = store.count_calls(CallsOf::tenant(&tenant, None), since, until).await.unwrap();
         assert_eq!(of_all, Calls { requests: 3, refused: 2 });
-        let of_first = store.count_calls(&tenant, Some(&first), since, until).await.unwrap();
+        let of_first = store.count_calls(CallsOf::tenant(&tenant, Some(&first)), since, until).await.unwrap();
         assert_eq!(of_first, Calls { requests: 2, refused: 1 });
-        let of_second = store.count_calls(&tenant, Some(&second), since, until).await.unwrap();
+        let of_second =
+            store.count_calls(CallsOf::tenant(&tenant, Some(&second)), since, until).await.unwrap();
         assert_eq!(of_second, Calls { requests: 1, refused: 1 });
-        let longer = store.count_calls(&tenant, None, since, until + TimeDelta::seconds(1)).await.unwrap();
+        let longer = store
+            .count_calls(CallsOf::tenant(&tenant, None), since, until + TimeDelta::seconds(1))
+            .await
+            .unwrap();
         assert_eq!(longer, Calls { requests: 4, refused: 2 });
         let nobody = "west".parse().unwrap();
-        assert_eq!(store.count_calls(&nobody, None, since, until).await.unwrap(), Calls::default());
+        assert_eq!(
+            store.count_calls(CallsOf::tenant(&nobody, None), since, until).await.unwrap(),
+            Calls::default()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_bytes_of_answers_are_summed_per_process_too() {
+    let [one, two]: [StreamId; 2] = [id(), id()];
+    let actor = Actor { tenant_id: Some("north".parse().unwrap()), ..Actor::default() };
+    let call =
+        |stream: &StreamId, seconds: i64| Event { actor: actor.clone(), ..event_at(stream, at(seconds)) };
+    let events = [call(&one, 0), call(&two, 1), call(&two, 2), call(&two, 10)];
+    let bytes = ["{\"bytes\":5}", "{\"bytes\":70}", "{}", "{\"bytes\":1000}"];
+    let outcomes = events.iter().zip(bytes);
+    let outcomes: Vec<_> =
+        outcomes.map(|(event, detail)| Outcome { detail: detail.into(), ..outcome(event, "ok") }).collect();
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        store.append_events(&events, &outcomes).await.unwrap();
+        let tenant = "north".parse().unwrap();
+        let all = CallsOf::tenant(&tenant, None);
+        assert_eq!(store.sum_bytes(all, at(0), at(10)).await.unwrap(), 75);
+        let of_two = CallsOf { stream: Some(two.as_str()), ..all };
+        assert_eq!(store.sum_bytes(of_two, at(0), at(10)).await.unwrap(), 70);
+        assert_eq!(store.count_calls(of_two, at(0), at(10)).await.unwrap().requests, 2);
+        assert_eq!(store.sum_bytes(all, at(20), at(30)).await.unwrap(), 0);
     }
 }

@@ -4,8 +4,14 @@ use std::{fs, path::Path};
 
 fn sources(folder: &str) -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|file| (file.display().to_string(), fs::read_to_string(&file).unwrap())).collect()
+    let (folders, files): (Vec<_>, Vec<_>) =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).partition(|path| path.is_dir());
+    let below = folders.iter().flat_map(|folder| sources(folder.to_str().unwrap()));
+    files
+        .iter()
+        .map(|file| (file.display().to_string(), fs::read_to_string(file).unwrap()))
+        .chain(below)
+        .collect()
 }
 
 #[test]

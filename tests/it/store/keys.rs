@@ -1,7 +1,7 @@
 //! Keys.
 
 use ringfence::{
-    model::{Key, Limits},
+    model::{Key, KeyUse, Limits, Rotation, Successor},
     store::{Store, StoreError},
 };
 
@@ -76,5 +76,81 @@ async fn revoking_raises_the_generation_and_keeps_the_first_time() {
 
         let unknown = store.revoke_key(&"bbbbbbbbbbbbbbbb".parse().unwrap(), at(5), &change()).await;
         assert!(matches!(unknown, Err(StoreError::Missing { what }) if what == "key bbbbbbbbbbbbbbbb"));
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_changed_only_as_it_was_read() {
+    for database in TestDatabase::both().await {
+        let store = store_with_tenants(&database).await;
+        let issued = key("aaaaaaaaaaaaaaaa", "north");
+        let version = store.add_key(&issued, &change()).await.unwrap();
+        let mut changed = Key {
+            name: "other".to_owned(),
+            allowed_operations: vec!["reads".to_owned()],
+            allowed_cidrs: serde_json::from_str(r#"["203.0.113.0/24"]"#).unwrap(),
+            limits: Limits { burst: Some(3), requests_per_minute: Some(9), ..Limits::default() },
+            version,
+            ..issued
+        };
+        changed.version = store.update_key(&changed, &change()).await.unwrap();
+        assert_eq!(store.key(&changed.id).await.unwrap(), Some(changed.clone()));
+        let stale = store.update_key(&Key { version, ..changed }, &change()).await;
+        assert!(matches!(stale, Err(StoreError::Conflict { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_ends_one_key_and_adds_another_or_does_neither() {
+    for database in TestDatabase::both().await {
+        let store = store_with_tenants(&database).await;
+        let mut old = key("aaaaaaaaaaaaaaaa", "north");
+        old.version = store.add_key(&old, &change()).await.unwrap();
+        let successor = Successor {
+            id: "bbbbbbbbbbbbbbbb".parse().unwrap(),
+            hmac: vec![7; 32],
+            created_by: "ana@example.com".to_owned(),
+            expires_at: None,
+        };
+        let mut rotation = Rotation::of(&old, successor, 60, at(10)).unwrap();
+        let version = store.rotate_key(&rotation, &change()).await.unwrap();
+        let kept = store.list_keys(&"north".parse().unwrap()).await.unwrap();
+        rotation.ending.version = version;
+        rotation.next.version = version;
+        assert_eq!(kept, [rotation.ending.clone(), rotation.next.clone()]);
+        assert_eq!((kept[0].expires_at, &kept[1].origin), (Some(at(70)), &old.id));
+
+        rotation.ending.version = old.version;
+        rotation.next.id = "cccccccccccccccc".parse().unwrap();
+        let again = store.rotate_key(&rotation, &change()).await;
+        assert!(matches!(again, Err(StoreError::Conflict { .. })));
+        assert_eq!(store.list_keys(&"north".parse().unwrap()).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn of_each_key_the_last_use_is_kept_whoever_writes_it() {
+    for database in TestDatabase::both().await {
+        let store = store_with_tenants(&database).await;
+        let (one, other) = (key("aaaaaaaaaaaaaaaa", "north"), key("bbbbbbbbbbbbbbbb", "south"));
+        store.add_key(&one, &change()).await.unwrap();
+        store.add_key(&other, &change()).await.unwrap();
+        let used = |seconds: i64, source: Option<&str>| KeyUse {
+            at: at(seconds),
+            source: source.map(|source| source.parse().unwrap()),
+        };
+        let north = "north".parse().unwrap();
+        assert_eq!(store.key_uses(&north).await.unwrap(), []);
+        store.note_key_uses(&[]).await.unwrap();
+        let first = used(60, Some("203.0.113.9"));
+        store.note_key_uses(&[(one.id.clone(), first), (other.id.clone(), used(1, None))]).await.unwrap();
+        assert_eq!(store.key_uses(&north).await.unwrap(), [(one.id.clone(), first)]);
+        // What another replica saw before.
+        store.note_key_uses(&[(one.id.clone(), used(59, None))]).await.unwrap();
+        assert_eq!(store.key_uses(&north).await.unwrap(), [(one.id.clone(), first)]);
+        let last = used(3_600, Some("2001:db8::1"));
+        store.note_key_uses(&[(one.id.clone(), last)]).await.unwrap();
+        assert_eq!(store.key_uses(&north).await.unwrap(), [(one.id.clone(), last)]);
+        assert_eq!(store.key_uses(&"south".parse().unwrap()).await.unwrap(), [(other.id, used(1, None))]);
     }
 }

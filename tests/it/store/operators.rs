@@ -72,7 +72,7 @@ async fn a_token_belongs_to_an_operator_that_exists_and_is_unique() {
     }
 }
 
-fn token_of(operator: &Operator, id: &str) -> OperatorToken {
+pub(super) fn token_of(operator: &Operator, id: &str) -> OperatorToken {
     OperatorToken {
         id: id.parse().unwrap(),
         operator_id: operator.id.clone(),

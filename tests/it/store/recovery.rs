@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use ringfence::{
     model::TenantId,
+    secret::GrantsKey,
     store::{Database, EventFilter, Store, StoreError},
 };
 
@@ -34,6 +35,7 @@ async fn is_lost_and_found_again(wire: Wire) {
     let database = TestDatabase::postgres().await;
     let proxy = Proxy::before(&database.address()).await;
     let store = Store::open(&database.url_at(proxy.address())).await.unwrap();
+    store.prove_with(GrantsKey::new(&[7; 32]).unwrap());
     store.add_operator(&operator("ada@bpo.example"), &change()).await.unwrap();
 
     let (grace, raised, events) = (operator("grace@bpo.example"), change(), [event(&id())]);

@@ -6,6 +6,7 @@ use ringfence::{
     catalog::Catalog,
     model::{Ended, Origin, Registration},
     policy::Engine,
+    secret::MasterKey,
     store::StoreError,
     tenancy::Tenancy,
 };
@@ -90,7 +91,9 @@ async fn what_has_ended_can_be_ended_by_a_second_call() {
         store.add_service_account(&service_account("main"), &change()).await.unwrap();
         store.add_tenant(&tenant("north", "main"), &change()).await.unwrap();
         let engine = Engine::new(&Catalog::embedded().unwrap().actions()).unwrap();
-        let tenancy = Tenancy::start(store.clone(), Arc::new(engine)).await.unwrap();
+        let tenancy = Tenancy::start(store.clone(), Arc::new(engine), MasterKey::generate().unwrap().into())
+            .await
+            .unwrap();
         let one = group("north");
         let holds =
             || tenancy.views().tenant(&one.tenant_id).unwrap().registry().holds("group", one.id.as_str());

@@ -97,7 +97,7 @@ async fn a_follower_misses_no_change_of_racing_replicas() {
         let store = database.store().await;
         let mut replicas = Vec::new();
         for replica in 0..4 {
-            let store = ringfence::store::Store::open(&database.url()).await.unwrap();
+            let store = database.store().await;
             replicas.push(tokio::spawn(async move {
                 for number in 0..EACH {
                     let account = service_account(&format!("account-{replica}-{number}"));

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use ringfence::{
-    app::{Addresses, App},
+    app::{Addresses, App, Keys},
     catalog::Catalog,
     clock::Clock,
     config::Config,
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    beginning::{first_admin, until_ready},
+    beginning::{change_at, first_admin, until_ready},
     database::TestDatabase,
     ledger::{Ledger, read_raw},
     socket::Socket,
@@ -143,6 +143,11 @@ impl TestApp {
     }
 
     /// The database itself.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where it keeps everything.
     pub(crate) fn database(&self) -> &TestDatabase {
         &self.database
     }
@@ -287,6 +292,24 @@ impl TestApp {
     /// The store, opened beside the app.
     pub(crate) async fn store(&self) -> Store {
         Store::open(&self.database.url()).await.unwrap()
+    }
+
+    /// The store beside the app, able to change what the app reads.
+    pub(crate) async fn proving_store(&self) -> Store {
+        let store = self.store().await;
+        Keys::load(&self.config.secrets, &store, &self.clock).await.unwrap();
+        store
+    }
+
+    /// Alters a row to what no door can make of it, as if it had always been so: it gets the next version.
+    pub(crate) async fn alter(&self, statement: &str) {
+        self.database.run(statement).await;
+        self.accept_all(&self.proving_store().await).await;
+    }
+
+    /// Takes all that is there for right.
+    pub(crate) async fn accept_all(&self, store: &Store) {
+        store.accept(None, &change_at(self.clock.now())).await.unwrap();
     }
 
     /// Drains, and checks what must always hold: every request left exactly one event, and each event its outcome.

@@ -1,9 +1,11 @@
 //! What comes before a test can begin.
 
+use chrono::{DateTime, Utc};
 use ringfence::{
     app::{self, Addresses, Keys},
     clock::Clock,
     config::Config,
+    model::{Actor, Event, EventId, EventKind, StreamId},
     operator::operators,
 };
 use secrecy::ExposeSecret;
@@ -21,6 +23,20 @@ pub(super) async fn first_admin(config: &Config, clock: &Clock) -> String {
     let issued = operators::bootstrap(&store, &keys.pepper, clock, "ana@example.com").await.unwrap();
     store.close().await;
     issued.token.expose_secret().to_owned()
+}
+
+/// The event of a change by nobody in particular.
+pub(super) fn change_at(at: DateTime<Utc>) -> Event {
+    Event {
+        id: EventId::at(at),
+        at,
+        stream: StreamId::from(uuid::Uuid::now_v7()),
+        kind: EventKind::Change,
+        actor: Actor::default(),
+        operation: Some("test.alter".into()),
+        source: None,
+        detail: "{}".into(),
+    }
 }
 
 /// Waits until it says that it is able to serve.

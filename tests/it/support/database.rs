@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use ringfence::store::Store;
+use ringfence::{secret::GrantsKey, store::Store};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 /// A database of one test's own, gone when dropped.
@@ -92,10 +92,24 @@ impl TestDatabase {
         }
     }
 
+    /// As [`TestDatabase::execute`], of a test's own making.
+    pub(crate) async fn run(&self, statement: &str) {
+        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()));
+        match self {
+            Self::Sqlite { .. } => {
+                SqliteConnection::connect(&self.url()).await.unwrap().execute(statement).await.unwrap();
+            }
+            Self::Postgres { .. } => {
+                PgConnection::connect(&self.url()).await.unwrap().execute(statement).await.unwrap();
+            }
+        }
+    }
+
     /// Opens and migrates it.
     pub(crate) async fn store(&self) -> Store {
         let store = Store::open(&self.url()).await.unwrap();
         store.migrate().await.unwrap();
+        store.prove_with(GrantsKey::new(&[7; 32]).unwrap());
         store
     }
 }

@@ -7,4 +7,5 @@ pub(crate) mod database;
 pub(crate) mod frames;
 mod ledger;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 pub(crate) mod socket;

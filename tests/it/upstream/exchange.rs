@@ -17,7 +17,11 @@ async fn cut(bytes: &'static str) -> UpstreamError {
     let account = ServiceAccount { api_url: breaks_off(bytes).await, ..(*house.account).clone() };
     house
         .upstream
-        .send(super::Share::Operator, &Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true)
+        .send(
+            super::on_behalf(super::Share::Operator, &Arc::new(account), &|| true),
+            get("/api/v2/token"),
+            Effect::Reads,
+        )
         .await
         .unwrap_err()
 }
@@ -67,7 +71,7 @@ async fn what_concerns_one_connection_stays_there() {
         UpstreamRequest { method: Method::POST, path_and_query: "/api/v2/x".to_owned(), headers, body };
     house
         .upstream
-        .send(super::Share::Operator, &house.account, request, Effect::Reads, &|| true)
+        .send(super::on_behalf(super::Share::Operator, &house.account, &|| true), request, Effect::Reads)
         .await
         .unwrap();
     let seen = house.genesys.seen().remove(0);
@@ -167,7 +171,11 @@ async fn an_api_that_is_not_there_was_sent_nothing() {
     let account = ServiceAccount { api_url: gone, ..(*house.account).clone() };
     let error = house
         .upstream
-        .send(super::Share::Operator, &Arc::new(account), get("/api/v2/token"), Effect::Reads, &|| true)
+        .send(
+            super::on_behalf(super::Share::Operator, &Arc::new(account), &|| true),
+            get("/api/v2/token"),
+            Effect::Reads,
+        )
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Unreachable { .. }), "{error:?}");

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{Router, body::Body, response::Response, routing::get};
 use ringfence::{
-    model::TenantId,
+    model::{Portion, TenantId},
     upstream::{Effect, Share, UpstreamError, UpstreamRequest},
 };
 use tokio::{
@@ -43,7 +43,11 @@ async fn many_answers_at_once_never_take_more_than_their_room() {
             tokio::spawn(async move {
                 let path = if call % 3 == 0 { pieces() } else { whole() };
                 let answer = upstream
-                    .send(Share::Operator, &account, super::get(&path), Effect::Reads, &|| true)
+                    .send(
+                        super::on_behalf(Share::Operator, &account, &|| true),
+                        super::get(&path),
+                        Effect::Reads,
+                    )
                     .await?;
                 let body = answer.held.keep(answer.body);
                 let now = taken.fetch_add(body.len(), Ordering::SeqCst) + body.len();
@@ -121,7 +125,11 @@ async fn answers_that_all_grow_at_once_do_not_wait_for_each_other_for_ever() {
                 let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
                 tokio::spawn(async move {
                     upstream
-                        .send(Share::Operator, &account, super::get(&pieces()), Effect::Reads, &|| true)
+                        .send(
+                            super::on_behalf(Share::Operator, &account, &|| true),
+                            super::get(&pieces()),
+                            Effect::Reads,
+                        )
                         .await
                 })
             })
@@ -140,32 +148,33 @@ async fn one_tenant_takes_no_room_from_another() {
     let house = House::open().await;
     let (greedy, other): (TenantId, TenantId) = ("greedy".parse().unwrap(), "other".parse().unwrap());
     let send = async |share: Share<'_>, request: UpstreamRequest, effect: Effect| {
-        house.upstream.send(share, &house.account, request, effect, &|| true).await
+        house.upstream.send(super::on_behalf(share, &house.account, &|| true), request, effect).await
     };
     let mut held = Vec::new();
     let error = loop {
-        match send(Share::Of(&greedy), super::get(&whole()), Effect::Reads).await {
+        match send(Share::Of(&greedy, Portion::ALL), super::get(&whole()), Effect::Reads).await {
             Ok(answer) => held.push(answer.held.keep(answer.body)),
             Err(error) => break error,
         }
     };
     assert!(matches!(error, UpstreamError::NoRoom { .. }), "{error:?}");
     assert_eq!(held.len(), ROOM / LIMIT / 4, "a quarter is one tenant's");
-    let of_greedy = send(Share::Of(&greedy), super::change(), Effect::Writes);
+    let of_greedy = send(Share::Of(&greedy, Portion::ALL), super::change(), Effect::Writes);
     let begun = Instant::now();
     let of_other = async {
-        let read = send(Share::Of(&other), super::get(&whole()), Effect::Reads).await.unwrap();
-        let more = send(Share::MoreOf(&other), super::get(&pieces()), Effect::Reads).await.unwrap();
+        let read = send(Share::Of(&other, Portion::ALL), super::get(&whole()), Effect::Reads).await.unwrap();
+        let more =
+            send(Share::MoreOf(&other, Portion::ALL), super::get(&pieces()), Effect::Reads).await.unwrap();
         assert_eq!((read.body.len(), more.body.len()), (LIMIT, LIMIT));
         drop((read, more));
-        send(Share::Of(&other), super::change(), Effect::Writes).await.unwrap();
+        send(Share::Of(&other, Portion::ALL), super::change(), Effect::Writes).await.unwrap();
         assert!(begun.elapsed() < Duration::from_secs(1), "nobody waits for another tenant");
     };
     let (of_greedy, ()) = tokio::join!(of_greedy, of_other);
     // It still has 50 000 bytes, too few for an answer.
     assert!(matches!(of_greedy, Err(UpstreamError::NoRoom { sent: false })), "{of_greedy:?}");
     drop(held);
-    send(Share::Of(&greedy), super::change(), Effect::Writes).await.unwrap();
+    send(Share::Of(&greedy, Portion::ALL), super::change(), Effect::Writes).await.unwrap();
 }
 
 /// Together a few can take all there is: whoever comes then is told so, soon, and nothing is sent for it.
@@ -175,7 +184,11 @@ async fn where_some_tenants_hold_all_the_room_another_waits_a_moment_and_gets_it
     let send = async |tenant: &TenantId, path: String| {
         house
             .upstream
-            .send(Share::Of(tenant), &house.account, super::get(&path), Effect::Reads, &|| true)
+            .send(
+                super::on_behalf(Share::Of(tenant, Portion::ALL), &house.account, &|| true),
+                super::get(&path),
+                Effect::Reads,
+            )
             .await
     };
     let mut held = Vec::new();
@@ -208,23 +221,28 @@ async fn of_those_that_hold_answers_already_one_waits_and_the_others_give_up() {
     let house = House::open().await;
     let tenant: TenantId = "tenant".parse().unwrap();
     let send = async |share: Share<'_>| {
-        house.upstream.send(share, &house.account, super::get("/api/v2/token"), Effect::Reads, &|| true).await
+        house
+            .upstream
+            .send(
+                super::on_behalf(share, &house.account, &|| true),
+                super::get("/api/v2/token"),
+                Effect::Reads,
+            )
+            .await
     };
     let mut held = Vec::new();
     for _ in 0..2 {
         let path = whole();
         let answer = house.upstream.send(
-            Share::Of(&tenant),
-            &house.account,
+            super::on_behalf(Share::Of(&tenant, Portion::ALL), &house.account, &|| true),
             super::get(&path),
             Effect::Reads,
-            &|| true,
         );
         held.push(answer.await.unwrap());
     }
     let begun = Instant::now();
-    let waits = async { (send(Share::MoreOf(&tenant)).await.is_err(), begun.elapsed()) };
-    let gives_up = async { (send(Share::MoreOf(&tenant)).await.is_err(), begun.elapsed()) };
+    let waits = async { (send(Share::MoreOf(&tenant, Portion::ALL)).await.is_err(), begun.elapsed()) };
+    let gives_up = async { (send(Share::MoreOf(&tenant, Portion::ALL)).await.is_err(), begun.elapsed()) };
     let ((first, waited), (second, at_once)) = tokio::join!(waits, gives_up);
     assert!(first && second);
     assert!(
@@ -268,7 +286,7 @@ async fn an_answer_takes_its_room_until_its_last_byte_is_sent() {
         let (upstream, account, path) = (upstream.clone(), Arc::clone(&account), path.clone());
         async move {
             let answer = upstream
-                .send(Share::Operator, &account, super::get(&path), Effect::Reads, &|| true)
+                .send(super::on_behalf(Share::Operator, &account, &|| true), super::get(&path), Effect::Reads)
                 .await
                 .unwrap();
             Response::new(Body::from(answer.held.keep(answer.body)))

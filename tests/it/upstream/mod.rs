@@ -1,5 +1,7 @@
 //! The one door to Genesys: tokens, and one exchange.
 
+mod broker;
+mod budget;
 mod exchange;
 mod memory;
 mod organisations;
@@ -8,6 +10,7 @@ mod regions;
 mod repeats;
 mod server;
 mod sparing;
+mod storm;
 mod tokens;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -19,7 +22,8 @@ use ringfence::{
     model::ServiceAccount,
     secret::MasterKey,
     upstream::{
-        Effect, Options, Share, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest, secret_context,
+        Behalf, BudgetOptions, Effect, Options, Share, Upstream, UpstreamAnswer, UpstreamError,
+        UpstreamRequest, patience, secret_context,
     },
 };
 
@@ -54,6 +58,8 @@ impl House {
             max_answer_bytes: LIMIT,
             answer_memory_bytes: 10 * LIMIT,
             clock: clock.clone(),
+            // Far more than any test sends that is not about it.
+            budget: BudgetOptions { requests_per_minute: Some(1_000_000), ..BudgetOptions::default() },
         };
         change(&mut options);
         let upstream = Upstream::new(options, master.clone()).unwrap();
@@ -62,12 +68,16 @@ impl House {
     }
 
     async fn get(&self, path_and_query: &str) -> Result<UpstreamAnswer, UpstreamError> {
-        self.upstream.send(Share::Operator, &self.account, get(path_and_query), Effect::Reads, &|| true).await
+        self.upstream
+            .send(on_behalf(Share::Operator, &self.account, &|| true), get(path_and_query), Effect::Reads)
+            .await
     }
 
     /// A change: `POST` with a body.
     async fn change(&self) -> Result<UpstreamAnswer, UpstreamError> {
-        self.upstream.send(Share::Operator, &self.account, change(), Effect::Writes, &|| true).await
+        self.upstream
+            .send(on_behalf(Share::Operator, &self.account, &|| true), change(), Effect::Writes)
+            .await
     }
 
     /// Calls the API and says which token it saw.
@@ -83,7 +93,11 @@ impl House {
                 let (upstream, account) = (self.upstream.clone(), Arc::clone(&self.account));
                 tokio::spawn(async move {
                     upstream
-                        .send(Share::Operator, &account, get("/api/v2/token"), Effect::Reads, &|| true)
+                        .send(
+                            on_behalf(Share::Operator, &account, &|| true),
+                            get("/api/v2/token"),
+                            Effect::Reads,
+                        )
                         .await
                 })
             })
@@ -106,9 +120,20 @@ fn account(master: &MasterKey, url: &str) -> ServiceAccount {
         login_url: url.to_owned(),
         shared: false,
         description: String::new(),
+        tokens: 1,
+        requests_per_minute: None,
+        lend_idle: false,
         created_at: Clock::default().now(),
         version: 1,
     }
+}
+
+fn on_behalf<'b>(
+    share: Share<'b>,
+    account: &'b Arc<ServiceAccount>,
+    confirm: &'b (dyn Fn() -> bool + Sync),
+) -> Behalf<'b> {
+    Behalf { share, account, until: patience(), confirm }
 }
 
 fn get(path_and_query: &str) -> UpstreamRequest {

@@ -27,7 +27,14 @@ async fn another(house: &House) -> (Genesys, Arc<ServiceAccount>) {
 }
 
 async fn call(house: &House, account: &Arc<ServiceAccount>) -> Result<UpstreamAnswer, UpstreamError> {
-    house.upstream.send(super::Share::Operator, account, get("/api/v2/token"), Effect::Reads, &|| true).await
+    house
+        .upstream
+        .send(
+            super::on_behalf(super::Share::Operator, account, &|| true),
+            get("/api/v2/token"),
+            Effect::Reads,
+        )
+        .await
 }
 
 #[tokio::test]
@@ -86,7 +93,11 @@ async fn an_organisation_that_hangs_takes_no_connection_from_another() {
             let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
             tokio::spawn(async move {
                 upstream
-                    .send(super::Share::Operator, &account, get("/api/v2/never"), Effect::Reads, &|| true)
+                    .send(
+                        super::on_behalf(super::Share::Operator, &account, &|| true),
+                        get("/api/v2/never"),
+                        Effect::Reads,
+                    )
                     .await
             })
         })

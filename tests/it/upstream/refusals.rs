@@ -130,7 +130,11 @@ async fn an_api_that_refuses_fresh_tokens_does_not_drain_the_login() {
     for _ in 0..5 {
         let error = house
             .upstream
-            .send(super::Share::Operator, &account, super::get("/api/v2/token"), Effect::Reads, &|| true)
+            .send(
+                super::on_behalf(super::Share::Operator, &account, &|| true),
+                super::get("/api/v2/token"),
+                Effect::Reads,
+            )
             .await
             .unwrap_err();
         assert!(matches!(error, UpstreamError::Unauthorized { .. }), "{error}");
@@ -139,7 +143,11 @@ async fn an_api_that_refuses_fresh_tokens_does_not_drain_the_login() {
     house.clock.advance(TimeDelta::seconds(5));
     house
         .upstream
-        .send(super::Share::Operator, &account, super::get("/api/v2/token"), Effect::Reads, &|| true)
+        .send(
+            super::on_behalf(super::Share::Operator, &account, &|| true),
+            super::get("/api/v2/token"),
+            Effect::Reads,
+        )
         .await
         .unwrap_err();
     assert_eq!(login.logins(), 3);

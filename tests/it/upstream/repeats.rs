@@ -95,7 +95,7 @@ async fn what_is_withdrawn_between_two_attempts_is_not_sent_again() {
     let request = get("/api/v2/token");
     let error = house
         .upstream
-        .send(Share::Operator, &house.account, request, Effect::Reads, &only_once)
+        .send(super::on_behalf(Share::Operator, &house.account, &only_once), request, Effect::Reads)
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
@@ -135,7 +135,11 @@ async fn a_change_reaches_upstream_at_most_once_however_its_connection_ends() {
     let account = Arc::new(ServiceAccount { api_url: url, ..(*house.account).clone() });
     let mut answered = 0;
     for _ in 0..CALLS {
-        match house.upstream.send(Share::Operator, &account, change(), Effect::Writes, &|| true).await {
+        match house
+            .upstream
+            .send(super::on_behalf(Share::Operator, &account, &|| true), change(), Effect::Writes)
+            .await
+        {
             Ok(_) => answered += 1,
             Err(UpstreamError::Broken { .. }) => {}
             Err(other) => panic!("{other:?}"),

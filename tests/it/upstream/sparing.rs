@@ -63,11 +63,9 @@ async fn a_call_that_hangs_keeps_no_other_from_looking() {
     let looking = tokio::spawn(async move {
         while let Err(UpstreamError::Spared) = upstream
             .send(
-                super::Share::Operator,
-                &account,
+                super::on_behalf(super::Share::Operator, &account, &|| true),
                 super::get("/api/v2/token"),
                 super::Effect::Reads,
-                &|| true,
             )
             .await
         {

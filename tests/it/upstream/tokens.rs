@@ -27,7 +27,9 @@ async fn the_first_callers_leaving_does_not_stop_the_mint() {
     house.genesys.hold();
     let (upstream, account) = (house.upstream.clone(), Arc::clone(&house.account));
     let first = tokio::spawn(async move {
-        upstream.send(Share::Operator, &account, get("/api/v2/token"), Effect::Reads, &|| true).await
+        upstream
+            .send(super::on_behalf(Share::Operator, &account, &|| true), get("/api/v2/token"), Effect::Reads)
+            .await
     });
     house.genesys.login_number(1).await;
     first.abort();
@@ -109,7 +111,11 @@ async fn what_is_withdrawn_while_a_token_is_awaited_is_not_sent() {
     let house = House::open().await;
     let error = house
         .upstream
-        .send(Share::Operator, &house.account, get("/api/v2/token"), Effect::Reads, &|| false)
+        .send(
+            super::on_behalf(Share::Operator, &house.account, &|| false),
+            get("/api/v2/token"),
+            Effect::Reads,
+        )
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
@@ -125,7 +131,11 @@ async fn what_is_withdrawn_before_the_repeat_is_not_repeated() {
     let only_once = || asked.fetch_add(1, Ordering::SeqCst) == 0;
     let error = house
         .upstream
-        .send(Share::Operator, &house.account, get("/api/v2/token"), Effect::Reads, &only_once)
+        .send(
+            super::on_behalf(Share::Operator, &house.account, &only_once),
+            get("/api/v2/token"),
+            Effect::Reads,
+        )
         .await
         .unwrap_err();
     assert!(matches!(error, UpstreamError::Withdrawn), "{error}");
@@ -148,7 +158,7 @@ async fn a_changed_account_mints_anew() {
     let changed = Arc::new(ServiceAccount { version: 2, ..(*house.account).clone() });
     let answer = house
         .upstream
-        .send(Share::Operator, &changed, get("/api/v2/token"), Effect::Reads, &|| true)
+        .send(super::on_behalf(Share::Operator, &changed, &|| true), get("/api/v2/token"), Effect::Reads)
         .await
         .unwrap();
     assert_eq!(answer.body, "token-2");

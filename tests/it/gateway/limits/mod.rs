@@ -5,6 +5,7 @@ mod failures;
 mod floods;
 mod quotas;
 mod settings;
+mod shares;
 
 use crate::support::app::Answer;
 

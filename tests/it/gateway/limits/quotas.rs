@@ -76,6 +76,37 @@ async fn a_restart_gives_nothing_back() {
     app.finish().await;
 }
 
+/// The answer that crosses the limit goes out, and is the last; a restart finds it on record.
+#[tokio::test]
+async fn the_bytes_of_a_days_answers_are_limited_and_a_restart_gives_none_back() {
+    let app = TestApp::start().await;
+    at_a_quiet_time(&app);
+    let limits = json!({ "limits": { "bytes_per_day": 100_000 } });
+    let alpha = app.tenant_with("alpha", &[ALPHA], limits).await;
+    let first = by_key(&app, &alpha).await;
+    assert_eq!(
+        text(&first, "ratelimit-policy"),
+        "\"tenant-day-bytes\";q=100000;w=86400;qu=\"content-bytes\""
+    );
+    assert!(!first.headers.contains_key("inin-ratelimit-allowed"), "Genesys counts requests");
+    let length = first.text.len();
+    let second = by_key(&app, &alpha).await;
+    let left = text(&second, "ratelimit").split([';', '=']).nth(2).unwrap().parse::<usize>().unwrap();
+    assert_eq!(left, 100_000 - length, "what this answer takes is not counted yet");
+    let mut answered = 2 * length;
+    while answered < 100_000 {
+        answered += by_key(&app, &alpha).await.text.len();
+    }
+    let wait = assert_limited(&by_key(&app, &alpha).await);
+    assert!((43_100..=43_200).contains(&wait), "until midnight: {wait}");
+    let app = app.restart().await;
+    let alpha = app.again(&alpha);
+    assert_limited(&by_key(&app, &alpha).await);
+    app.clock.advance(TimeDelta::hours(12));
+    by_key(&app, &alpha).await.expect(200);
+    app.finish().await;
+}
+
 /// What came before there was a limit counts, as soon as the record was asked.
 #[tokio::test]
 async fn a_limit_set_later_counts_what_the_record_knows_of_the_day() {

@@ -217,7 +217,12 @@ fn any_other() -> BoxedStrategy<Asked> {
         "/api/v2/users/not-an-id",
     ]);
     let head = Asked { method: Method::HEAD, path: "/api/v2/tokens/me".to_owned(), body: None };
-    prop_oneof![9 => paths.prop_map(get), 1 => Just(head)].boxed()
+    let rotation = Asked {
+        method: Method::POST,
+        path: "/gateway/v1/keys/abcdefghijklmnop/rotate".to_owned(),
+        body: Some(json!({ "overlap_seconds": 60 })),
+    };
+    prop_oneof![9 => paths.prop_map(get), 1 => Just(head), 1 => Just(rotation)].boxed()
 }
 
 fn any_criteria(pool: &Pool) -> BoxedStrategy<Value> {

@@ -1,5 +1,8 @@
 //! Secrets: the master key, what is sealed under it, and the pepper that credentials are hashed with.
 
+mod grants;
+mod master;
+
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -12,9 +15,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-const KEY_LENGTH: usize = 32;
-const NONCE_LENGTH: usize = 24;
-const FORMAT: u8 = 1;
+pub use grants::{GrantsKey, Sum};
+pub use master::{Effort, MasterKey, MasterKeyId, MasterKeys};
+use master::{KEY_LENGTH, NONCE_LENGTH};
 
 /// What can go wrong with a secret; never says what the secret is.
 #[derive(Debug, thiserror::Error)]
@@ -25,90 +28,18 @@ pub enum SecretError {
     /// A master key of the wrong form.
     #[error("a master key is 64 hexadecimal characters")]
     MalformedKey,
-    /// A sealed value that this master key does not open.
-    #[error("a sealed value cannot be opened: wrong master key, or the value was altered or moved")]
+    /// A sealed value that its key does not open.
+    #[error("a sealed value cannot be opened: it was altered or moved")]
     Unopenable,
+    /// A value that was sealed under a key that is not there.
+    #[error("it is sealed under the master key {id}, which is not among those that are configured")]
+    OtherMasterKey {
+        /// Which key.
+        id: MasterKeyId,
+    },
     /// A passphrase that could not be made into a key.
     #[error("the passphrase cannot be made into a key")]
     Passphrase,
-}
-
-/// The key that everything at rest is sealed under.
-#[derive(Clone)]
-pub struct MasterKey(Zeroizing<[u8; KEY_LENGTH]>);
-
-impl MasterKey {
-    /// Makes a random key.
-    pub fn generate() -> Result<Self, SecretError> {
-        let mut key = Zeroizing::new([0; KEY_LENGTH]);
-        getrandom::fill(key.as_mut_slice()).map_err(|_| SecretError::Random)?;
-        Ok(Self(key))
-    }
-
-    /// Reads a key from 64 hexadecimal characters, as the master key file holds it.
-    pub fn from_hex(text: &str) -> Result<Self, SecretError> {
-        let text = text.trim();
-        if text.len() != KEY_LENGTH * 2 || !text.is_ascii() {
-            return Err(SecretError::MalformedKey);
-        }
-        let mut key = Zeroizing::new([0; KEY_LENGTH]);
-        for (index, byte) in key.iter_mut().enumerate() {
-            let digits = text.get(index * 2..index * 2 + 2).ok_or(SecretError::MalformedKey)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| SecretError::MalformedKey)?;
-        }
-        Ok(Self(key))
-    }
-
-    /// Derives a key from a passphrase with argon2id; `salt` is kept beside the store.
-    pub fn from_passphrase(passphrase: &str, salt: &[u8]) -> Result<Self, SecretError> {
-        let mut key = Zeroizing::new([0; KEY_LENGTH]);
-        argon2::Argon2::default()
-            .hash_password_into(passphrase.as_bytes(), salt, key.as_mut_slice())
-            .map_err(|_| SecretError::Passphrase)?;
-        Ok(Self(key))
-    }
-
-    /// The key as the master key file holds it.
-    pub fn to_hex(&self) -> Zeroizing<String> {
-        Zeroizing::new(hex(self.0.as_slice()))
-    }
-
-    /// Seals a value. `context` says what and whose it is, so that it cannot be moved to another row.
-    pub fn seal(&self, context: &str, plain: &[u8]) -> Result<Vec<u8>, SecretError> {
-        let mut nonce = [0; NONCE_LENGTH];
-        getrandom::fill(&mut nonce).map_err(|_| SecretError::Random)?;
-        let payload = Payload { msg: plain, aad: context.as_bytes() };
-        let sealed =
-            self.cipher()?.encrypt(&XNonce::from(nonce), payload).map_err(|_| SecretError::Unopenable)?;
-        let mut out = Vec::with_capacity(1 + NONCE_LENGTH + sealed.len());
-        out.push(FORMAT);
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(&sealed);
-        Ok(out)
-    }
-
-    /// Opens what [`MasterKey::seal`] made with the same context.
-    pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SecretError> {
-        let (format, rest) = sealed.split_first().ok_or(SecretError::Unopenable)?;
-        let (nonce, message) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(SecretError::Unopenable)?;
-        if *format != FORMAT {
-            return Err(SecretError::Unopenable);
-        }
-        let payload = Payload { msg: message, aad: context.as_bytes() };
-        let plain =
-            self.cipher()?.decrypt(&XNonce::from(*nonce), payload).map_err(|_| SecretError::Unopenable)?;
-        Ok(Zeroizing::new(plain))
-    }
-
-    fn cipher(&self) -> Result<XChaCha20Poly1305, SecretError> {
-        XChaCha20Poly1305::new_from_slice(self.0.as_slice()).map_err(|_| SecretError::MalformedKey)
-    }
-}
-
-impl fmt::Debug for MasterKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("MasterKey")
-    }
 }
 
 /// The random key under which keys and tokens are hashed: a stolen table alone verifies nothing.

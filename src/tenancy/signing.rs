@@ -1,0 +1,104 @@
+//! The keys that access tokens are signed with, opened. A new one takes over without a gap: it is known everywhere before it
+//! signs, and the one before verifies until the last token that it signed has ended.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use zeroize::Zeroizing;
+
+use crate::{
+    model::{SealedSigningKey, Tenant},
+    secret::MasterKeys,
+};
+
+/// How long after it was made a key signs: a replica that has not heard of it by then does not serve any more, and clocks
+/// differ by less than the rest.
+const KNOWN_EVERYWHERE: TimeDelta = TimeDelta::seconds(10);
+/// How long the last token that a key signed may live.
+const LONGEST_TOKEN: TimeDelta = TimeDelta::seconds(Tenant::LONGEST_TOKEN_LIFETIME_SECONDS as i64);
+
+/// The keys that access tokens are signed with, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct SigningKeys(Vec<Arc<SigningKey>>);
+
+/// One of them.
+pub struct SigningKey {
+    number: u32,
+    created_at: DateTime<Utc>,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+impl SigningKeys {
+    /// Opens what the store holds; what was open already stays so, whatever master key it is sealed under meanwhile.
+    #[must_use]
+    pub fn open(&self, sealed: &[SealedSigningKey], master: &MasterKeys) -> Self {
+        let open = |key: &SealedSigningKey| {
+            if let Some(known) = self.0.iter().find(|known| known.number == key.number) {
+                return Some(Arc::clone(known));
+            }
+            match master.open(&SealedSigningKey::purpose(key.number), &key.sealed) {
+                Ok(secret) => {
+                    Some(Arc::new(SigningKey { number: key.number, created_at: key.created_at, secret }))
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, number = key.number, "a signing key cannot be opened");
+                    None
+                }
+            }
+        };
+        Self(sealed.iter().filter_map(open).collect())
+    }
+
+    /// The one that signs now: the newest that is known everywhere, or else the oldest.
+    pub fn current(&self, now: DateTime<Utc>) -> Option<&Arc<SigningKey>> {
+        let known = |key: &&Arc<SigningKey>| key.signs_from() <= now;
+        self.0.iter().rfind(known).or_else(|| self.0.first())
+    }
+
+    /// The one with this number, as long as a token that it signed may live.
+    pub fn find(&self, number: u32, now: DateTime<Utc>) -> Option<&Arc<SigningKey>> {
+        let mut keys = self.0.iter();
+        let found = keys.find(|key| key.number == number)?;
+        is_needed(keys.next(), now).then_some(found)
+    }
+
+    /// All, each with the time from which its tokens have all ended, where another follows it.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<SigningKey>, Option<DateTime<Utc>>)> {
+        let ends = self.0.iter().skip(1).map(|next| Some(next.signs_from() + LONGEST_TOKEN));
+        self.0.iter().zip(ends.chain(std::iter::once(None)))
+    }
+}
+
+impl SigningKey {
+    /// One more than that of the key before.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// When it was made.
+    pub fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+
+    /// From when on it signs, if there is another before it.
+    pub fn signs_from(&self) -> DateTime<Utc> {
+        self.created_at + KNOWN_EVERYWHERE
+    }
+
+    /// The key itself.
+    pub fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "SigningKey({})", self.number)
+    }
+}
+
+/// Whether a key that this one follows still has tokens.
+fn is_needed(next: Option<&Arc<SigningKey>>, now: DateTime<Utc>) -> bool {
+    next.is_none_or(|next| now < next.signs_from() + LONGEST_TOKEN)
+}

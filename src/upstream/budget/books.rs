@@ -1,0 +1,272 @@
+//! What an account's tokens and tenants have sent.
+
+use std::collections::HashMap;
+
+use super::{AccountStanding, Payer, USUAL, window::Window};
+use crate::model::{Portion, TenantId};
+
+/// So many calls of one tenant stand in line at most.
+const MOST_WAITING: u32 = 64;
+
+/// One account's.
+pub(super) struct Books {
+    /// As which tick it is read and written.
+    now: u64,
+    /// What of the account may be sent from here.
+    here: Portion,
+    // By the configuration.
+    most: Option<u32>,
+    lends: bool,
+    tokens: Vec<Token>,
+    tenants: HashMap<TenantId, Window>,
+    operator: Window,
+    lent: Window,
+}
+
+struct Token {
+    window: Window,
+    told: Option<u32>,
+    // What others sent with it, and until when that counts.
+    others: (u32, u64),
+}
+
+/// What was taken for one exchange.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'b> {
+    pub(super) token: usize,
+    due: u64,
+    from: From<'b>,
+    from_due: u64,
+    // Of the token's places, before.
+    came_back: u64,
+}
+
+#[derive(Clone, Copy)]
+enum From<'b> {
+    Operator,
+    Own(&'b TenantId),
+    Lent,
+}
+
+/// There is no place.
+pub(super) struct Refused {
+    /// With which tick there is one.
+    pub(super) at: u64,
+    /// Whether it is stood in line for.
+    pub(super) is_booked: bool,
+    /// What the payer may send in a minute.
+    pub(super) allowed: u32,
+}
+
+/// What Genesys's answer says of a token's minute.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    pub(super) allowed: Option<u32>,
+    pub(super) count: Option<u64>,
+    /// The tick with which its count begins anew.
+    pub(super) until: u64,
+}
+
+impl Books {
+    pub(super) fn new(tokens: u32, most: Option<u32>, lends: bool) -> Self {
+        let token = || Token { window: Window::new(0), told: None, others: (0, 0) };
+        Self {
+            now: 0,
+            here: Portion::ALL,
+            most,
+            lends,
+            tokens: (0..tokens.max(1)).map(|_| token()).collect(),
+            tenants: HashMap::new(),
+            operator: Window::new(0),
+            lent: Window::new(0),
+        }
+    }
+
+    /// Turns to the present.
+    pub(super) fn turn(&mut self, now: u64, here: Portion) {
+        self.now = self.now.max(now);
+        self.here = here;
+        self.operator.roll(self.now);
+        for token in &mut self.tokens {
+            token.window.roll(self.now);
+        }
+        if self.lends {
+            self.lent.roll(self.now);
+        }
+    }
+
+    /// A place, if there is one; else, where it comes until `latest`, one in line. Who stood in line has its turn.
+    pub(super) fn take<'b>(
+        &mut self,
+        payer: Payer<'b>,
+        (token, rests): (Option<usize>, &dyn Fn(usize) -> bool),
+        stood: bool,
+        latest: u64,
+    ) -> Result<Entry<'b>, Refused> {
+        if stood {
+            self.line(payer).leave();
+        }
+        let free = self.freest(token, rests);
+        let from = self.from(payer, stood, free.is_ok());
+        match (free, from) {
+            (Ok(token), Ok(from)) => Ok(self.enter(token, from)),
+            (Err(at), Ok(_)) | (Ok(_), Err(at)) => Err(self.refuse(payer, at, latest)),
+            (Err(token), Err(own)) => Err(self.refuse(payer, token.max(own), latest)),
+        }
+    }
+
+    /// From what it would be taken; else, with which tick it can be.
+    fn from<'b>(&mut self, payer: Payer<'b>, stood: bool, is_room: bool) -> Result<From<'b>, u64> {
+        let Payer::Tenant(tenant, portion) = payer else { return Ok(From::Operator) };
+        let share = self.share(portion);
+        let may_lend = is_room && self.lends && self.lent.held() < self.idle() / 2;
+        let own = self.own(tenant);
+        // Whose turn it is waits for nobody behind it.
+        let before = own.held().saturating_add(if stood { 0 } else { own.booked() });
+        if before < share {
+            return Ok(From::Own(tenant));
+        }
+        if may_lend { Ok(From::Lent) } else { Err(own.when(before - share + 1)) }
+    }
+
+    fn enter<'b>(&mut self, number: usize, from: From<'b>) -> Entry<'b> {
+        let from_due = self.window_of(from).take();
+        let (mut due, mut came_back) = (0, 0);
+        if let Some(token) = self.tokens.get_mut(number) {
+            came_back = token.window.came_back();
+            due = token.window.take();
+        }
+        Entry { token: number, due, from, from_due, came_back }
+    }
+
+    fn refuse(&mut self, payer: Payer<'_>, at: u64, latest: u64) -> Refused {
+        let allowed = match payer {
+            Payer::Operator => self.capacity(),
+            Payer::Tenant(_, portion) => self.share(portion),
+        };
+        let line = self.line(payer);
+        let is_booked = at <= latest && line.booked() < MOST_WAITING;
+        if is_booked {
+            line.book();
+        }
+        Refused { at, is_booked, allowed }
+    }
+
+    /// Whoever stood in line left.
+    pub(super) fn leave(&mut self, payer: Payer<'_>) {
+        self.line(payer).leave();
+    }
+
+    /// Nothing was sent.
+    pub(super) fn give_back(&mut self, entry: Entry<'_>) {
+        self.window_of(entry.from).give_back(entry.from_due);
+        if let Some(token) = self.tokens.get_mut(entry.token) {
+            token.window.give_back(entry.due);
+        }
+    }
+
+    /// The exchange has ended; what its answer told is learnt.
+    pub(super) fn settle(&mut self, entry: Entry<'_>, told: Option<Told>) {
+        self.window_of(entry.from).settle(entry.from_due);
+        let now = self.now;
+        let Some(token) = self.tokens.get_mut(entry.token) else { return };
+        token.window.settle(entry.due);
+        let Some(told) = told else { return };
+        token.told = told.allowed.or(token.told);
+        // All of ours that can be among what was counted: a place that had come back before was of a minute before.
+        let ours = token.window.taken().saturating_sub(entry.came_back);
+        let others = told.count.map_or(0, |count| count.saturating_sub(ours));
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        if others >= token.others.0 || token.others.1 <= now {
+            token.others = (others, told.until);
+        }
+    }
+
+    /// What the account may send within the minute from here.
+    pub(super) fn capacity(&self) -> u32 {
+        self.tokens.iter().map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
+    }
+
+    /// What a tenant may send: at least one, so that nobody is kept out for ever.
+    pub(super) fn share(&self, portion: Portion) -> u32 {
+        portion.of(self.capacity().saturating_sub(self.operator.held())).max(1)
+    }
+
+    /// What a tenant has sent.
+    pub(super) fn own(&mut self, tenant: &TenantId) -> &mut Window {
+        if !self.tenants.contains_key(tenant) {
+            // Who has moved to another account is forgotten when somebody comes.
+            let now = self.now;
+            self.tenants.retain(|_, window| {
+                window.roll(now);
+                window.held() + window.booked() > 0
+            });
+        }
+        let window = self.tenants.entry(tenant.clone()).or_insert_with(|| Window::new(self.now));
+        window.roll(self.now);
+        window
+    }
+
+    pub(super) fn standing(&self) -> AccountStanding {
+        let others = self.tokens.iter().filter(|token| self.now < token.others.1).map(|token| token.others.0);
+        AccountStanding {
+            capacity: self.capacity(),
+            used: self.used(),
+            lent: self.lent.held(),
+            others: others.fold(0, u32::saturating_add),
+        }
+    }
+
+    fn capacity_of(&self, token: &Token) -> u32 {
+        let told = token.told.unwrap_or(self.most.unwrap_or(USUAL));
+        let limit = self.most.map_or(told, |most| most.min(told));
+        let others = if self.now < token.others.1 { token.others.0 } else { 0 };
+        self.here.of(limit).max(1).min(limit.saturating_sub(others))
+    }
+
+    /// The token with most room of those that do not rest; else, with which tick one has room.
+    fn freest(&self, only: Option<usize>, rests: &dyn Fn(usize) -> bool) -> Result<usize, u64> {
+        let mut best: Option<(u32, usize)> = None;
+        let mut soonest = u64::MAX;
+        for (number, token) in self.tokens.iter().enumerate() {
+            if only.map_or_else(|| rests(number), |only| only != number) {
+                continue;
+            }
+            let (capacity, held) = (self.capacity_of(token), token.window.held());
+            let room = capacity.saturating_sub(held);
+            if room == 0 {
+                let when =
+                    if capacity == 0 { token.others.1 } else { token.window.when(held - capacity + 1) };
+                soonest = soonest.min(when);
+            } else if best.is_none_or(|(most, _)| room > most) {
+                best = Some((room, number));
+            }
+        }
+        // Where all rest, whoever asks learns from them until when.
+        best.map(|(_, number)| number).ok_or(if soonest == u64::MAX { self.now + 1 } else { soonest })
+    }
+
+    fn used(&self) -> u32 {
+        self.tokens.iter().map(|token| token.window.held()).fold(0, u32::saturating_add)
+    }
+
+    /// What of the shares is not used.
+    fn idle(&self) -> u32 {
+        self.capacity().saturating_sub(self.used().saturating_sub(self.lent.held()))
+    }
+
+    fn line(&mut self, payer: Payer<'_>) -> &mut Window {
+        match payer {
+            Payer::Operator => &mut self.operator,
+            Payer::Tenant(tenant, _) => self.own(tenant),
+        }
+    }
+
+    fn window_of(&mut self, from: From<'_>) -> &mut Window {
+        match from {
+            From::Operator => &mut self.operator,
+            From::Own(tenant) => self.own(tenant),
+            From::Lent => &mut self.lent,
+        }
+    }
+}
