@@ -157,11 +157,13 @@ class Bench:
     # --- Ringfence
 
     def ringfence_environment(self):
-        return {f"RINGFENCE__{section}__LISTEN": "127.0.0.1:0" for section in ("GATEWAY", "OPERATOR", "TELEMETRY")}
+        listen = {f"RINGFENCE__{section}__LISTEN": "127.0.0.1:0" for section in ("GATEWAY", "OPERATOR", "TELEMETRY")}
+        # The load is far above what Genesys allows an account.
+        return {**listen, "RINGFENCE__UPSTREAM__REQUESTS_PER_MINUTE": "10000000"}
 
-    def init_ringfence(self):
+    def init_ringfence(self, name="ringfence"):
         made = json.loads(subprocess.check_output(
-            [self.options.binary, "init", "--dir", str(self.directory / "ringfence"), "--json"],
+            [self.options.binary, "init", "--dir", str(self.directory / name), "--json"],
             env={**os.environ, **self.ringfence_environment()}))
         self.config, self.admin_token = made["config"], made["admin_token"]
 
@@ -181,12 +183,15 @@ class Bench:
         self.gateway, self.operator = (addresses[name].removeprefix("http://") for name in ("gateway", "operator"))
         return process, seconds
 
+    def register_account(self, **more):
+        admin, upstream = f"http://{self.operator}/admin/v1", f"http://{self.upstream}"
+        call(f"{admin}/service-accounts", {"id": "main", "client_id": "bench", "client_secret": "bench", "api_url": upstream,
+                                           "login_url": upstream, **more}, self.admin_token)
+        return admin
+
     def register(self):
         """One tenant, as an operator would; returns an access token got with its key."""
-        admin = f"http://{self.operator}/admin/v1"
-        upstream = f"http://{self.upstream}"
-        call(f"{admin}/service-accounts", {"id": "main", "client_id": "bench", "client_secret": "bench",
-                                           "api_url": upstream, "login_url": upstream}, self.admin_token)
+        admin = self.register_account()
         call(f"{admin}/tenants", {"id": "alpha", "name": "Alpha", "division_ids": [DIVISION], "service_account": "main",
                                   "policy_template": "supervisor"}, self.admin_token)
         key = json.loads(call(f"{admin}/tenants/alpha/keys", {"name": "bench"}, self.admin_token))
@@ -212,17 +217,17 @@ class Bench:
     def seen(self):
         return json.loads(call(f"http://{self.upstream}/seen"))
 
-    def load(self, address, seconds, connections, pace_ms=0):
-        environment = {**os.environ, "BODY_FILE": str(self.directory / "body.json"), "BEARER": self.bearer,
-                       "PACE_MS": str(pace_ms)}
+    def load(self, address, seconds, connections, pace_ms=0, **more):
+        environment = {**os.environ, "BODY_FILE": str(self.directory / "body.json"), "PACE_MS": str(pace_ms),
+                       **(more or {"BEARER": self.bearer})}
         out = subprocess.check_output(
             ["taskset", "-c", self.load_core, "wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency",
              "--timeout", "10s", "-s", str(HERE / "load.lua"), f"http://{address}"], env=environment, text=True)
         return json.loads(out.strip().splitlines()[-1])
 
-    def round(self, peer, into, pace_ms=0):
+    def round(self, peer, into, pace_ms=0, **more):
         before = peer.cpu_seconds()
-        result = self.load(peer.address, self.options.seconds, self.options.connections, pace_ms)
+        result = self.load(peer.address, self.options.seconds, self.options.connections, pace_ms, **more)
         cpu = peer.cpu_seconds() - before
         if result["bad"]:
             sys.exit(f"{peer.name}: {result['bad']} of {result['requests']} went wrong")

@@ -10,7 +10,19 @@ wrk.method = "POST"
 wrk.path = "/api/v2/analytics/conversations/details/query"
 wrk.body = read("BODY_FILE")
 wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("BEARER")
+
+-- One credential, or one of many at random with each request.
+if os.getenv("KEYS_FILE") then
+  local keys = {}
+  for key in read("KEYS_FILE"):gmatch("%S+") do keys[#keys + 1] = "Bearer " .. key end
+  math.randomseed(20)
+  function request()
+    wrk.headers["Authorization"] = keys[math.random(#keys)]
+    return wrk.format()
+  end
+else
+  wrk.headers["Authorization"] = "Bearer " .. os.getenv("BEARER")
+end
 
 -- With a pace, each connection rests that many milliseconds between an answer and its next request.
 local pace = tonumber(os.getenv("PACE_MS") or "0")

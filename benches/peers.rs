@@ -37,14 +37,14 @@ use tokio::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The division that all canned conversations lie in.
+/// The division that the canned conversations lie in, where the query names none.
 const DIVISION: &str = "a1a1a1a1-0000-4000-8000-00000000000a";
 /// How many of them make an answer of about 4.5 KB.
 const CONVERSATIONS: usize = 4;
 
 #[derive(Parser)]
 enum Peer {
-    /// Answers every details query alike.
+    /// Answers every details query alike, but for the division that it asks for.
     Upstream { listen: SocketAddr },
     /// Passes everything on.
     Proxy { listen: SocketAddr, upstream: String },
@@ -73,14 +73,14 @@ async fn serve(listen: SocketAddr, router: Router) -> std::io::Result<()> {
 // === the canned upstream ===
 
 struct Upstream {
-    answer: Bytes,
+    answer: String,
     mints: AtomicUsize,
     last_body_bytes: AtomicUsize,
 }
 
 fn upstream() -> Router {
     let upstream = Upstream {
-        answer: answer().to_string().into(),
+        answer: answer().to_string(),
         mints: AtomicUsize::new(0),
         last_body_bytes: AtomicUsize::new(0),
     };
@@ -94,7 +94,17 @@ fn upstream() -> Router {
 
 async fn query(State(upstream): State<Arc<Upstream>>, body: Bytes) -> Response {
     upstream.last_body_bytes.store(body.len(), Ordering::Relaxed);
-    json_response(upstream.answer.clone())
+    let answer = &upstream.answer;
+    json_response(match division(&body) {
+        Some(asked) if asked != DIVISION => answer.replace(DIVISION, asked),
+        _ => answer.clone(),
+    })
+}
+
+/// The division that the query was narrowed to, where it was: what it finds lies there.
+fn division(body: &[u8]) -> Option<&str> {
+    let (_, clause) = std::str::from_utf8(body).ok()?.rsplit_once("\"divisionId\"")?;
+    clause.split_once("\"value\":\"")?.1.get(..DIVISION.len())
 }
 
 async fn mint(State(upstream): State<Arc<Upstream>>) -> Response {

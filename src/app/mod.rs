@@ -69,7 +69,7 @@ impl App {
         let engine = Arc::new(engine);
         let audit =
             Audit::start(store.clone(), clock.clone()).await.context("the record cannot be opened")?;
-        let cluster = join_cluster(&config, &store, &audit, &clock).await?;
+        let cluster = join_cluster(&config, &store, &keys.installation, (&audit, &clock)).await?;
         let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), keys.master.clone()).await;
         let tenancy = tenancy.context("the tenants cannot be read")?;
         let telling = proving::tell(tenancy.clone(), store.clone(), audit.clone(), clock.clone());
@@ -147,11 +147,11 @@ fn open_catalog(config: &Config) -> anyhow::Result<Catalog> {
 async fn join_cluster(
     config: &Config,
     store: &Store,
-    audit: &Audit,
-    clock: &Clock,
+    installation: &str,
+    (audit, clock): (&Audit, &Clock),
 ) -> anyhow::Result<Cluster> {
     let open = |url: &config::RedisUrl| {
-        Counters::new(url.expose())
+        Counters::new(url.expose(), installation)
             .map_err(|error| ConfigError::one("cluster.redis_url", format!("`{url}`: {error}")))
     };
     let counters = config.cluster.redis_url.as_ref().map(open).transpose()?;

@@ -1,7 +1,9 @@
 //! What is shared through Redis: rates and places, leased in slices.
 //!
-//! Only a task in the background asks; what it asks is one round trip for all limits that are in use. When Redis does not
-//! answer within [`PATIENCE`] the connection is given up, and tried again after [`AGAIN`].
+//! Only a task in the background asks; what it asks at once is one round trip. When Redis does not answer within
+//! [`PATIENCE`] the connection is given up, and tried again after [`AGAIN`].
+//!
+//! All keys begin with `ringfence:` and the installation's id: several may share one Redis.
 
 use std::{
     sync::LazyLock,
@@ -71,6 +73,7 @@ pub struct Grant {
 #[derive(Debug)]
 pub struct Counters {
     client: Client,
+    installation: String,
     connected: Mutex<Connected>,
 }
 
@@ -87,9 +90,10 @@ impl std::fmt::Debug for Connected {
 }
 
 impl Counters {
-    /// Behind this URL; nothing is connected yet.
-    pub fn new(url: &str) -> Result<Self, CountersLost> {
-        Ok(Self { client: Client::open(url)?, connected: Mutex::default() })
+    /// This installation's, behind this URL; nothing is connected yet.
+    pub fn new(url: &str, installation: &str) -> Result<Self, CountersLost> {
+        let installation = installation.to_owned();
+        Ok(Self { client: Client::open(url)?, installation, connected: Mutex::default() })
     }
 
     /// Whether Redis answers.
@@ -99,7 +103,7 @@ impl Counters {
         self.run::<(String,)>(&pipeline).await.map(drop)
     }
 
-    /// Claims all of these at once; the answers are in their order, of rates first.
+    /// Claims all of these at once: some hundreds, so that it does not take long; the answers are in their order, of rates first.
     pub async fn claim(
         &self,
         own: &StreamId,
@@ -113,14 +117,12 @@ impl Counters {
             pipeline.load_script(script).ignore();
         }
         for claim in buckets {
-            let key = format!("ringfence:{{{}}}:rate", claim.subject);
-            let mut invocation = BUCKET.key(key);
+            let mut invocation = BUCKET.key(self.key(&claim.subject, "rate"));
             invocation.arg(own.as_str()).arg(claim.burst).arg(claim.per_minute).arg(claim.held);
             pipeline.invoke_script(invocation.arg(claim.owed).arg(replicas).arg(LEASE_MS));
         }
         for claim in places {
-            let key = format!("ringfence:{{{}}}:places", claim.subject);
-            let mut invocation = PLACES.key(key);
+            let mut invocation = PLACES.key(self.key(&claim.subject, "places"));
             invocation.arg(own.as_str()).arg(claim.limit).arg(claim.under_way);
             pipeline.invoke_script(invocation.arg(replicas).arg(LEASE_MS));
         }
@@ -128,6 +130,10 @@ impl Counters {
         let mut granted = granted.into_iter().map(|(slice, left)| Grant { slice, left });
         let of_buckets = granted.by_ref().take(buckets.len()).collect();
         Ok((of_buckets, granted.collect()))
+    }
+
+    fn key(&self, subject: &str, what: &str) -> String {
+        format!("ringfence:{}:{{{subject}}}:{what}", self.installation)
     }
 
     async fn run<T: redis::FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, CountersLost> {

@@ -51,6 +51,7 @@ struct Inner {
     counters: Option<Counters>,
     ledger: Option<Ledger>,
     leasing: AtomicBool,
+    is_seen: AtomicBool,
     // As long as it lives the others see this process.
     presence: Mutex<Option<Presence>>,
 }
@@ -66,9 +67,19 @@ impl Cluster {
         let presence = store.appear(&stream).await?;
         let present = RwLock::new(Arc::new(vec![stream.clone()]));
         let ledger = presence.is_some().then(|| Ledger::new(store.clone()));
-        let (leasing, presence) = (AtomicBool::new(false), Mutex::new(presence));
-        let cluster =
-            Self(Arc::new(Inner { store, clock, stream, present, counters, ledger, leasing, presence }));
+        let (leasing, is_seen, presence) =
+            (AtomicBool::new(false), AtomicBool::new(true), Mutex::new(presence));
+        let cluster = Self(Arc::new(Inner {
+            store,
+            clock,
+            stream,
+            present,
+            counters,
+            ledger,
+            leasing,
+            is_seen,
+            presence,
+        }));
         if cluster.ledger().is_some() {
             cluster.look().await?;
         }
@@ -112,11 +123,23 @@ impl Cluster {
         let mut seen = store.present(clock.now() - SILENCE).await?;
         if let Err(place) = seen.binary_search(stream) {
             seen.insert(place, stream.clone());
+            self.note_seen(false);
+        } else {
+            self.note_seen(true);
         }
         metrics::gauge!("ringfence_replicas").set(f64::from(u32::try_from(seen.len()).unwrap_or(u32::MAX)));
         let seen = Arc::new(seen);
         *present.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&seen);
         Ok(seen)
+    }
+
+    fn note_seen(&self, is_seen: bool) {
+        if self.0.is_seen.swap(is_seen, Ordering::Relaxed) && !is_seen {
+            tracing::warn!(
+                "the other replicas do not see this one: a pooler between here and PostgreSQL has to keep sessions, and the \
+                 clocks of all replicas have to agree to some seconds"
+            );
+        }
     }
 
     /// How many serve, and which of them this is.

@@ -135,7 +135,8 @@ async fn ask(
     request: UpstreamRequest,
 ) -> Result<Option<Bytes>, LookupError> {
     let Asker { tenant, portion, account, until, confirm, .. } = asker;
-    let behalf = Behalf { share: Share::Of(tenant, portion), account, until, confirm };
+    // What is found is remembered: who comes again does not ask again.
+    let behalf = Behalf { share: Share::Of(tenant, portion), account, until, sent: None, confirm };
     let answer = upstream.send(behalf, request, Effect::Reads).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),

@@ -1,6 +1,6 @@
 //! Step two: may this caller do this, and in which divisions? The policy decides what is forced.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU32};
 
 use tokio::time::Instant;
 
@@ -30,6 +30,7 @@ pub(super) struct Permit {
     // Where the policies read them.
     attributes: Option<Attributes>,
     until: Instant,
+    sent: AtomicU32,
 }
 
 impl Permit {
@@ -40,6 +41,11 @@ impl Permit {
     /// Until when all that it takes may wait.
     pub(super) fn until(&self) -> Instant {
         self.until
+    }
+
+    /// How much was to be sent to Genesys for it, but for what is remembered.
+    pub(super) fn sent(&self) -> &AtomicU32 {
+        &self.sent
     }
 
     pub(super) fn operation(&self) -> &Arc<Operation> {
@@ -126,7 +132,15 @@ pub(super) fn authorize(
     record.call.decision = Some(if permitted.is_ok() { "allow" } else { "deny" });
     let divisions = permitted?;
     record.call.divisions = Arc::clone(&divisions);
-    Ok(Permit { caller, operation, divisions, verdict, attributes, until: upstream::patience() })
+    Ok(Permit {
+        caller,
+        operation,
+        divisions,
+        verdict,
+        attributes,
+        until: upstream::patience(),
+        sent: AtomicU32::new(0),
+    })
 }
 
 /// The granted divisions that the request asks for.

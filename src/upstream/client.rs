@@ -272,6 +272,7 @@ impl Counters {
                 | UpstreamError::Unsendable { .. }
                 | UpstreamError::Waiting { .. }
                 | UpstreamError::Exhausted { .. }
+                | UpstreamError::ShareTooSmall { .. }
                 | UpstreamError::Spared,
             ) => &self.unreachable,
             Err(UpstreamError::Broken { .. }) => &self.broken,

@@ -33,6 +33,12 @@ pub enum UpstreamError {
         /// What may be sent in a minute.
         allowed: u32,
     },
+    /// The call takes more than its tenant's share: however long it waits, it would end here again.
+    #[error("it takes more requests to Genesys than the {allowed} a minute that are its share")]
+    ShareTooSmall {
+        /// What may be sent in a minute.
+        allowed: u32,
+    },
     /// The calls before this one failed again and again: nothing was sent.
     #[error("Genesys has failed again and again, and is not called for a moment")]
     Spared,
@@ -95,6 +101,7 @@ impl UpstreamError {
             | Self::Unsendable { .. }
             | Self::Waiting { .. }
             | Self::Exhausted { .. }
+            | Self::ShareTooSmall { .. }
             | Self::Spared
             | Self::Unreachable { .. }
             | Self::NoRoom { sent: false }

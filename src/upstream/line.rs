@@ -7,12 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use moka::sync::Cache;
-use tokio::time::Instant;
 
 use super::{
     UpstreamAnswer, UpstreamError,
     breaker::{Breaker, Meters},
-    budget::{Budget, BudgetOptions, Parts, Payer, Ticket},
+    budget::{Budget, BudgetOptions, Parts, Ticket},
     pause::{Pause, told_to_wait},
     repeat,
     tokens::Slot,
@@ -91,22 +90,6 @@ impl Line {
         shortest
     }
 
-    /// A place for one exchange, of this token where one is named.
-    pub(super) async fn take<'l>(
-        &'l self,
-        payer: Payer<'l>,
-        token: Option<usize>,
-        until: Instant,
-    ) -> Result<Ticket<'l>, UpstreamError> {
-        let rests =
-            |number| self.tokens.get(number).is_some_and(|token: &Token| token.pause.left().is_some());
-        let ticket = self.budget.take(payer, token, &rests, until).await;
-        match (ticket, self.resting()) {
-            (Err(UpstreamError::Exhausted { .. }), Some(left)) => Err(UpstreamError::Waiting { left }),
-            (ticket, _) => ticket,
-        }
-    }
-
     /// Where a token is kept.
     pub(super) fn slot(&self, token: usize) -> Result<&Arc<Slot>, UpstreamError> {
         let unknown = || UpstreamError::Unsendable { why: format!("there is no token {token}") };
@@ -127,7 +110,9 @@ impl Line {
                 if answer.status == StatusCode::TOO_MANY_REQUESTS
                     && let Some(token) = self.tokens.get(ticket.token())
                 {
-                    token.pause.wait(told_to_wait(&answer.headers));
+                    let told = told_to_wait(&answer.headers);
+                    token.pause.wait(told);
+                    ticket.rest(told);
                 }
             }
         }

@@ -24,7 +24,14 @@ mod regions;
 mod repeat;
 mod tokens;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -84,6 +91,8 @@ pub struct Behalf<'b> {
     pub account: &'b Arc<ServiceAccount>,
     /// Until when it may wait, as [`patience`] tells.
     pub until: Instant,
+    /// How much was to be sent for the same call before this, all of which it sends again when it comes again: counted here.
+    pub sent: Option<&'b AtomicU32>,
     /// Asked right before each exchange whether the call still holds: waiting takes time.
     pub confirm: &'b (dyn Fn() -> bool + Sync),
 }
@@ -91,7 +100,7 @@ pub struct Behalf<'b> {
 impl<'b> Behalf<'b> {
     /// The operator's.
     pub fn operator(account: &'b Arc<ServiceAccount>) -> Self {
-        Self { share: Share::Operator, account, until: patience(), confirm: &always }
+        Self { share: Share::Operator, account, until: patience(), sent: None, confirm: &always }
     }
 }
 
@@ -179,7 +188,8 @@ impl Upstream {
     ) -> Result<UpstreamAnswer, UpstreamError> {
         let line = self.line(behalf.account);
         line.check()?;
-        let call = Call { behalf, request };
+        let before = behalf.sent.map_or(0, |sent| sent.fetch_add(1, Ordering::Relaxed));
+        let call = Call { behalf, request, before };
         let begun = Instant::now();
         let mut ended = self.attempt(&line, &call).await;
         let mut attempts = Attempts::new(effect, begun);
@@ -191,7 +201,12 @@ impl Upstream {
             }
             let again = self.attempt(&line, &call).await;
             // What there is no place for is not repeated: how it ended stands.
-            if matches!(again, Err(UpstreamError::Exhausted { .. } | UpstreamError::Waiting { .. })) {
+            if matches!(
+                again,
+                Err(UpstreamError::Exhausted { .. }
+                    | UpstreamError::ShareTooSmall { .. }
+                    | UpstreamError::Waiting { .. })
+            ) {
                 break;
             }
             ended = again;
@@ -207,14 +222,13 @@ impl Upstream {
     async fn attempt(&self, line: &Line, call: &Call<'_>) -> Result<UpstreamAnswer, UpstreamError> {
         let Inner { broker, .. } = &*self.0;
         let account = call.behalf.account;
-        let ready = self.ready(line, call, None).await?;
-        let token = ready.ticket.token();
+        let ready = self.ready(line, call).await?;
         let refused = match self.exchange(line, call, ready).await? {
             Ok(answer) => return Ok(answer),
             Err(refused) => refused,
         };
         if broker.renounce(&refused) {
-            let ready = self.ready(line, call, Some(token)).await?;
+            let ready = self.ready(line, call).await?;
             match self.exchange(line, call, ready).await? {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => broker.mark_refused(&refused),
@@ -225,16 +239,11 @@ impl Upstream {
 
     /// All that an exchange needs, had at one time: whatever is waited for, nothing else is kept from others meanwhile for
     /// long, and the token is one that serves now.
-    async fn ready<'l>(
-        &self,
-        line: &'l Line,
-        call: &'l Call<'_>,
-        token: Option<usize>,
-    ) -> Result<Ready<'l>, UpstreamError> {
+    async fn ready<'l>(&self, line: &'l Line, call: &'l Call<'_>) -> Result<Ready<'l>, UpstreamError> {
         let Inner { client, broker, .. } = &*self.0;
         let Behalf { share, account, until, .. } = call.behalf;
         loop {
-            let ticket = line.take(payer(share), token, until).await?;
+            let ticket = line.budget.take(payer(share), None, (until, call.before)).await?;
             let held = client.room(share, until).await?;
             let slot = line.slot(ticket.token())?;
             if let Some(lease) = broker.at_once(slot, account) {
@@ -270,7 +279,7 @@ impl Upstream {
         let Inner { client, broker, .. } = &*self.0;
         let line = self.line(account);
         let behalf = Behalf::operator(account);
-        let ticket = line.take(Payer::Operator, Some(0), behalf.until).await?;
+        let ticket = line.budget.take(Payer::Operator, Some(0), (behalf.until, 0)).await?;
         let held = client.room(behalf.share, behalf.until).await?;
         let lease = broker.mint_now(line.slot(ticket.token())?, account).await?;
         let request = UpstreamRequest {
@@ -279,7 +288,7 @@ impl Upstream {
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };
-        let call = Call { behalf, request };
+        let call = Call { behalf, request, before: 0 };
         match self.exchange(&line, &call, Ready { ticket, held, lease }).await? {
             Err(refused) => {
                 broker.mark_refused(&refused);
@@ -298,6 +307,8 @@ impl Upstream {
 struct Call<'c> {
     behalf: Behalf<'c>,
     request: UpstreamRequest,
+    // What else was to be sent for it before this.
+    before: u32,
 }
 
 /// What one exchange needs.

@@ -58,6 +58,7 @@ pub(super) fn is_failure(ended: &Result<UpstreamAnswer, UpstreamError>) -> bool 
             | UpstreamError::Withdrawn
             | UpstreamError::Waiting { .. }
             | UpstreamError::Exhausted { .. }
+            | UpstreamError::ShareTooSmall { .. }
             | UpstreamError::Spared
             | UpstreamError::Malformed { .. },
         ) => false,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use reqwest::{Method, RequestBuilder};
-use ringfence::simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Options, Simulator};
+use ringfence::simulator::{ALPHA, BETA, CLIENT_ID, CLIENT_SECRET, Options, Simulator};
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
 
@@ -20,6 +20,8 @@ use crate::support::{
 };
 
 const QUEUES: &str = "/api/v2/routing/queues";
+/// What the gateway answers itself.
+const CHEAP: &str = "/api/v2/tokens/me";
 const WITHIN: Duration = Duration::from_secs(1);
 
 struct Replica {
@@ -223,6 +225,40 @@ async fn narrowed_addresses_operations_and_a_rotation_hold_at_the_other_replica_
     report("narrowed addresses", addresses);
     report("narrowed operations", operations);
     report("a rotation without overlap", rotations);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lowered_limits_and_withdrawn_divisions_hold_at_the_other_replica_within_a_second_under_load() {
+    let cluster = Cluster::start().await;
+    let patch = async |change: Value| {
+        let url = format!("{}/admin/v1/tenants/alpha", cluster.replicas[0].operator);
+        read(cluster.client.patch(url).bearer_auth(&cluster.admin_token).json(&change)).await.expect(200);
+    };
+    let (_, key) = cluster.key().await;
+    let of =
+        |path: &str| cluster.client.get(format!("{}{path}", cluster.replicas[1].gateway)).bearer_auth(&key);
+    let cheap = || of(CHEAP);
+    let of_beta = || of(&format!("{QUEUES}?divisionId={BETA}"));
+    until(cheap, 200).await;
+    let (goes_on, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let load = cluster.load(&key, &goes_on, &calls);
+    let (mut limits, mut divisions) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        patch(json!({ "division_ids": [ALPHA, BETA] })).await;
+        // 200, or Genesys has enough of it: either way it was permitted.
+        while read(of_beta()).await.status == 403 {}
+        patch(json!({ "division_ids": [ALPHA] })).await;
+        divisions.push(until(of_beta, 403).await);
+        patch(json!({ "limits": { "requests_per_minute": 1 } })).await;
+        limits.push(until(cheap, 429).await);
+        patch(json!({ "limits": {} })).await;
+        until(cheap, 200).await;
+    }
+    goes_on.store(false, Ordering::Relaxed);
+    load.join_all().await;
+    assert!(calls.load(Ordering::Relaxed) > 100);
+    report("a lowered limit", limits);
+    report("a withdrawn division", divisions);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -219,7 +219,7 @@ async fn listeners(config: &Config, findings: &mut Findings) {
 async fn redis(config: &Config, findings: &mut Findings) {
     const PLACE: &str = "cluster.redis_url";
     let Some(url) = &config.cluster.redis_url else { return };
-    let asked = async { Counters::new(url.expose())?.ping().await };
+    let asked = async { Counters::new(url.expose(), "")?.ping().await };
     match asked.await {
         Ok(()) => findings.ok(PLACE, format!("`{url}` answers")),
         Err(error) => findings.warn(

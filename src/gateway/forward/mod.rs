@@ -12,7 +12,7 @@ use tracing::Instrument;
 use self::several::{Collected, Stopped, Way};
 use super::{
     authorize::Permit,
-    denial::{Denial, Failure, Limited},
+    denial::{Denial, Failure, Invalid, Limited},
     digest,
     guard::{self, Against},
     listed::{OwnList, Turn},
@@ -208,6 +208,7 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         UpstreamError::Exhausted { left, allowed } => {
             return Denial::OverShare(Limited::share(*left, *allowed));
         }
+        UpstreamError::ShareTooSmall { allowed } => return share_too_small(*allowed).into(),
         after if effect == Effect::Writes && after.came_after_sending() => Failure::EffectUnknown,
         UpstreamError::NoToken { .. } => Failure::UpstreamLoginFailed,
         UpstreamError::Spared => Failure::UpstreamSpared,
@@ -221,4 +222,13 @@ pub(super) fn denial(error: &UpstreamError, effect: Effect) -> Denial {
         | UpstreamError::Unauthorized { .. } => Failure::UpstreamFailed,
     };
     Denial::Failed(failure)
+}
+
+/// No `Retry-After` would be true.
+fn share_too_small(allowed: u32) -> Invalid {
+    let message = format!(
+        "This takes more requests to Genesys than the {allowed} a minute that are your share. Ask for less at once, or ask your \
+         operator for a larger share."
+    );
+    Invalid::new("ringfence.share_too_small", message)
 }

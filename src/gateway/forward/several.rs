@@ -128,7 +128,8 @@ impl<'w> Way<'w> {
     /// The caller's, in this share.
     pub(super) fn behalf(&self, share: Share<'w>) -> Behalf<'w> {
         let account = self.permit.caller().tenant().account();
-        Behalf { share, account, until: self.permit.until(), confirm: self.holds }
+        let (until, sent) = (self.permit.until(), Some(self.permit.sent()));
+        Behalf { share, account, until, sent, confirm: self.holds }
     }
 
     /// A read; `is_first` where the call holds nothing else meanwhile.

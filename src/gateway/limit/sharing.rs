@@ -29,6 +29,8 @@ use crate::{
 const ROUND: Duration = Duration::from_millis(250);
 /// So that who has little left does not ask without a pause.
 const BETWEEN: Duration = Duration::from_millis(10);
+/// How many limits are leased in one round trip: even a busy Redis answers so many in a few milliseconds.
+const IN_ONE_TRIP: usize = 200;
 /// How many quotas are claimed at once: requests' own records need the store's connections.
 const AT_ONCE: usize = 4;
 
@@ -171,11 +173,24 @@ impl Limiter {
 
     async fn lease_from(&self, counters: &Counters, replicas: Replicas) -> Result<(), CountersLost> {
         let all = self.register.all();
-        let claims: Vec<(Arc<Allowance>, SliceClaim)> =
-            all.into_iter().filter_map(|one| one.slice_claim().map(|claim| (one, claim))).collect();
-        if claims.is_empty() && self.sharing.cluster.is_leasing() {
-            return Ok(());
+        let mut claims =
+            all.into_iter().filter_map(|one| one.slice_claim().map(|claim| (one, claim))).peekable();
+        if claims.peek().is_none() {
+            let leasing = self.sharing.cluster.is_leasing();
+            return if leasing { Ok(()) } else { counters.ping().await };
         }
+        while claims.peek().is_some() {
+            self.lease_some(counters, replicas, claims.by_ref().take(IN_ONE_TRIP).collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn lease_some(
+        &self,
+        counters: &Counters,
+        replicas: Replicas,
+        claims: Vec<(Arc<Allowance>, SliceClaim)>,
+    ) -> Result<(), CountersLost> {
         let buckets: Vec<_> = claims
             .iter()
             .filter_map(|(_, claim)| claim.bucket.as_ref())

@@ -7,6 +7,8 @@ use crate::model::{Portion, TenantId};
 
 /// So many calls of one tenant stand in line at most.
 const MOST_WAITING: u32 = 64;
+/// Other programs with the same client leave at least this part of what a token may send: a tenth.
+const LEFT_BY_OTHERS: u32 = 10;
 
 /// One account's.
 pub(super) struct Books {
@@ -28,17 +30,28 @@ struct Token {
     told: Option<u32>,
     // What others sent with it, and until when that counts.
     others: (u32, u64),
+    // Genesys told it to wait until then.
+    rests_until: u64,
 }
 
 /// What was taken for one exchange.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'b> {
     pub(super) token: usize,
+    // When.
+    at: u64,
     due: u64,
     from: From<'b>,
     from_due: u64,
     // Of the token's places, before.
     came_back: u64,
+}
+
+impl Entry<'_> {
+    /// Whether it was taken before this tick.
+    pub(super) fn is_older_than(&self, tick: u64) -> bool {
+        self.at < tick
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -54,8 +67,8 @@ pub(super) struct Refused {
     pub(super) at: u64,
     /// Whether it is stood in line for.
     pub(super) is_booked: bool,
-    /// What the payer may send in a minute.
-    pub(super) allowed: u32,
+    /// The share that is used up; none where the account's tokens have no place.
+    pub(super) share: Option<u32>,
 }
 
 /// What Genesys's answer says of a token's minute.
@@ -69,7 +82,7 @@ pub(super) struct Told {
 
 impl Books {
     pub(super) fn new(tokens: u32, most: Option<u32>, lends: bool) -> Self {
-        let token = || Token { window: Window::new(0), told: None, others: (0, 0) };
+        let token = || Token { window: Window::new(0), told: None, others: (0, 0), rests_until: 0 };
         Self {
             now: 0,
             here: Portion::ALL,
@@ -99,24 +112,26 @@ impl Books {
     pub(super) fn take<'b>(
         &mut self,
         payer: Payer<'b>,
-        (token, rests): (Option<usize>, &dyn Fn(usize) -> bool),
+        token: Option<usize>,
         stood: bool,
         latest: u64,
     ) -> Result<Entry<'b>, Refused> {
         if stood {
             self.line(payer).leave();
         }
-        let free = self.freest(token, rests);
+        let free = self.freest(token);
         let from = self.from(payer, stood, free.is_ok());
         match (free, from) {
             (Ok(token), Ok(from)) => Ok(self.enter(token, from)),
-            (Err(at), Ok(_)) | (Ok(_), Err(at)) => Err(self.refuse(payer, at, latest)),
-            (Err(token), Err(own)) => Err(self.refuse(payer, token.max(own), latest)),
+            (Err(at), Ok(_)) => Err(self.refuse(payer, at, None, latest)),
+            (free, Err((own, share))) => {
+                Err(self.refuse(payer, own.max(free.err().unwrap_or_default()), Some(share), latest))
+            }
         }
     }
 
-    /// From what it would be taken; else, with which tick it can be.
-    fn from<'b>(&mut self, payer: Payer<'b>, stood: bool, is_room: bool) -> Result<From<'b>, u64> {
+    /// From what it would be taken; else, with which tick it can be, and of which share.
+    fn from<'b>(&mut self, payer: Payer<'b>, stood: bool, is_room: bool) -> Result<From<'b>, (u64, u32)> {
         let Payer::Tenant(tenant, portion) = payer else { return Ok(From::Operator) };
         let share = self.share(portion);
         let may_lend = is_room && self.lends && self.lent.held() < self.idle() / 2;
@@ -126,7 +141,14 @@ impl Books {
         if before < share {
             return Ok(From::Own(tenant));
         }
-        if may_lend { Ok(From::Lent) } else { Err(own.when(before - share + 1)) }
+        if may_lend { Ok(From::Lent) } else { Err((own.when(before - share + 1), share)) }
+    }
+
+    /// With which tick its share has room for what a call has sent before, which it will send again, and one more.
+    pub(super) fn room_for(&mut self, payer: Payer<'_>, share: u32, before: u32) -> u64 {
+        let own = self.line(payer);
+        let needed = own.held().saturating_add(before).saturating_add(1);
+        own.when(needed.saturating_sub(share))
     }
 
     fn enter<'b>(&mut self, number: usize, from: From<'b>) -> Entry<'b> {
@@ -136,25 +158,29 @@ impl Books {
             came_back = token.window.came_back();
             due = token.window.take();
         }
-        Entry { token: number, due, from, from_due, came_back }
+        Entry { token: number, at: self.now, due, from, from_due, came_back }
     }
 
-    fn refuse(&mut self, payer: Payer<'_>, at: u64, latest: u64) -> Refused {
-        let allowed = match payer {
-            Payer::Operator => self.capacity(),
-            Payer::Tenant(_, portion) => self.share(portion),
-        };
+    fn refuse(&mut self, payer: Payer<'_>, at: u64, share: Option<u32>, latest: u64) -> Refused {
         let line = self.line(payer);
         let is_booked = at <= latest && line.booked() < MOST_WAITING;
         if is_booked {
             line.book();
         }
-        Refused { at, is_booked, allowed }
+        Refused { at, is_booked, share }
     }
 
     /// Whoever stood in line left.
     pub(super) fn leave(&mut self, payer: Payer<'_>) {
         self.line(payer).leave();
+    }
+
+    /// What the place was taken for is sent now.
+    pub(super) fn send(&mut self, entry: &mut Entry<'_>) {
+        entry.from_due = self.window_of(entry.from).send(entry.from_due);
+        if let Some(token) = self.tokens.get_mut(entry.token) {
+            entry.due = token.window.send(entry.due);
+        }
     }
 
     /// Nothing was sent.
@@ -182,9 +208,19 @@ impl Books {
         }
     }
 
-    /// What the account may send within the minute from here.
+    /// Genesys told a token to wait: until that tick nothing is sent with it.
+    pub(super) fn rest(&mut self, token: usize, until: u64) {
+        if let Some(token) = self.tokens.get_mut(token) {
+            token.rests_until = token.rests_until.max(until);
+        }
+    }
+
+    /// What the account may send within the minute from here. A token that rests has nothing to divide; where all do, it is
+    /// what they will have.
     pub(super) fn capacity(&self) -> u32 {
-        self.tokens.iter().map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
+        let all_rest = self.tokens.iter().all(|token| self.rests(token));
+        let serving = self.tokens.iter().filter(|token| all_rest || !self.rests(token));
+        serving.map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
     }
 
     /// What a tenant may send: at least one, so that nobody is kept out for ever.
@@ -220,30 +256,37 @@ impl Books {
     fn capacity_of(&self, token: &Token) -> u32 {
         let told = token.told.unwrap_or(self.most.unwrap_or(USUAL));
         let limit = self.most.map_or(told, |most| most.min(told));
-        let others = if self.now < token.others.1 { token.others.0 } else { 0 };
+        // Whatever is told of others leaves a little: only by sending it is learnt that they are gone.
+        let most_others = limit - limit.div_ceil(LEFT_BY_OTHERS);
+        let others = if self.now < token.others.1 { token.others.0.min(most_others) } else { 0 };
         self.here.of(limit).max(1).min(limit.saturating_sub(others))
     }
 
+    fn rests(&self, token: &Token) -> bool {
+        self.now < token.rests_until
+    }
+
     /// The token with most room of those that do not rest; else, with which tick one has room.
-    fn freest(&self, only: Option<usize>, rests: &dyn Fn(usize) -> bool) -> Result<usize, u64> {
+    fn freest(&self, only: Option<usize>) -> Result<usize, u64> {
         let mut best: Option<(u32, usize)> = None;
         let mut soonest = u64::MAX;
         for (number, token) in self.tokens.iter().enumerate() {
-            if only.map_or_else(|| rests(number), |only| only != number) {
+            if only.is_some_and(|only| only != number) {
+                continue;
+            }
+            if only.is_none() && self.rests(token) {
+                soonest = soonest.min(token.rests_until);
                 continue;
             }
             let (capacity, held) = (self.capacity_of(token), token.window.held());
             let room = capacity.saturating_sub(held);
             if room == 0 {
-                let when =
-                    if capacity == 0 { token.others.1 } else { token.window.when(held - capacity + 1) };
-                soonest = soonest.min(when);
+                soonest = soonest.min(token.window.when(held.saturating_sub(capacity) + 1));
             } else if best.is_none_or(|(most, _)| room > most) {
                 best = Some((room, number));
             }
         }
-        // Where all rest, whoever asks learns from them until when.
-        best.map(|(_, number)| number).ok_or(if soonest == u64::MAX { self.now + 1 } else { soonest })
+        best.map(|(_, number)| number).ok_or(soonest)
     }
 
     fn used(&self) -> u32 {

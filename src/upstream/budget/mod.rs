@@ -124,22 +124,20 @@ impl Budget {
         Self { pace, here, meters: Meters::new(account), books: Mutex::new(books) }
     }
 
-    /// A place, of this token where one is named; waits for it a moment, and not beyond `until`.
-    ///
-    /// `rests` says of a token whether Genesys told it to wait.
+    /// A place, of this token where one is named; waits for it a moment, and not beyond `until`. Whose call has sent so
+    /// much `before` is told when there is room for all of it.
     pub(super) async fn take<'b>(
         &'b self,
         payer: Payer<'b>,
         token: Option<usize>,
-        rests: &(dyn Fn(usize) -> bool + Sync),
-        until: Instant,
+        (until, before): (Instant, u32),
     ) -> Result<Ticket<'b>, UpstreamError> {
         let mut now = Instant::now();
         let latest = self.pace.tick(until.min(now + self.pace.minute / PATIENCE));
         let mut standing: Option<Standing<'_>> = None;
         loop {
             let stood = standing.take().is_some_and(Standing::has_its_turn);
-            let found = self.books(now).take(payer, (token, rests), stood, latest);
+            let found = self.books(now).take(payer, token, stood, latest);
             match found {
                 Ok(entry) => return Ok(Ticket { budget: self, entry, is_open: true }),
                 Err(Refused { at, is_booked, .. }) if is_booked => {
@@ -150,10 +148,17 @@ impl Budget {
                     sleep_until(self.pace.begin(at)).await;
                     now = Instant::now();
                 }
-                Err(Refused { at, allowed, .. }) => {
+                Err(Refused { at, share, .. }) => {
                     self.meters.refused.increment(1);
-                    let left = self.pace.begin(at).saturating_duration_since(now);
-                    return Err(UpstreamError::Exhausted { left, allowed });
+                    let left = |at| self.pace.begin(at).saturating_duration_since(now);
+                    return Err(match share {
+                        None => UpstreamError::Waiting { left: left(at) },
+                        Some(allowed) if before >= allowed => UpstreamError::ShareTooSmall { allowed },
+                        Some(allowed) => {
+                            let at = at.max(self.books(now).room_for(payer, allowed, before));
+                            UpstreamError::Exhausted { left: left(at), allowed }
+                        }
+                    });
                 }
             }
         }
@@ -193,6 +198,16 @@ impl Ticket<'_> {
     pub(super) fn send(&mut self) {
         self.is_open = false;
         self.budget.meters.spent.increment(1);
+        let now = Instant::now();
+        if self.entry.is_older_than(self.budget.pace.tick(now)) {
+            self.budget.books(now).send(&mut self.entry);
+        }
+    }
+
+    /// Genesys told its token to wait for so long.
+    pub(super) fn rest(&self, told: Duration) {
+        let now = Instant::now();
+        self.budget.books(now).rest(self.entry.token, self.budget.pace.tick(now + told) + 1);
     }
 
     /// The exchange has ended.

@@ -3,7 +3,7 @@
 //! A place is taken before a request is sent, and comes back a minute after its exchange has ended: upstream counted it
 //! somewhere between. So all that it counts in any one minute hold a place when it counts the last of them, and there are
 //! only as many places as it allows. An exchange that takes long has arrived long before it ends: its place comes back at
-//! the latest a minute and [`GRACE`] after it began.
+//! the latest a minute and [`GRACE`] after it was sent.
 //!
 //! Time goes in ticks, sixty of them in the minute; a place comes back with the tick after the one in which it is due.
 
@@ -62,6 +62,18 @@ impl Window {
         self.held += 1;
         self.taken += 1;
         due
+    }
+
+    /// What the place was taken for is sent now: it is due later than if it had been sent at once.
+    pub(super) fn send(&mut self, due: u64) -> u64 {
+        if due >= self.as_of {
+            self.forget(due);
+        } else {
+            self.held += 1;
+        }
+        let later = self.as_of + TICKS + GRACE;
+        self.expect(later);
+        later
     }
 
     /// The exchange has ended.
@@ -166,6 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn what_waited_between_its_place_and_its_way_out_counts_from_when_it_went() {
+        let mut window = Window::new(0);
+        let due = window.take();
+        window.roll(10);
+        let due = window.send(due);
+        window.roll(10 + SPAN - 1);
+        assert_eq!(window.held(), 1);
+        // One that came back meanwhile is taken again.
+        window.roll(10 + SPAN);
+        assert_eq!(window.held(), 0);
+        let due = window.send(due);
+        assert_eq!((window.held(), window.when(1)), (1, 10 + 2 * SPAN));
+        window.settle(due);
+        assert_eq!(window.when(1), 10 + SPAN + TICKS + 1);
+    }
+
+    #[test]
     fn whatever_is_done_the_places_taken_are_those_that_are_due() {
         let mut window = Window::new(0);
         let mut open = Vec::new();
@@ -176,7 +205,11 @@ mod tests {
             now += (random >> 60) / 9;
             window.roll(now);
             match (random >> 33) % 4 {
-                0 | 1 => open.push(window.take()),
+                0 => open.push(window.take()),
+                1 if !open.is_empty() => {
+                    let due = open.remove(0);
+                    open.push(window.send(due));
+                }
                 2 if !open.is_empty() => window.settle(open.remove(0)),
                 _ if !open.is_empty() => window.give_back(open.remove(0)),
                 _ => {}

@@ -3,6 +3,7 @@
 mod budgets;
 mod quotas;
 mod rates;
+mod spans;
 
 use std::time::Duration;
 
@@ -166,11 +167,7 @@ impl House {
 
     /// What a replica says of itself.
     async fn metric(&self, replica: usize, name: &str) -> Option<f64> {
-        let url = format!("{}/metrics", self.replicas[replica].telemetry);
-        #[expect(clippy::disallowed_methods, reason = "tests are clients")]
-        let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")).map(str::to_owned));
-        line.map(|value| value.parse().unwrap())
+        metric(&self.client, &self.replicas[replica].telemetry, name).await
     }
 
     async fn until_all_see(&self, count: usize) {
@@ -192,6 +189,15 @@ impl House {
         killed.process.signal("KILL");
         killed.process.ended().await;
     }
+}
+
+/// What is told of this name.
+async fn metric(client: &reqwest::Client, telemetry: &str, name: &str) -> Option<f64> {
+    let url = format!("{telemetry}/metrics");
+    #[expect(clippy::disallowed_methods, reason = "tests are clients")]
+    let text = client.get(url).send().await.unwrap().text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")).map(str::to_owned));
+    line.map(|value| value.parse().unwrap())
 }
 
 /// Looks again and again until there is something to see.

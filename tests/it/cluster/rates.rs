@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ringfence::simulator;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use crate::support::{
     redis::Redis,
 };
 
+const QUEUES: &str = "/api/v2/routing/queues";
 const LEASED: &str = "ringfence_limits_leased";
 
 /// A rate of 60 a minute: one a second comes back.
@@ -28,7 +30,7 @@ async fn with_redis_a_rate_holds_over_all_replicas_and_one_may_use_what_the_othe
         house.until_says(replica, LEASED, 1.0).await;
     }
     // The time, what nobody holds, and a slice of each replica's.
-    let leased = || (redis.fields("ringfence:{tenant:alpha}:rate") == 5).then_some(());
+    let leased = || (redis.fields("ringfence:*:{tenant:alpha}:rate") == 5).then_some(());
     until("all have leased", leased).await;
     let begun = Instant::now();
     let mut accepted = 0;
@@ -44,6 +46,28 @@ async fn with_redis_a_rate_holds_over_all_replicas_and_one_may_use_what_the_othe
     }
     let most = most(60, begun);
     assert!((55..=most).contains(&accepted), "{accepted} of {most}");
+}
+
+/// However many come at once, and wherever: what is under way at both together is the limit at most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_are_under_way_at_all_replicas_together_than_the_limit_says() {
+    for redis in [None, Some(Redis::start().await)] {
+        let url = redis.as_ref().map(Redis::url);
+        let house = House::start(2, url, json!({ "concurrent_requests": 6 })).await;
+        for replica in [0, 1] {
+            if redis.is_some() {
+                house.until_says(replica, LEASED, 1.0).await;
+            }
+        }
+        let slow = simulator::Fault::Latency { ms: 1_500 };
+        let matching = simulator::Match { path_prefix: Some(QUEUES.to_owned()), method: None };
+        let rule = simulator::Rule::new(matching, slow, None);
+        house.simulator.organisation().set_faults(vec![rule]);
+        for _ in 0..2 {
+            let (one, other) = tokio::join!(house.burst_of(QUEUES, 0, 12), house.burst_of(QUEUES, 1, 12));
+            assert!((3..=6).contains(&(one + other)), "{one} and {other}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,11 +13,15 @@ use ringfence::{
     store::Store,
 };
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     beginning::{change_at, first_admin, until_ready},
+    command::{GLANCE, PATIENCE},
     database::TestDatabase,
     ledger::{Ledger, read_raw},
     socket::Socket,
@@ -36,6 +40,25 @@ pub(crate) struct TestApp {
     ledger: Arc<Ledger>,
     files: PathBuf,
     database: TestDatabase,
+}
+
+/// A replica beside a [`TestApp`].
+pub(crate) struct Beside {
+    pub(crate) addresses: Addresses,
+    drain: CancellationToken,
+    serving: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Beside {
+    /// A tenant's program that calls it.
+    pub(crate) fn client(&self, of: &TenantClient) -> TenantClient {
+        TenantClient { gateway: format!("http://{}", self.addresses.gateway), ..of.clone() }
+    }
+
+    pub(crate) async fn end(self) {
+        self.drain.cancel();
+        self.serving.await.unwrap().unwrap();
+    }
 }
 
 /// An answer, read whole.
@@ -140,6 +163,13 @@ impl TestApp {
             serve(&self.config, &self.clock, None, meanwhile(&self.database)).await;
         (self.addresses, self.drain, self.serving) = (addresses, drain, Some(serving));
         self
+    }
+
+    /// Another process with the same database, keys and clock. End it before the app.
+    pub(crate) async fn beside(&self) -> Beside {
+        let (addresses, drain, serving) = serve(&self.config, &self.clock, None, async {}).await;
+        until_ready(&self.client, &addresses).await;
+        Beside { addresses, drain, serving }
     }
 
     /// The database itself.
@@ -275,8 +305,10 @@ impl TestApp {
         self.find_events("").await
     }
 
-    /// The events that a query (`tenant=alpha&operation=getUsers`) finds, newest first.
+    /// The events that a query (`tenant=alpha&operation=getUsers`) finds, newest first; of the calls that were answered, with
+    /// their outcomes, which answers do not wait for.
     pub(crate) async fn find_events(&self, query: &str) -> Vec<Value> {
+        self.until_ended().await;
         let mut events = Vec::new();
         let mut cursor = String::new();
         loop {
@@ -286,6 +318,19 @@ impl TestApp {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return events,
             }
+        }
+    }
+
+    async fn until_ended(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let newest = self.admin().get("/events?limit=500").await;
+            let Some(events) = newest.body["events"].as_array() else { return };
+            let mut open = events.iter().filter(|event| event["outcome"].is_null());
+            if !open.any(|event| self.ledger.has_answer(event["id"].as_str().unwrap())) {
+                return;
+            }
+            sleep(GLANCE).await;
         }
     }
 

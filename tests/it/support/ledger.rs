@@ -50,6 +50,11 @@ impl Ledger {
         self.answered.lock().unwrap().push((id, status));
     }
 
+    /// Whether the call was answered.
+    pub(super) fn has_answer(&self, call: &str) -> bool {
+        self.answered.lock().unwrap().iter().any(|(id, _)| id == call)
+    }
+
     /// Every request left exactly one event, and each event its outcome; what the limiter refused is counted.
     pub(super) async fn assert_complete(&self, store: &Store) {
         let recorded = recorded(store, EventKind::Call).await;

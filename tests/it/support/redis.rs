@@ -38,11 +38,17 @@ impl Redis {
         process.ended().await;
     }
 
-    /// How many fields a hash has.
-    pub(crate) fn fields(&self, key: &str) -> usize {
+    /// How many fields the one hash has whose name matches; none where there is not one.
+    pub(crate) fn fields(&self, pattern: &str) -> usize {
+        let keys = self.told(&["--raw", "KEYS", pattern]);
+        let [key] = *keys.lines().collect::<Vec<_>>() else { return 0 };
+        self.told(&["HLEN", key]).trim().parse().unwrap()
+    }
+
+    fn told(&self, command: &[&str]) -> String {
         let port = self.address.rsplit(':').next().unwrap();
-        let told = Command::new("redis-cli").args(["-p", port, "HLEN", key]).output().unwrap();
-        String::from_utf8(told.stdout).unwrap().trim().parse().unwrap()
+        let told = Command::new("redis-cli").args(["-p", port]).args(command).output().unwrap();
+        String::from_utf8(told.stdout).unwrap()
     }
 
     /// `HOST:PORT`.

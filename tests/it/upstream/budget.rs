@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU32},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,8 @@ use ringfence::{
     secret::MasterKey,
     simulator::{self, CLIENT_ID, CLIENT_SECRET, Simulator},
     upstream::{
-        BudgetOptions, Effect, Options, Share, Upstream, UpstreamAnswer, UpstreamError, secret_context,
+        Behalf, BudgetOptions, Effect, Options, Share, Upstream, UpstreamAnswer, UpstreamError,
+        secret_context,
     },
 };
 use tokio::task::JoinSet;
@@ -70,7 +71,17 @@ impl Counted {
         tenant: &TenantId,
         portion: Portion,
     ) -> Result<UpstreamAnswer, UpstreamError> {
-        let behalf = on_behalf(Share::Of(tenant, portion), &self.account, &|| true);
+        self.part(tenant, portion, None).await
+    }
+
+    /// One of the exchanges of a call that takes several.
+    async fn part(
+        &self,
+        tenant: &TenantId,
+        portion: Portion,
+        sent: Option<&AtomicU32>,
+    ) -> Result<UpstreamAnswer, UpstreamError> {
+        let behalf = Behalf { sent, ..on_behalf(Share::Of(tenant, portion), &self.account, &|| true) };
         self.upstream.send(behalf, get("/api/v2/authorization/divisions/home"), Effect::Reads).await
     }
 
@@ -85,7 +96,9 @@ impl Counted {
                     assert_eq!(answer.status, 200);
                     answered += 1;
                 }
-                Err(UpstreamError::Exhausted { left, .. }) => refused.push(left),
+                Err(UpstreamError::Exhausted { left, .. } | UpstreamError::Waiting { left }) => {
+                    refused.push(left);
+                }
                 Err(other) => panic!("{other:?}"),
             }
         }
@@ -149,6 +162,49 @@ async fn who_waits_as_long_as_it_is_told_is_let_through() {
         assert_eq!(house.call(&one, Portion::ALL).await.unwrap().status, 200);
     }
     house.was_never_refused();
+}
+
+#[tokio::test]
+async fn a_call_of_several_exchanges_is_told_when_there_is_room_for_all_of_them() {
+    let house = Counted::new(6, |account| account.requests_per_minute = Some(6)).await;
+    let one = tenant("one");
+    // One by one, so that they come back one by one.
+    for _ in 0..4 {
+        house.call(&one, Portion::ALL).await.unwrap();
+        tokio::time::sleep(MINUTE / 8).await;
+    }
+    let whole = async || -> Result<(), UpstreamError> {
+        let sent = AtomicU32::new(0);
+        for _ in 0..3 {
+            house.part(&one, Portion::ALL, Some(&sent)).await?;
+        }
+        Ok(())
+    };
+    let ended = whole().await;
+    let Err(UpstreamError::Exhausted { left, .. }) = ended else { panic!("{ended:?}") };
+    // The next place comes back sooner than there is room for three.
+    assert!(left > MINUTE * 3 / 4, "{left:?}");
+    tokio::time::sleep(left).await;
+    whole().await.unwrap();
+    house.was_never_refused();
+}
+
+#[tokio::test]
+async fn a_call_that_takes_more_than_its_share_is_told_so_and_not_to_come_again() {
+    let house =
+        Counted::on(Duration::from_mins(1), 40, |account| account.requests_per_minute = Some(40)).await;
+    let (one, sent) = (tenant("one"), AtomicU32::new(0));
+    for part in 0..30 {
+        let ended = house.part(&one, half(), Some(&sent)).await;
+        match ended {
+            Ok(_) => assert!(part < 20, "{part}"),
+            Err(UpstreamError::ShareTooSmall { allowed: 20 }) => assert!(part >= 20, "{part}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    // Others' parts and calls of their own are not meant.
+    let ended = house.call(&one, half()).await;
+    assert!(matches!(ended, Err(UpstreamError::Exhausted { .. })), "{ended:?}");
 }
 
 #[tokio::test]
@@ -298,9 +354,43 @@ async fn a_token_that_is_told_to_wait_stops_no_other() {
     let rule = simulator::Rule::new(simulator::Match::default(), fault, Some(1));
     house.simulator.organisation().set_faults(vec![rule]);
     assert_eq!(house.call(&one, Portion::ALL).await.unwrap().status, 429);
+    // Of the other's fifty, few are taken; what the resting one may send is nobody's share meanwhile.
+    let standing = house.upstream.share(&house.account, &one, half());
+    assert_eq!(standing.allowed, 25);
     for _ in 0..20 {
         assert_eq!(house.call(&one, Portion::ALL).await.unwrap().status, 200);
     }
+}
+
+#[tokio::test]
+async fn where_a_token_rests_what_one_tenant_has_sent_takes_nothing_of_anothers_share() {
+    let house = Counted::on(Duration::from_mins(1), 0, |account| {
+        account.requests_per_minute = Some(10);
+        account.tokens = 2;
+    })
+    .await;
+    let (first, second) = (tenant("first"), tenant("second"));
+    assert_eq!(house.burst(&first, half(), 10).await.0, 10);
+    let fault = simulator::Fault::Status { status: 429, retry_after: Some(30) };
+    let rule = simulator::Rule::new(simulator::Match::default(), fault, Some(1));
+    house.simulator.organisation().set_faults(vec![rule]);
+    assert_eq!(house.call(&second, half()).await.unwrap().status, 429);
+    // Of the one that serves, half is its own, the call that was refused among it.
+    assert_eq!(house.burst(&second, half(), 10).await.0, 4);
+    let ended = house.call(&second, half()).await;
+    assert!(matches!(ended, Err(UpstreamError::Exhausted { allowed: 5, .. })), "{ended:?}");
+}
+
+/// Whatever is told: only by sending is it learnt that the others are gone.
+#[tokio::test]
+async fn what_is_told_of_others_never_stills_an_account() {
+    let house = House::with(|options| options.budget.requests_per_minute = Some(50)).await;
+    let absurd = Trouble::status(200).with("inin-ratelimit-count", "18446744073709551615");
+    house.genesys.troubles([absurd.with("inin-ratelimit-reset", "18446744073709551615")]);
+    house.get("/api/v2/token").await.unwrap();
+    assert_eq!(house.upstream.standing(&house.account).capacity, 5);
+    let ended = house.crowd(10).await;
+    assert_eq!(ended.iter().filter(|ended| ended.is_ok()).count(), 4);
 }
 
 #[tokio::test]

@@ -133,7 +133,7 @@ fn on_behalf<'b>(
     account: &'b Arc<ServiceAccount>,
     confirm: &'b (dyn Fn() -> bool + Sync),
 ) -> Behalf<'b> {
-    Behalf { share, account, until: patience(), confirm }
+    Behalf { share, account, until: patience(), sent: None, confirm }
 }
 
 fn get(path_and_query: &str) -> UpstreamRequest {

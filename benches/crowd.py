@@ -1,0 +1,145 @@
+"""What many tenants and keys cost: each request comes with a key at random, of ten tenants or of all of them."""
+
+import argparse
+import json
+import statistics
+import sys
+import threading
+import time
+import uuid
+from http.client import HTTPConnection
+from pathlib import Path
+
+from compare import Bench, Peer, free_address, medians, wait_for
+
+WORKERS = 16
+FEW = 10
+
+
+class Desk:
+    """One connection to the admin API that stays open."""
+
+    def __init__(self, bench):
+        self.connection, self.token = HTTPConnection(*bench.operator.split(":")), bench.admin_token
+
+    def post(self, path, body):
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        self.connection.request("POST", f"/admin/v1{path}", json.dumps(body), headers)
+        answer = self.connection.getresponse()
+        read = answer.read()
+        if answer.status != 201:
+            raise SystemExit(f"{path}: {answer.status} {read.decode()}")
+        return json.loads(read)
+
+
+def tenant(desk, number, keys):
+    """One tenant with a division of its own, and its keys."""
+    name = f"tenant-{number}"
+    desk.post("/tenants", {"id": name, "name": name, "division_ids": [str(uuid.UUID(int=number + 1, version=4))],
+                           "service_account": "main", "policy_template": "supervisor"})
+    return [desk.post(f"/tenants/{name}/keys", {"name": f"key-{key}"})["api_key"] for key in range(keys)]
+
+
+def seed(bench, tenants, keys):
+    """All of them, as an operator would; the keys."""
+    bench.register_account(shared=True, requests_per_minute=10_000_000)
+    numbers, made, failed = iter(range(tenants)), [], []
+    lock = threading.Lock()
+
+    def work():
+        desk = Desk(bench)
+        while not failed:
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                return
+            try:
+                made.extend(tenant(desk, number, keys))
+            except (SystemExit, OSError) as error:
+                failed.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(WORKERS)]
+    begun = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        time.sleep(1)
+        if sys.stderr.isatty():
+            print(f"\r{len(made)} of {tenants * keys} keys", end="", file=sys.stderr)
+    if failed:
+        sys.exit(str(failed[0]))
+    return made, time.perf_counter() - begun
+
+
+def start(bench, name, tenants, keys, starts):
+    """A gateway with so many tenants, after it was started anew; where it is, and how long that took."""
+    bench.init_ringfence(name)
+    process, _ = bench.start_ringfence()
+    made, seeded = seed(bench, tenants, keys)
+    took = []
+    for _ in range(starts):
+        process.terminate()
+        process.wait()
+        process, seconds = bench.start_ringfence()
+        took.append(seconds)
+    peer = Peer(name, bench.gateway, process)
+    peer.keys = bench.directory / f"{name}.keys"
+    peer.keys.write_text("\n".join(made))
+    peer.facts = {"tenants": tenants, "keys": len(made), "seeded_per_second": (tenants * (keys + 1)) / seeded,
+                  "start_ms": statistics.median(took) * 1000, "started_mb": peer.memory_mb()}
+    return peer
+
+
+def report(few, many):
+    rows = {peer.name: {**peer.facts, **medians(peer.rounds)} for peer in (few, many)}
+    print("| | tenants | keys | start ms | MB then | req/s | p50 ms | p99 ms | CPU µs/request | MB under load |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for name, row in rows.items():
+        print(f"| {name} | {row['tenants']:,} | {row['keys']:,} | {row['start_ms']:.0f} | {row['started_mb']:.0f} |"
+              f" {row['per_second']:,.0f} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} | {row['cpu_us']:.1f} |"
+              f" {row['memory_mb']:.0f} |")
+    # Round by round: what else the machine did met both alike.
+    ratios = [one["per_second"] / other["per_second"] for one, other in zip(many.rounds, few.rounds)]
+    cpu = [one["cpu_us"] / other["cpu_us"] for one, other in zip(many.rounds, few.rounds)]
+    print(f"\nrequests a second, many to few: median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f};"
+          f" processor time: median {statistics.median(cpu):.3f}")
+    print(f"seeded through the admin API: {many.facts['seeded_per_second']:,.0f} changes a second")
+    return {**rows, "ratio": statistics.median(ratios), "ratios": ratios}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("peers")
+    parser.add_argument("--tenants", type=int, default=10_000)
+    parser.add_argument("--keys", type=int, default=10, help="of each of them")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--least", type=float, default=0.95, help="requests a second, compared to ten tenants")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    bench = Bench(options)
+    try:
+        bench.upstream = free_address()
+        wait_for(bench.upstream, bench.start(bench.load_core, options.peers, "upstream", bench.upstream, log="upstream"))
+        few = start(bench, "few", FEW, 1, options.starts)
+        many = start(bench, "many", options.tenants, options.keys, options.starts)
+        for peer in (few, many):
+            bench.load(peer.address, options.seconds, options.connections, KEYS_FILE=str(peer.keys))
+        for number in range(options.rounds):
+            # Neither always goes first.
+            for peer in (few, many) if number % 2 else (many, few):
+                bench.round(peer, peer.rounds, KEYS_FILE=str(peer.keys))
+        figures = report(few, many)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    finally:
+        bench.stop()
+    if figures["ratio"] < options.least:
+        sys.exit("many tenants slow it down")
+
+
+if __name__ == "__main__":
+    main()
