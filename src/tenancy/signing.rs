@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use zeroize::Zeroizing;
+use jsonwebtoken::{DecodingKey, EncodingKey};
 
 use crate::{
     model::{SealedSigningKey, Tenant},
@@ -31,7 +31,9 @@ pub struct SigningKeys {
 pub struct SigningKey {
     number: u32,
     created_at: DateTime<Utc>,
-    secret: Zeroizing<Vec<u8>>,
+    // Made once, and wiped when they are dropped.
+    encoding: EncodingKey,
+    decoding: DecodingKey,
 }
 
 impl SigningKeys {
@@ -63,7 +65,12 @@ impl SigningKeys {
             return Ok(Arc::clone(known));
         }
         let secret = master.open(&SealedSigningKey::purpose(key.number), &key.sealed)?;
-        Ok(Arc::new(SigningKey { number: key.number, created_at: key.created_at, secret }))
+        Ok(Arc::new(SigningKey {
+            number: key.number,
+            created_at: key.created_at,
+            encoding: EncodingKey::from_secret(&secret),
+            decoding: DecodingKey::from_secret(&secret),
+        }))
     }
 
     /// Whether all that there are could be opened.
@@ -107,9 +114,14 @@ impl SigningKey {
         self.created_at + KNOWN_EVERYWHERE
     }
 
-    /// The key itself.
-    pub fn secret(&self) -> &[u8] {
-        &self.secret
+    /// The key itself, to sign with.
+    pub fn encoding(&self) -> &EncodingKey {
+        &self.encoding
+    }
+
+    /// The key itself, to verify with.
+    pub fn decoding(&self) -> &DecodingKey {
+        &self.decoding
     }
 }
 

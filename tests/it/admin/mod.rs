@@ -4,6 +4,7 @@ mod bodies;
 mod catalog;
 mod credentials;
 mod events;
+mod key_changes;
 mod keys;
 mod matrix;
 mod office;
