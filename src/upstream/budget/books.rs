@@ -19,6 +19,8 @@ pub(super) struct Books {
     // By the configuration.
     most: Option<u32>,
     lends: bool,
+    // Of those that are known: the others were the account's before it changed.
+    in_use: usize,
     tokens: Vec<Token>,
     tenants: HashMap<TenantId, Window>,
     operator: Window,
@@ -54,6 +56,28 @@ impl Entry<'_> {
     }
 }
 
+/// Of which tokens a place is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::upstream) enum Among {
+    /// The first of them, whether it rests or not.
+    First,
+    /// So many, the first ones, of those that do not rest.
+    Serving(usize),
+}
+
+impl Among {
+    fn has(self, number: usize) -> bool {
+        match self {
+            Self::First => number == 0,
+            Self::Serving(count) => number < count,
+        }
+    }
+
+    fn minds_rest(self) -> bool {
+        matches!(self, Self::Serving(_))
+    }
+}
+
 #[derive(Clone, Copy)]
 enum From<'b> {
     Operator,
@@ -82,16 +106,28 @@ pub(super) struct Told {
 
 impl Books {
     pub(super) fn new(tokens: u32, most: Option<u32>, lends: bool) -> Self {
-        let token = || Token { window: Window::new(0), told: None, others: (0, 0), rests_until: 0 };
-        Self {
+        let mut books = Self {
             now: 0,
             here: Portion::ALL,
             most,
             lends,
-            tokens: (0..tokens.max(1)).map(|_| token()).collect(),
+            in_use: 0,
+            tokens: Vec::new(),
             tenants: HashMap::new(),
             operator: Window::new(0),
             lent: Window::new(0),
+        };
+        books.follow(tokens, most, lends);
+        books
+    }
+
+    /// What may be sent is another: what was sent stays, that of tokens which are given up too, should they come back.
+    pub(super) fn follow(&mut self, tokens: u32, most: Option<u32>, lends: bool) {
+        (self.most, self.lends) = (most, lends);
+        self.in_use = usize::try_from(tokens.max(1)).unwrap_or(1);
+        while self.tokens.len() < self.in_use {
+            let window = Window::new(self.now);
+            self.tokens.push(Token { window, told: None, others: (0, 0), rests_until: 0 });
         }
     }
 
@@ -103,23 +139,21 @@ impl Books {
         for token in &mut self.tokens {
             token.window.roll(self.now);
         }
-        if self.lends {
-            self.lent.roll(self.now);
-        }
+        self.lent.roll(self.now);
     }
 
     /// A place, if there is one; else, where it comes until `latest`, one in line. Who stood in line has its turn.
     pub(super) fn take<'b>(
         &mut self,
         payer: Payer<'b>,
-        token: Option<usize>,
+        among: Among,
         stood: bool,
         latest: u64,
     ) -> Result<Entry<'b>, Refused> {
         if stood {
             self.line(payer).leave();
         }
-        let free = self.freest(token);
+        let free = self.freest(among);
         let from = self.from(payer, stood, free.is_ok());
         match (free, from) {
             (Ok(token), Ok(from)) => Ok(self.enter(token, from)),
@@ -218,8 +252,8 @@ impl Books {
     /// What the account may send within the minute from here. A token that rests has nothing to divide; where all do, it is
     /// what they will have.
     pub(super) fn capacity(&self) -> u32 {
-        let all_rest = self.tokens.iter().all(|token| self.rests(token));
-        let serving = self.tokens.iter().filter(|token| all_rest || !self.rests(token));
+        let all_rest = self.in_use().all(|token| self.rests(token));
+        let serving = self.in_use().filter(|token| all_rest || !self.rests(token));
         serving.map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
     }
 
@@ -244,7 +278,7 @@ impl Books {
     }
 
     pub(super) fn standing(&self) -> AccountStanding {
-        let others = self.tokens.iter().filter(|token| self.now < token.others.1).map(|token| token.others.0);
+        let others = self.in_use().filter(|token| self.now < token.others.1).map(|token| token.others.0);
         AccountStanding {
             capacity: self.capacity(),
             used: self.used(),
@@ -267,14 +301,14 @@ impl Books {
     }
 
     /// The token with most room of those that do not rest; else, with which tick one has room.
-    fn freest(&self, only: Option<usize>) -> Result<usize, u64> {
+    fn freest(&self, among: Among) -> Result<usize, u64> {
         let mut best: Option<(u32, usize)> = None;
         let mut soonest = u64::MAX;
         for (number, token) in self.tokens.iter().enumerate() {
-            if only.is_some_and(|only| only != number) {
+            if !among.has(number) || number >= self.in_use {
                 continue;
             }
-            if only.is_none() && self.rests(token) {
+            if among.minds_rest() && self.rests(token) {
                 soonest = soonest.min(token.rests_until);
                 continue;
             }
@@ -290,7 +324,11 @@ impl Books {
     }
 
     fn used(&self) -> u32 {
-        self.tokens.iter().map(|token| token.window.held()).fold(0, u32::saturating_add)
+        self.in_use().map(|token| token.window.held()).fold(0, u32::saturating_add)
+    }
+
+    fn in_use(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().take(self.in_use)
     }
 
     /// What of the shares is not used.

@@ -24,7 +24,10 @@ use http::HeaderMap;
 use metrics::{Counter, Gauge};
 use tokio::time::{Instant, sleep_until};
 
-pub(super) use self::part::{Here, Parts};
+pub(super) use self::{
+    books::Among,
+    part::{Here, Parts},
+};
 use self::{
     books::{Books, Entry, Refused, Told},
     window::TICKS,
@@ -124,12 +127,18 @@ impl Budget {
         Self { pace, here, meters: Meters::new(account), books: Mutex::new(books) }
     }
 
-    /// A place, of this token where one is named; waits for it a moment, and not beyond `until`. Whose call has sent so
-    /// much `before` is told when there is room for all of it.
+    /// The account has changed: what was sent in this minute counts as before.
+    pub(super) fn follow(&self, account: &ServiceAccount, options: BudgetOptions) {
+        let most = account.requests_per_minute.or(options.requests_per_minute);
+        self.books(Instant::now()).follow(account.tokens, most, account.lend_idle);
+    }
+
+    /// A place, of a token among these; waits for it a moment, and not beyond `until`. Whose call has sent so much `before` is
+    /// told when there is room for all of it.
     pub(super) async fn take<'b>(
         &'b self,
         payer: Payer<'b>,
-        token: Option<usize>,
+        among: Among,
         (until, before): (Instant, u32),
     ) -> Result<Ticket<'b>, UpstreamError> {
         let mut now = Instant::now();
@@ -137,7 +146,7 @@ impl Budget {
         let mut standing: Option<Standing<'_>> = None;
         loop {
             let stood = standing.take().is_some_and(Standing::has_its_turn);
-            let found = self.books(now).take(payer, token, stood, latest);
+            let found = self.books(now).take(payer, among, stood, latest);
             match found {
                 Ok(entry) => return Ok(Ticket { budget: self, entry, is_open: true }),
                 Err(Refused { at, is_booked, .. }) if is_booked => {
