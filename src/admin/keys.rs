@@ -11,7 +11,7 @@ use crate::{
     model::{KeyId, TenantId},
     operator::{
         Desk,
-        keys::{self, IssuedKey, KeyChange, KeyRotation, KeyView, NewKey},
+        keys::{self, ChangedKey, IssuedKey, KeyChange, KeyRotation, KeyView, NewKey},
     },
     web::{self, PathId, Problem},
 };
@@ -72,13 +72,13 @@ pub(super) async fn get(
     Ok(Json(keys::get(&desk, &author, &id).await?))
 }
 
-/// Changes what is named of a key.
+/// Changes what is named of a key, and of the others of its chain that work still.
 pub(super) async fn update(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(id): PathId<KeyId>,
     web::Json(change): web::Json<KeyChange>,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Json<ChangedKey>, Problem> {
     Ok(Json(keys::update(&desk, &author, &id, change).await?))
 }
 
@@ -93,11 +93,11 @@ pub(super) async fn rotate(
     Ok((StatusCode::CREATED, Json(issued.into())))
 }
 
-/// Ends a key and its access tokens for good.
+/// Ends a key, its access tokens and the keys that it made of itself for good.
 pub(super) async fn revoke(
     State(desk): State<Desk>,
     Signed(author): Signed,
     PathId(id): PathId<KeyId>,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Json<ChangedKey>, Problem> {
     Ok(Json(keys::revoke(&desk, &author, &id).await?))
 }

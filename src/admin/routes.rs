@@ -16,7 +16,7 @@ use crate::{
     operator::{
         Desk,
         catalog::{Coverage, Drift},
-        keys::{KeyChange, KeyRotation, KeyView, NewKey},
+        keys::{ChangedKey, KeyChange, KeyRotation, KeyView, NewKey},
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
         registry::{Named, Registered},
@@ -171,14 +171,20 @@ impl Routes {
         let list =
             answers::<keys::Keys>("key.list", "Lists a tenant's keys, ended ones included, without secrets.");
         let get = answers::<KeyView>("key.list", "Shows a key, without its secret.");
-        let update = answers::<KeyView>("key.update", "Changes what is named of a key that has not ended.")
-            .takes::<KeyChange>();
+        let update = answers::<ChangedKey>(
+            "key.update",
+            "Changes what is named of a key that has not ended, and its rights of those of its chain that work still.",
+        )
+        .takes::<KeyChange>();
         let rotate = creates::<keys::ShownKey>(
             "key.rotate",
             "Puts another key in the place of one; both work until the overlap has passed.",
         )
         .takes::<KeyRotation>();
-        let revoke = answers::<KeyView>("key.revoke", "Ends a key and its access tokens for good.");
+        let revoke = answers::<ChangedKey>(
+            "key.revoke",
+            "Ends a key, its access tokens and the keys that it made of itself for good.",
+        );
         this.add(POST, "/tenants/{id}/keys", keys::issue, issue.takes::<NewKey>())
             .add(GET, "/tenants/{id}/keys", keys::list, list)
             .add(GET, "/keys/{id}", keys::get, get)

@@ -44,6 +44,11 @@ impl Caller {
         self.ends_soon
     }
 
+    /// Whether it sent an access token, and not the key itself.
+    pub(super) fn is_by_token(&self) -> bool {
+        self.by_token
+    }
+
     pub(super) fn tenant(&self) -> &Arc<TenantView> {
         &self.tenant
     }

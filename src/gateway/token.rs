@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -90,8 +90,7 @@ impl Tokens {
             exp: expires_at.timestamp(),
         };
         let header = Header { kid: Some(signing.number().to_string()), ..Header::new(Algorithm::HS256) };
-        let encoding = EncodingKey::from_secret(signing.secret());
-        let token = jsonwebtoken::encode(&header, &claims, &encoding).ok()?;
+        let token = jsonwebtoken::encode(&header, &claims, signing.encoding()).ok()?;
         Some(Issued { token, expires_in_seconds })
     }
 
@@ -127,14 +126,14 @@ impl Tokens {
         if signing.number().to_string() != named {
             return None;
         }
-        let decoding = DecodingKey::from_secret(signing.secret());
-        let decoded = jsonwebtoken::decode::<Claims>(token, &decoding, &self.validation).ok()?;
+        let decoded = jsonwebtoken::decode::<Claims>(token, signing.decoding(), &self.validation).ok()?;
         Some((signing.number(), decoded.claims))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::EncodingKey;
     use serde_json::{Value, json};
 
     use super::*;

@@ -73,6 +73,16 @@ impl Key {
         }
     }
 
+    /// Those of a tenant's keys that this one made of itself: put in its own place, and they in theirs.
+    pub fn made_of_itself<'k>(&'k self, keys: &'k [Self]) -> Vec<&'k Self> {
+        let next = |last: &&'k Self| {
+            keys.iter()
+                .find(|key| key.predecessor.as_ref() == Some(&last.id) && key.created_by == last.id.as_str())
+        };
+        // No more than there are, whatever they say of each other.
+        std::iter::successors(next(&self), next).take(keys.len()).collect()
+    }
+
     /// Its end, where it works still and that is less than 30 days away.
     pub fn ends_soon(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.expires_at.filter(|end| self.state(now) == KeyState::Active && *end <= now + SOON)

@@ -4,9 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Key, KeyId, KeyState};
 
-/// The longest that both keys may work.
-const LONGEST_OVERLAP_SECONDS: u32 = 30 * 24 * 60 * 60;
-
 /// A key as it ends, and the one that follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
@@ -44,7 +41,7 @@ pub enum NotRotated {
         successor: KeyId,
     },
     /// Both would work for too long.
-    #[error("{seconds} is out of range: expected 0 to {LONGEST_OVERLAP_SECONDS}")]
+    #[error("{seconds} is out of range: expected 0 to {}", Rotation::LONGEST_OVERLAP_SECONDS)]
     Overlap {
         /// What was asked for.
         seconds: u32,
@@ -52,6 +49,9 @@ pub enum NotRotated {
 }
 
 impl Rotation {
+    /// The longest that both keys may work.
+    pub const LONGEST_OVERLAP_SECONDS: u32 = 30 * 24 * 60 * 60;
+
     /// Puts another key in the place of this one, which ends when the overlap has passed, if not sooner.
     pub fn of(
         key: &Key,
@@ -59,7 +59,7 @@ impl Rotation {
         overlap_seconds: u32,
         now: DateTime<Utc>,
     ) -> Result<Self, NotRotated> {
-        if overlap_seconds > LONGEST_OVERLAP_SECONDS {
+        if overlap_seconds > Self::LONGEST_OVERLAP_SECONDS {
             return Err(NotRotated::Overlap { seconds: overlap_seconds });
         }
         if let Some(successor) = &key.successor {

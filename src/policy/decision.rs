@@ -16,7 +16,7 @@ use super::{Engine, PolicyError, ResourceKind, restriction, schema::Action, sour
 use crate::model::{DivisionId, Key, Masks, Tenant, TenantId};
 
 /// What stands in the place of a policy's id where the key itself was issued for other operations.
-const KEY_RESTRICTED: &str = "key.allowed-operations";
+pub(super) const KEY_RESTRICTED: &str = "key.allowed-operations";
 
 /// One tenant's set, ready to decide.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ use std::{
 use cedar_policy::{Authorizer, Policy, Validator};
 
 pub use self::decision::{Attributes, Decision, Principal, TenantPolicies};
-use self::{entities::Names, schema::Action};
+use self::{decision::KEY_RESTRICTED, entities::Names, schema::Action};
 use crate::model::{Key, KeyId, PolicyVersion, Role, Tenant};
 
 const BASE: &str = include_str!("../../policies/base.cedar");
@@ -198,6 +198,11 @@ impl Engine {
         let taken: HashSet<_> = embedded.map(Policy::id).collect();
         if let Some(policy) = policies.iter().find(|policy| taken.contains(policy.id())) {
             return Err(PolicyError::invalid(format!("the policy id `{}` is taken", policy.id())));
+        }
+        // An event that names it would say that the key was issued for other operations.
+        if policies.iter().any(|policy| policy.id().to_string() == KEY_RESTRICTED) {
+            let why = format!("the policy id `{KEY_RESTRICTED}` is reserved; name the policy otherwise");
+            return Err(PolicyError::invalid(why));
         }
         source::validate(&self.validator, &policies, text)?;
         policies.iter().map(|policy| restriction::restrict(&self.names, tenant, policy)).collect()

@@ -24,14 +24,14 @@ pub struct Calls {
 pub struct CallsOf<'c> {
     /// The tenant.
     pub tenant: &'c TenantId,
-    /// One key of its alone.
+    /// One key of its alone, and those that it was rotated into.
     pub key: Option<&'c KeyId>,
     /// One process's alone.
     pub stream: Option<&'c str>,
 }
 
 impl<'c> CallsOf<'c> {
-    /// Of a tenant, or of one of its keys.
+    /// Of a tenant, or of one of its keys and those that it was rotated into.
     pub fn tenant(tenant: &'c TenantId, key: Option<&'c KeyId>) -> Self {
         Self { tenant, key, stream: None }
     }
@@ -53,7 +53,9 @@ impl Store {
             AND (event.operation IS NULL OR event.operation <> 'token.issue') \
             AND (outcome.code IS NULL OR outcome.code NOT IN ('ringfence.key_revoked', 'ringfence.key_expired', \
             'ringfence.token_expired', 'ringfence.tenant_suspended', 'ringfence.address_not_allowed')) \
-            AND ($4 IS NULL OR event.key_id = $4) AND ($5 IS NULL OR event.stream = $5)";
+            AND ($4 IS NULL OR event.key_id = $4 OR event.key_id IN \
+            (SELECT id FROM tenant_key WHERE tenant_id = $1 AND origin = $4)) \
+            AND ($5 IS NULL OR event.stream = $5)";
         let (since, until) = (EventId::lowest(since), EventId::lowest(until));
         on_pool!(self, eventually, "counting calls", |pool| {
             sqlx::query_as(COUNT)
@@ -83,7 +85,9 @@ impl Store {
              JOIN event_outcome AS outcome ON outcome.event_id = event.id \
              WHERE event.tenant_id = $1 AND event.id >= $2 AND event.id < $3 AND event.kind = 'call' \
              AND (event.operation IS NULL OR event.operation <> 'token.issue') \
-             AND ($4 IS NULL OR event.key_id = $4) AND ($5 IS NULL OR event.stream = $5)"
+             AND ($4 IS NULL OR event.key_id = $4 OR event.key_id IN \
+             (SELECT id FROM tenant_key WHERE tenant_id = $1 AND origin = $4)) \
+             AND ($5 IS NULL OR event.stream = $5)"
         );
         let (since, until) = (EventId::lowest(since), EventId::lowest(until));
         on_pool!(self, eventually, "summing bytes", |pool| {

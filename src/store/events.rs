@@ -24,7 +24,8 @@ pub(super) const LONGEST_CALL: TimeDelta = TimeDelta::minutes(15);
 pub struct EventFilter {
     /// Events of this tenant.
     pub tenant_id: Option<TenantId>,
-    /// Events of this key; found soon where the tenant is named too.
+    /// Events of this key, and changes of another of its chain that it was made or ended by; found soon where the tenant is
+    /// named too.
     pub key_id: Option<KeyId>,
     /// Events of this operation.
     pub operation: Option<String>,
@@ -101,13 +102,21 @@ impl From<EventRow> for RecordedEvent {
 
 /// Writes the search as one statement of the named database.
 macro_rules! search {
-    ($database:ty, $filter:expr, $before:expr, $limit:expr) => {{
+    ($database:ty, $filter:expr, $of:expr, $before:expr, $limit:expr) => {{
         let mut query = QueryBuilder::<$database>::new(SEARCH);
         if let Some(id) = &$filter.tenant_id {
             query.push(" AND event.tenant_id = ").push_bind(id.as_str());
         }
-        if let Some(id) = &$filter.key_id {
-            query.push(" AND event.key_id = ").push_bind(id.as_str());
+        match (&$filter.key_id, $of) {
+            (Some(id), Of::Key) => {
+                query.push(" AND event.key_id = ").push_bind(id.as_str());
+            }
+            (Some(id), Of::Chain) => {
+                query.push(OF_CHAIN).push_bind(id.as_str());
+                query.push(" AND event.detail LIKE ").push_bind(format!("%{id}%"));
+                query.push(IN_CHAIN).push_bind(id.as_str()).push(")");
+            }
+            (None, _) => {}
         }
         if let Some(operation) = &$filter.operation {
             query.push(" AND event.operation = ").push_bind(operation);
@@ -142,6 +151,20 @@ macro_rules! search {
         query
     }};
 }
+
+/// Which events of a key are meant.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    /// Those that it did, or that are about it alone.
+    Key,
+    /// Changes of another key of its chain that name it. They are few, and found by their operation.
+    Chain,
+}
+
+const OF_CHAIN: &str = " AND event.kind = 'change' \
+    AND event.operation IN ('key.rotate', 'key.update', 'key.revoke') AND event.key_id <> ";
+const IN_CHAIN: &str = " AND event.key_id IN (SELECT other.id FROM tenant_key AS other \
+    JOIN tenant_key AS own ON own.tenant_id = other.tenant_id AND own.origin = other.origin WHERE own.id = ";
 
 /// The outcome that is in no index.
 const COMMON: &str = "ok";
@@ -180,17 +203,33 @@ impl Store {
         if filter.matches_nothing() {
             return Ok(Vec::new());
         }
+        let mut found = self.search(filter, Of::Key, before, limit).await?;
+        if filter.key_id.is_some() && !filter.calls_only {
+            found.append(&mut self.search(filter, Of::Chain, before, limit).await?);
+            found.sort_by(|one, other| other.event.id.cmp(&one.event.id));
+            found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        Ok(found)
+    }
+
+    async fn search(
+        &self,
+        filter: &EventFilter,
+        of: Of,
+        before: Option<&EventId>,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         let rows: Vec<EventRow> = self
             .eventually(
                 "searching events",
                 Box::pin(async {
                     match &self.pool {
                         Pool::Sqlite { read, .. } => {
-                            let mut query = search!(sqlx::Sqlite, filter, before, limit);
+                            let mut query = search!(sqlx::Sqlite, filter, of, before, limit);
                             Ok(query.build_query_as().fetch_all(read).await?)
                         }
                         Pool::Postgres(pool) => {
-                            let mut query = search!(sqlx::Postgres, filter, before, limit);
+                            let mut query = search!(sqlx::Postgres, filter, of, before, limit);
                             Ok(query.build_query_as().fetch_all(pool).await?)
                         }
                     }

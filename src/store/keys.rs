@@ -110,6 +110,10 @@ fn check_changed(key: &Key, rows: u64) -> Result<(), Failure> {
     if rows == 1 { Ok(()) } else { Err(Failure::conflict(format!("a newer version of key {}", key.id))) }
 }
 
+fn rows(keys: &[Key]) -> Vec<Row<'_>> {
+    keys.iter().map(|key| Row::Key(&key.id)).collect()
+}
+
 impl Store {
     /// Adds a key of a tenant.
     pub async fn add_key(&self, key: &Key, event: &Event) -> Result<i64, StoreError> {
@@ -118,23 +122,25 @@ impl Store {
         })
     }
 
-    /// Changes a key's name, what it may call, from where and how much; `key.version` must still be the stored one, else
-    /// a conflict.
-    pub async fn update_key(&self, key: &Key, event: &Event) -> Result<i64, StoreError> {
+    /// Changes keys' names, what they may call, from where and how much, all of them or none; each one's `version` must still
+    /// be the stored one, else a conflict.
+    pub async fn update_keys(&self, keys: &[Key], event: &Event) -> Result<i64, StoreError> {
         const UPDATE: &str = "UPDATE tenant_key SET name = $3, allowed_operations = $4, allowed_cidrs = $5, \
             limits = $6, version = $7 WHERE id = $1 AND version = $2";
-        in_change!(self, event, "changing a key", [Row::Key(&key.id)], |transaction, version| {
-            let changed = sqlx::query(UPDATE)
-                .bind(&key.id)
-                .bind(key.version)
-                .bind(&key.name)
-                .bind(serde_json::to_string(&key.allowed_operations)?)
-                .bind(serde_json::to_string(&key.allowed_cidrs)?)
-                .bind(serde_json::to_string(&key.limits)?)
-                .bind(version)
-                .execute(&mut *transaction)
-                .await?;
-            check_changed(key, changed.rows_affected())?;
+        in_change!(self, event, "changing a key", rows(keys), |transaction, version| {
+            for key in keys {
+                let changed = sqlx::query(UPDATE)
+                    .bind(&key.id)
+                    .bind(key.version)
+                    .bind(&key.name)
+                    .bind(serde_json::to_string(&key.allowed_operations)?)
+                    .bind(serde_json::to_string(&key.allowed_cidrs)?)
+                    .bind(serde_json::to_string(&key.limits)?)
+                    .bind(version)
+                    .execute(&mut *transaction)
+                    .await?;
+                check_changed(key, changed.rows_affected())?;
+            }
         })
     }
 
@@ -181,15 +187,26 @@ impl Store {
         read_all(rows).map_err(|failure| failure.into_error("listing keys"))
     }
 
-    /// Marks a key revoked and raises its generation; revoking twice keeps the first time.
-    pub async fn revoke_key(&self, id: &KeyId, at: DateTime<Utc>, event: &Event) -> Result<i64, StoreError> {
-        const REVOKE: &str = "UPDATE tenant_key SET revoked_at = COALESCE(revoked_at, $2), \
-            generation = generation + 1, version = $3 WHERE id = $1";
-        in_change!(self, event, "revoking a key", [Row::Key(id)], |transaction, version| {
-            let revoked =
-                sqlx::query(REVOKE).bind(id).bind(at).bind(version).execute(&mut *transaction).await?;
-            if revoked.rows_affected() != 1 {
-                return Err(Failure::missing(format!("key {id}")));
+    /// Marks keys revoked and raises their generations, of all of them or of none; revoking twice keeps the first time. Each
+    /// one's `version` must still be the stored one, else a conflict: one that was rotated meanwhile has a successor.
+    pub async fn revoke_keys(
+        &self,
+        keys: &[Key],
+        at: DateTime<Utc>,
+        event: &Event,
+    ) -> Result<i64, StoreError> {
+        const REVOKE: &str = "UPDATE tenant_key SET revoked_at = COALESCE(revoked_at, $3), \
+            generation = generation + 1, version = $4 WHERE id = $1 AND version = $2";
+        in_change!(self, event, "revoking a key", rows(keys), |transaction, version| {
+            for key in keys {
+                let revoked = sqlx::query(REVOKE)
+                    .bind(&key.id)
+                    .bind(key.version)
+                    .bind(at)
+                    .bind(version)
+                    .execute(&mut *transaction)
+                    .await?;
+                check_changed(key, revoked.rows_affected())?;
             }
         })
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use zeroize::Zeroizing;
+use jsonwebtoken::{DecodingKey, EncodingKey};
 
 use crate::{
     model::{SealedSigningKey, Tenant},
@@ -25,7 +25,9 @@ pub struct SigningKeys(Vec<Arc<SigningKey>>);
 pub struct SigningKey {
     number: u32,
     created_at: DateTime<Utc>,
-    secret: Zeroizing<Vec<u8>>,
+    // Made once, and wiped when they are dropped.
+    encoding: EncodingKey,
+    decoding: DecodingKey,
 }
 
 impl SigningKeys {
@@ -37,9 +39,12 @@ impl SigningKeys {
                 return Some(Arc::clone(known));
             }
             match master.open(&SealedSigningKey::purpose(key.number), &key.sealed) {
-                Ok(secret) => {
-                    Some(Arc::new(SigningKey { number: key.number, created_at: key.created_at, secret }))
-                }
+                Ok(secret) => Some(Arc::new(SigningKey {
+                    number: key.number,
+                    created_at: key.created_at,
+                    encoding: EncodingKey::from_secret(&secret),
+                    decoding: DecodingKey::from_secret(&secret),
+                })),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(error, number = key.number, "a signing key cannot be opened");
@@ -86,9 +91,14 @@ impl SigningKey {
         self.created_at + KNOWN_EVERYWHERE
     }
 
-    /// The key itself.
-    pub fn secret(&self) -> &[u8] {
-        &self.secret
+    /// The key itself, to sign with.
+    pub fn encoding(&self) -> &EncodingKey {
+        &self.encoding
+    }
+
+    /// The key itself, to verify with.
+    pub fn decoding(&self) -> &DecodingKey {
+        &self.decoding
     }
 }
 

@@ -78,6 +78,12 @@ impl Cluster {
         read(self.client.post(url).bearer_auth(&self.admin_token).json(body)).await
     }
 
+    /// Changes a key.
+    async fn patch(&self, replica: usize, id: &str, change: &Value) -> Answer {
+        let url = format!("{}/admin/v1/keys/{id}", self.replicas[replica].operator);
+        read(self.client.patch(url).bearer_auth(&self.admin_token).json(change)).await
+    }
+
     /// Puts a policy of the tenant's own.
     async fn put_policy(&self, replica: usize, source: &str) {
         let url = format!("{}/admin/v1/tenants/alpha/policies", self.replicas[replica].operator);
@@ -201,17 +207,14 @@ async fn a_policy_holds_at_the_other_replica_within_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn narrowed_addresses_operations_and_a_rotation_hold_at_the_other_replica_within_a_second() {
     let cluster = Cluster::start().await;
-    let patch = async |id: &str, change: Value| {
-        let url = format!("{}/admin/v1/keys/{id}", cluster.replicas[0].operator);
-        read(cluster.client.patch(url).bearer_auth(&cluster.admin_token).json(&change)).await.expect(200);
-    };
+    let patch = async |id: &str, change: Value| cluster.patch(0, id, &change).await.expect(200);
     let (mut addresses, mut operations, mut rotations) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..10 {
         let (id, key) = cluster.key().await;
         cluster.until(1, &key, 200).await;
         patch(&id, json!({ "allowed_cidrs": ["192.0.2.0/24"] })).await;
         addresses.push(cluster.until(1, &key, 403).await);
-        patch(&id, json!({ "allowed_cidrs": [] })).await;
+        patch(&id, json!({ "allowed_cidrs": null })).await;
         cluster.until(1, &key, 200).await;
         patch(&id, json!({ "allowed_operations": ["users"] })).await;
         operations.push(cluster.until(1, &key, 403).await);
@@ -223,6 +226,66 @@ async fn narrowed_addresses_operations_and_a_rotation_hold_at_the_other_replica_
     report("narrowed addresses", addresses);
     report("narrowed operations", operations);
     report("a rotation without overlap", rotations);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_an_overlap_old_and_new_work_at_both_replicas_and_the_old_one_ends_at_both() {
+    let cluster = Cluster::start().await;
+    let (mut news, mut ends) = (Vec::new(), Vec::new());
+    for turn in 0..5 {
+        let (id, old) = cluster.key().await;
+        cluster.until(1, &old, 200).await;
+        let (here, there) = (turn % 2, 1 - turn % 2);
+        let asked = json!({ "overlap_seconds": 3 });
+        let begun = Instant::now();
+        let issued = cluster.change(here, &format!("/keys/{id}/rotate"), &asked).await.expect(201);
+        let answered = Instant::now();
+        let new = issued["api_key"].as_str().unwrap().to_owned();
+        assert_eq!([cluster.call(here, &old).await, cluster.call(here, &new).await], [200, 200]);
+        news.push(cluster.until(there, &new, 200).await);
+        assert_eq!(cluster.call(there, &old).await, 200, "the overlap has not passed");
+        for replica in [here, there] {
+            cluster.until(replica, &old, 401).await;
+            assert!(begun.elapsed() >= Duration::from_secs(3), "too early at {replica}");
+            ends.push(answered.elapsed().saturating_sub(Duration::from_secs(3)));
+            assert_eq!(cluster.call(replica, &new).await, 200);
+        }
+    }
+    report("a new key", news);
+    report("the end of an overlap", ends);
+}
+
+/// One who changes what another has just changed is told so, and nothing of the two is lost or mixed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_one_key_at_both_replicas_at_once_do_not_mix() {
+    let cluster = Cluster::start().await;
+    let (id, _) = cluster.key().await;
+    let mut refused = 0;
+    for turn in 0..200 {
+        let changes = [0, 1].map(|replica| {
+            let name = format!("{replica} in turn {turn}");
+            json!({ "name": name, "limits": { "requests_per_day": 1 + 1_000 * replica + turn } })
+        });
+        let both = tokio::join!(cluster.patch(0, &id, &changes[0]), cluster.patch(1, &id, &changes[1]));
+        let answers = [both.0, both.1];
+        for answer in &answers {
+            if answer.status != 200 {
+                assert_eq!(
+                    (answer.status.as_u16(), &answer.body["code"]),
+                    (409, &json!("changed_meanwhile"))
+                );
+                refused += 1;
+            }
+        }
+        let url = format!("{}/admin/v1/keys/{id}", cluster.replicas[0].operator);
+        let kept = read(cluster.client.get(url).bearer_auth(&cluster.admin_token)).await.expect(200);
+        let is_whole = |change: &Value| {
+            kept["name"] == change["name"]
+                && kept["limits"]["requests_per_day"] == change["limits"]["requests_per_day"]
+        };
+        assert!(changes.iter().any(is_whole), "{kept}");
+    }
+    assert!(refused > 0, "no two met");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

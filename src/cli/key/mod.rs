@@ -93,7 +93,7 @@ struct Rotate {
     common: Common,
 }
 
-/// End a key and its access tokens for good.
+/// End a key, its access tokens and the keys that it made of itself for good.
 #[derive(Debug, clap::Args)]
 #[command(after_help = REVOKE_EXAMPLES)]
 struct Revoke {
@@ -145,7 +145,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Revoke(Revoke { key_id, common }) => {
             let path = format!("/keys/{key_id}/revoke");
             let ended = common.server.call(Method::POST, &path, Some(&json!({}))).await?;
-            common.print(&ended, || format!("key {key_id} is revoked"))?;
+            common.print(&ended, || {
+                let also = ended.get("also").and_then(Value::as_array).into_iter().flatten();
+                let also =
+                    also.filter_map(Value::as_str).map(|id| format!("\nand {id}, which it made of itself"));
+                format!("key {key_id} is revoked{}", also.collect::<String>())
+            })?;
         }
         Command::Inspect(inspect) => return inspect.run().await,
     }

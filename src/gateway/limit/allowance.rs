@@ -18,11 +18,10 @@ use crate::{
     model::Limits,
 };
 
-/// The limits of one key or tenant, and how far they are used.
+/// The limits of one chain of keys, or of a tenant, and how far they are used. It outlives a change of them.
 #[derive(Debug)]
 pub(super) struct Allowance {
     subject: Subject,
-    limits: Limits,
     sharing: Arc<Sharing>,
     // Held for a few additions, and never across another lock.
     used: Mutex<Used>,
@@ -85,42 +84,21 @@ pub(super) struct Place(Arc<Allowance>);
 const QUIET_ROUNDS: u32 = 10;
 
 impl Allowance {
-    pub(super) fn new(subject: Subject, limits: Limits, sharing: &Arc<Sharing>, now: DateTime<Utc>) -> Self {
-        let replicas = sharing.cluster.replicas();
-        let quota = |measure| Quota::new(measure, &limits, now, replicas);
-        let places = |limit: u32| Places { limit, here: replicas.share(limit.into()), elsewhere: 0 };
-        let mut rate = Rate::of(&limits, &sharing.clock, replicas);
-        if let Some(rate) = rate.as_mut().filter(|_| sharing.cluster.is_leasing()) {
-            rate.begin_leased();
-        }
-        let used = Used {
-            rate,
-            quotas: Measure::ALL.into_iter().filter_map(quota).collect(),
-            places: limits.concurrent_requests.map(places),
-            under_way: 0,
-            touched: false,
-            quiet: 0,
-        };
-        Self { subject, limits, sharing: Arc::clone(sharing), used: Mutex::new(used) }
+    pub(super) fn new(subject: Subject, limits: &Limits, sharing: &Arc<Sharing>, now: DateTime<Utc>) -> Self {
+        let used = Mutex::new(Used::none(limits, sharing, now));
+        Self { subject, sharing: Arc::clone(sharing), used }
     }
 
-    /// Goes on with what was counted of its quotas under other limits.
-    pub(super) fn following(mut self, former: &Self) -> Self {
-        let quotas = &mut self.used.get_mut().unwrap_or_else(PoisonError::into_inner).quotas;
-        for former in &former.used().quotas {
-            for quota in quotas.iter_mut() {
-                quota.follow(former);
-            }
-        }
-        self
+    /// Goes on under other limits: what was used is used of these, and what is under way is under way.
+    pub(super) fn change(&self, limits: &Limits, now: DateTime<Utc>) {
+        let mut used = self.used();
+        used.roll(now, &self.sharing);
+        let next = Used::none(limits, &self.sharing, now).following(&used, self.sharing.cluster.replicas());
+        *used = next;
     }
 
     pub(super) fn subject(&self) -> &Subject {
         &self.subject
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
     }
 
     /// Counts a request, or says how long to wait.
@@ -221,7 +199,8 @@ impl Allowance {
             rate.grant(taken, grant);
         }
         if let (Some(held), Some(grant)) = (&mut used.places, places) {
-            (held.here, held.elsewhere) = (grant.slice, grant.left);
+            // They may have been asked for before the limit was changed.
+            (held.here, held.elsewhere) = (grant.slice.min(held.limit.into()), grant.left);
         }
     }
 
@@ -237,6 +216,30 @@ impl Allowance {
 }
 
 impl Used {
+    fn none(limits: &Limits, sharing: &Sharing, now: DateTime<Utc>) -> Self {
+        let replicas = sharing.cluster.replicas();
+        let quota = |measure| Quota::new(measure, limits, now, replicas);
+        let places = |limit: u32| Places { limit, here: replicas.share(limit.into()), elsewhere: 0 };
+        let mut rate = Rate::of(limits, &sharing.clock, replicas);
+        if let Some(rate) = rate.as_mut().filter(|_| sharing.cluster.is_leasing()) {
+            rate.begin_leased();
+        }
+        let quotas = Measure::ALL.into_iter().filter_map(quota).collect();
+        let places = limits.concurrent_requests.map(places);
+        Self { rate, quotas, places, under_way: 0, touched: false, quiet: 0 }
+    }
+
+    /// What was used under other limits counts on.
+    fn following(mut self, former: &Self, replicas: Replicas) -> Self {
+        for quota in &mut self.quotas {
+            former.quotas.iter().for_each(|former| quota.follow(former, replicas));
+        }
+        if let (Some(rate), Some(former)) = (&mut self.rate, &former.rate) {
+            rate.follow(former);
+        }
+        Self { under_way: former.under_way, touched: true, ..self }
+    }
+
     fn take(&mut self, now: DateTime<Utc>, sharing: &Sharing) -> Result<(), Duration> {
         self.roll(now, sharing);
         let under_way = u64::from(self.under_way);
@@ -287,11 +290,10 @@ impl Place {
 
     /// So many bytes were answered.
     pub(super) fn charge(&self, bytes: u64) {
-        if self.0.limits.bytes_per_day.is_some() {
-            let mut used = self.0.used();
-            let bytes_quotas = |quota: &&mut Quota| quota.measure() == Measure::BytesPerDay;
-            used.quotas.iter_mut().filter(bytes_quotas).for_each(|quota| quota.take(bytes));
-        }
+        // Also where the limit came while the request was under way.
+        let mut used = self.0.used();
+        let of_bytes = |quota: &&mut Quota| quota.measure() == Measure::BytesPerDay;
+        used.quotas.iter_mut().filter(of_bytes).for_each(|quota| quota.take(bytes));
     }
 }
 

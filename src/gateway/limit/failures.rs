@@ -29,7 +29,7 @@ pub(super) struct Failures {
     sources: RateLimiter<Source, DashMapStateStore<Source>, Ticks, NoOpMiddleware<Nanos>>,
     others: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Nanos>>,
     most: usize,
-    // As many as there are keys, at most.
+    // By the origin of their chain; as many as there are keys, at most.
     keys: RateLimiter<KeyId, DashMapStateStore<KeyId>, Ticks, NoOpMiddleware<Nanos>>,
 }
 
@@ -56,9 +56,9 @@ impl Failures {
         checked.map_err(|until| until.wait_time_from(self.ticks.now()))
     }
 
-    /// As [`Self::charge`], of a key that proved right.
-    pub(super) fn charge_key(&self, key: &KeyId) -> Result<(), Duration> {
-        self.keys.check_key(key).map_err(|until| until.wait_time_from(self.ticks.now()))
+    /// As [`Self::charge`], of a key that proved right, by its origin.
+    pub(super) fn charge_key(&self, origin: &KeyId) -> Result<(), Duration> {
+        self.keys.check_key(origin).map_err(|until| until.wait_time_from(self.ticks.now()))
     }
 
     /// Forgets sources and keys whose budget is whole again.

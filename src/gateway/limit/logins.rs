@@ -15,7 +15,7 @@ const PER_MINUTE: NonZeroU32 = NonZeroU32::new(300).unwrap();
 
 pub(super) struct Logins {
     ticks: Ticks,
-    // As many as there are keys, at most.
+    // By the origin of their chain; as many as there are keys, at most.
     keys: RateLimiter<KeyId, DashMapStateStore<KeyId>, Ticks, NoOpMiddleware<Nanos>>,
 }
 
@@ -25,9 +25,9 @@ impl Logins {
         Self { keys: RateLimiter::dashmap_with_clock(Quota::per_minute(PER_MINUTE), ticks.clone()), ticks }
     }
 
-    /// Counts one; beyond what a key may, says how long until it may again.
-    pub(super) fn charge(&self, key: &KeyId) -> Result<(), Duration> {
-        self.keys.check_key(key).map_err(|until| until.wait_time_from(self.ticks.now()))
+    /// Counts one of a key, by its origin; beyond what it may, says how long until it may again.
+    pub(super) fn charge(&self, origin: &KeyId) -> Result<(), Duration> {
+        self.keys.check_key(origin).map_err(|until| until.wait_time_from(self.ticks.now()))
     }
 
     /// Forgets keys that may log in as often as ever.

@@ -7,7 +7,7 @@
 //! How many forms are waited for is limited too, in all and per source; so is how many requests are under way in all.
 //!
 //! **After**, each tenant has a share of those under way, and each key and each tenant has its [`allowance`]: requests a
-//! minute (with a burst), at once, a day and a month. No limit of these unless an operator sets one; then nothing is
+//! minute (with a burst), at once, a day and a month; a key's are its chain's, so that a rotation gives nothing back. No limit of these unless an operator sets one; then nothing is
 //! looked up at all. Each answer to a limited caller says how it stands ([`standing`]). A login counts for nothing of that;
 //! a limited key has so many a minute ([`logins`]).
 //!
@@ -16,6 +16,7 @@
 //! fill the record.
 
 mod allowance;
+mod calendar;
 mod failures;
 mod floods;
 mod logins;
@@ -40,16 +41,16 @@ use http::{StatusCode, request::Parts as Head};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub(super) use self::{
+    calendar::Calendar,
+    standing::{Line, Standing},
+};
 use self::{
     failures::Failures,
     floods::{Floods, Origin},
     logins::Logins,
     register::Register,
     sharing::Sharing,
-};
-pub(super) use self::{
-    quota::Calendar,
-    standing::{Line, Standing},
 };
 use super::{
     Gateway, Parts, Refused,
@@ -60,7 +61,7 @@ use crate::{
     audit::Record,
     clock::Clock,
     cluster::Cluster,
-    model::Actor,
+    model::{Actor, KeyId},
     web::{Full, Place, Places, Share, Shares, Source},
 };
 
@@ -151,7 +152,7 @@ impl Limiter {
         let place = caller.tenant().place().ok_or_else(|| limited(ANOTHER_LOOK))?;
         let (key, tenant) = (caller.key(), caller.tenant().tenant());
         if !(key.limits.is_none() && tenant.limits.is_none()) {
-            self.logins.charge(&key.id).map_err(limited)?;
+            self.logins.charge(&key.origin).map_err(limited)?;
         }
         Ok(place)
     }
@@ -269,7 +270,7 @@ impl Gateway {
         }
         let failures = &self.0.limiter.failures;
         let charged = match &record.actor.key_id {
-            Some(key) if refused.is_of_credential() => failures.charge_key(key),
+            Some(key) if refused.is_of_credential() => failures.charge_key(&self.origin_of(key)),
             Some(_) => return refused,
             None => failures.charge(&Source::of(record.source)),
         };
@@ -278,6 +279,12 @@ impl Gateway {
             return refused;
         }
         refused.replace(limited(wait))
+    }
+
+    /// What a key's failures are counted by: they are its chain's, as its limits are.
+    fn origin_of(&self, key: &KeyId) -> KeyId {
+        let views = self.0.parts.tenancy.views();
+        views.key(key).map_or(key, |(key, _)| &key.origin).clone()
     }
 
     /// Whether a request that was refused before anybody looked at its credential carries a good one.

@@ -2,60 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, DurationRound, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::ANOTHER_LOOK;
+use super::{ANOTHER_LOOK, calendar::Span};
 use crate::{
     cluster::{QuotaOf, QuotaShare, Replicas, hold},
     model::Limits,
 };
-
-/// The span that a quota holds for; in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Span {
-    Day,
-    Month,
-}
-
-impl Span {
-    /// When the span that `now` lies in began.
-    pub(super) fn start(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        midnight(self.first_day(now))
-    }
-
-    /// When it ends.
-    pub(super) fn end(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let first = self.first_day(now);
-        let next = match self {
-            Self::Day => first.checked_add_days(Days::new(1)),
-            Self::Month => first.checked_add_months(Months::new(1)),
-        };
-        midnight(next.unwrap_or(NaiveDate::MAX))
-    }
-
-    fn first_day(self, now: DateTime<Utc>) -> NaiveDate {
-        let today = now.date_naive();
-        match self {
-            Self::Day => today,
-            Self::Month => today.with_day(1).unwrap_or(today),
-        }
-    }
-}
-
-/// The spans that a tenant is told about.
-pub(in crate::gateway) struct Calendar;
-
-impl Calendar {
-    /// When the running minute, day and month began.
-    pub(in crate::gateway) fn starts(now: DateTime<Utc>) -> [(&'static str, DateTime<Utc>); 3] {
-        let minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
-        [("minute", minute), ("day", Span::Day.start(now)), ("month", Span::Month.start(now))]
-    }
-}
-
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
-}
 
 /// What is counted, and in which span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,10 +133,18 @@ impl Quota {
         Some(Self::begin(measure, limit, measure.span().start(now), now, replicas))
     }
 
-    /// What was counted under another limit counts on.
-    pub(super) fn follow(&mut self, former: &Self) {
-        if self.measure == former.measure && self.start == former.start {
-            (self.since, self.spent) = (former.since, former.spent);
+    /// What was counted under another limit counts on, here and elsewhere.
+    pub(super) fn follow(&mut self, former: &Self, replicas: Replicas) {
+        if self.measure != former.measure || self.start != former.start {
+            return;
+        }
+        (self.since, self.spent) = (former.since, former.spent);
+        // Until the record, or the others, were asked anew, what they said of the former limit is what is known.
+        if former.known {
+            let elsewhere = former.limit.saturating_sub(former.ceiling.saturating_add(former.elsewhere));
+            let left = self.limit.saturating_sub(elsewhere);
+            self.ceiling = if replicas.count() == 1 { left } else { former.ceiling.min(left) };
+            self.elsewhere = left - self.ceiling;
         }
     }
 
@@ -307,7 +268,8 @@ impl Quota {
         (replicas, known): (Replicas, bool),
         at: Duration,
     ) {
-        if claim.of.start != self.start || claim.measure != self.measure {
+        // What was claimed under a former limit is claimed anew.
+        if claim.of.start != self.start || claim.measure != self.measure || claim.limit != self.limit {
             return;
         }
         let held = claim.hold(others, replicas);

@@ -108,6 +108,35 @@ impl Rate {
         self.pace = Pace::Leased(Leased { ceiling: slice, slice, elsewhere: slice, as_of });
     }
 
+    /// What was used at another rate is used of this one.
+    pub(super) fn follow(&mut self, former: &Self) {
+        let (now, burst) = (self.ticks.now(), u64::from(self.burst.get()));
+        self.taken = former.taken;
+        match (&mut self.pace, &former.pace) {
+            (Pace::Own(own), Pace::Own(before)) => {
+                let gone = before.burst.get() - before.left(now);
+                own.leave(own.burst.get().saturating_sub(gone), now);
+            }
+            (Pace::Own(own), Pace::Leased(before)) => {
+                let held = before.ceiling.saturating_sub(former.taken);
+                own.leave(u32::try_from(held).unwrap_or(u32::MAX), now);
+            }
+            (Pace::Leased(leased), Pace::Own(before)) => {
+                let held = leased.slice.min(before.left(now).into());
+                leased.ceiling = self.taken.saturating_add(held);
+            }
+            (Pace::Leased(leased), Pace::Leased(before)) => {
+                let held = before.ceiling.saturating_sub(former.taken).min(burst);
+                *leased = Leased {
+                    ceiling: self.taken.saturating_add(held),
+                    slice: before.slice.min(burst),
+                    elsewhere: before.elsewhere.min(burst),
+                    as_of: before.as_of,
+                };
+            }
+        }
+    }
+
     /// Lets one pass, or says how long until the next may.
     pub(super) fn take(&mut self) -> Result<(), Duration> {
         match &mut self.pace {
@@ -181,7 +210,8 @@ impl Rate {
 
     /// A slice, for what is taken from then on.
     pub(super) fn grant(&mut self, taken: u64, grant: Grant) {
-        let Grant { slice, left: elsewhere } = grant;
+        // It may have been asked for before the rate was changed.
+        let (slice, elsewhere) = (grant.slice.min(self.burst.get().into()), grant.left);
         let as_of = self.ticks.now();
         self.pace = Pace::Leased(Leased { ceiling: taken.saturating_add(slice), slice, elsewhere, as_of });
     }
@@ -258,6 +288,30 @@ mod tests {
         let RateStanding { burst, window, left, .. } = rate.standing();
         assert_eq!((burst, left), (43_200, 43_199));
         assert_eq!(window, Duration::from_hours(30 * 24));
+    }
+
+    #[test]
+    fn what_was_used_is_used_of_another_rate_too() {
+        let limits =
+            |burst| Limits { requests_per_minute: Some(60), burst: Some(burst), ..Limits::default() };
+        let clock = Clock::default();
+        let rate = |burst| Rate::of(&limits(burst), &clock, ALONE()).unwrap();
+        let may = |rate: &mut Rate| (0..100).take_while(|_| rate.take().is_ok()).count();
+        let mut first = rate(10);
+        (0..4).for_each(|_| first.take().unwrap());
+        for (burst, left) in [(20, 16), (10, 6), (5, 1), (3, 0)] {
+            let mut next = rate(burst);
+            next.follow(&first);
+            assert_eq!(may(&mut next), left, "{burst}");
+        }
+        first.grant(4, Grant { slice: 6, left: 0 });
+        first.take().unwrap();
+        for (burst, left) in [(20, 5), (3, 3)] {
+            let mut next = rate(burst);
+            next.begin_leased();
+            next.follow(&first);
+            assert_eq!(may(&mut next), left, "leased, {burst}");
+        }
     }
 
     #[test]

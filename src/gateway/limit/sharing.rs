@@ -36,7 +36,7 @@ const AT_ONCE: usize = 4;
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     pub(super) tenant: TenantId,
-    /// One key of its alone.
+    /// One key of its alone, and those that it was rotated into: their origin.
     pub(super) key: Option<KeyId>,
 }
 

@@ -18,7 +18,8 @@ pub(super) fn whoami(caller: &Caller) -> Value {
     json!({
         "tenant": { "id": tenant.id, "name": tenant.name, "generation": tenant.version, "limits": tenant.limits },
         "key": {
-            "id": key.id, "name": key.name, "generation": key.generation, "read_only": key.read_only,
+            "id": key.id, "origin": key.origin, "name": key.name, "generation": key.generation,
+            "read_only": key.read_only,
             "allowed_operations": key.allowed_operations, "allowed_cidrs": key.allowed_cidrs,
             "created_at": key.created_at, "expires_at": key.expires_at,
             "expires_soon": caller.key_ends_soon().is_some(), "limits": key.limits,

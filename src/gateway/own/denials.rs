@@ -27,6 +27,7 @@ pub(super) fn explain(code: &str) -> (&'static str, &'static str) {
         "not.found" => {
             ("scope", "There is no such object, or it is not yours; look the id up in your own lists.")
         }
+        "ringfence.key_required" => ("answer", "Send the key itself instead of an access token."),
         "too.many.requests.retry.after" => ("limit", "Wait as long as the answer said."),
         "aborted" => ("answer", "The client left before the answer was there; wait longer."),
         "unknown" => ("answer", "The gateway stopped before the end was known; look whether it took effect."),

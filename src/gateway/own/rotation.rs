@@ -1,4 +1,5 @@
-//! A key puts another in its own place. No other key's: that one may do more, and the answer holds the new one's secret.
+//! A key puts another in its own place. No other key's: that one may do more, and the answer holds the new one's secret. Nor
+//! does an access token: whoever found one would have a key that outlives it.
 
 use chrono::TimeDelta;
 use http::StatusCode;
@@ -19,6 +20,8 @@ use crate::{
 
 /// How often a key and those that it was rotated into may do so in a day: what was rotated is never deleted.
 const MOST_A_DAY: usize = 10;
+/// For at least so long both keys work: a program to which the answer is lost still has one.
+const LEAST_OVERLAP_SECONDS: u32 = 60;
 
 /// Rotates the caller's key: what an operator's rotation answers.
 pub(super) async fn rotate(
@@ -28,10 +31,16 @@ pub(super) async fn rotate(
     record: &Record,
 ) -> Result<Value, Denial> {
     let key = permit.caller().key();
+    if permit.caller().is_by_token() {
+        return Err(key_required().into());
+    }
     if !asked.parameters.iter().any(|(name, value)| name == "keyId" && *value == key.id.as_str()) {
         return Err(Denial::NotFound);
     }
     let Body::Rotation(overlap_seconds) = asked.body else { return Err(Failure::Internal.into()) };
+    if overlap_seconds < LEAST_OVERLAP_SECONDS {
+        return Err(overlap(overlap_seconds).into());
+    }
     let parts = &gateway.0.parts;
     check_often(gateway, key)?;
     let api_key = ApiKey::generate().map_err(|_| Failure::Internal)?;
@@ -78,10 +87,20 @@ fn check_often(gateway: &Gateway, key: &Key) -> Result<(), Denial> {
 fn told(why: &NotRotated) -> Denial {
     match why {
         NotRotated::Followed { .. } | NotRotated::Ended(_) => changed().into(),
-        NotRotated::Overlap { .. } => {
-            Invalid::new("ringfence.body_invalid", format!("`overlap_seconds`: {why}.")).into()
-        }
+        NotRotated::Overlap { seconds } => overlap(*seconds).into(),
     }
+}
+
+fn overlap(seconds: u32) -> Invalid {
+    let longest = Rotation::LONGEST_OVERLAP_SECONDS;
+    let why = format!("{seconds} is out of range: expected {LEAST_OVERLAP_SECONDS} to {longest}");
+    Invalid::new("ringfence.body_invalid", format!("`overlap_seconds`: {why}."))
+}
+
+fn key_required() -> Invalid {
+    let message =
+        "An access token rotates no key: send the key itself, as `X-Api-Key` or as the bearer token.";
+    Invalid::of(StatusCode::FORBIDDEN, "ringfence.key_required", message)
 }
 
 fn changed() -> Invalid {

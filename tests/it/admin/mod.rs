@@ -3,6 +3,7 @@
 mod bodies;
 mod catalog;
 mod events;
+mod key_changes;
 mod keys;
 mod matrix;
 mod office;

@@ -234,3 +234,15 @@ async fn a_tenant_does_not_lose_a_division_that_its_policies_name() {
     put(&office, "north", &json!({ "source": "", "reason": "a test" })).await.expect(200);
     office.operator().patch("/tenants/north", &change).await.expect(200);
 }
+
+/// An event that names it says that the key was issued for other operations, and nothing else.
+#[tokio::test]
+async fn a_policy_takes_no_reserved_name() {
+    let office = Office::open().await;
+    office.tenant("north", &[ALPHA]).await;
+    let source = "@id(\"key.allowed-operations\") permit (principal, action, resource);";
+    let refused = put(&office, "north", &json!({ "source": source, "reason": "a test" })).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    let told = refused.body["detail"].as_str().unwrap();
+    assert!(told.contains("`key.allowed-operations` is reserved"), "{told}");
+}

@@ -103,3 +103,37 @@ async fn a_lowered_limit_holds_at_each_replica() {
         super::eventually("it refuses", async || is_final(&house.call(replica).await).then_some(())).await;
     }
 }
+
+/// The ledger knows a chain of keys by its origin.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotated_key_goes_on_with_its_quota_at_each_replica() {
+    let mut house = House::start(2, None, json!({})).await;
+    let limited = json!({ "name": "limited", "limits": { "requests_per_day": 600 } });
+    let old = house.post("/tenants/alpha/keys", &limited).await.expect(201);
+    old["api_key"].as_str().unwrap().clone_into(&mut house.key);
+    let known = async |house: &House| {
+        for replica in [0, 1] {
+            super::eventually("the key is known", async || {
+                (house.call(replica).await.status != 401).then_some(())
+            })
+            .await;
+        }
+    };
+    known(&house).await;
+    let mut accepted = 0;
+    for _ in 0..5 {
+        accepted += house.burst(0, 20).await + house.burst(1, 20).await;
+    }
+    assert!(accepted > 100, "{accepted}");
+    let path = format!("/keys/{}/rotate", old["key_id"].as_str().unwrap());
+    let new = house.post(&path, &json!({ "overlap_seconds": 3_600 })).await.expect(201);
+    new["api_key"].as_str().unwrap().clone_into(&mut house.key);
+    known(&house).await;
+    accepted += house.use_up(20).await;
+    // Looking whether it was known took some.
+    assert!((580..=600).contains(&accepted), "{accepted}");
+    old["api_key"].as_str().unwrap().clone_into(&mut house.key);
+    for replica in [0, 1] {
+        assert!(is_final(&house.call(replica).await), "the old one has no more than the new one");
+    }
+}

@@ -26,6 +26,7 @@ mod own_surface;
 mod places;
 mod recording;
 mod refused;
+mod rotating_itself;
 mod rotation;
 mod scoping;
 mod signing;

@@ -1,7 +1,7 @@
 //! A key's life after it was issued: what it may call, its rotation, and what is left of the one before.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ringfence::simulator::{ALPHA, BETA};
+use ringfence::simulator::ALPHA;
 use serde_json::{Value, json};
 
 use super::refused::assert_refused;
@@ -11,7 +11,7 @@ const USERS: &str = "/api/v2/users";
 const QUEUES: &str = "/api/v2/routing/queues";
 
 /// Rotates a key as an operator does.
-async fn rotate(app: &TestApp, key: &TenantClient, overlap_seconds: u32) -> TenantClient {
+pub(super) async fn rotate(app: &TestApp, key: &TenantClient, overlap_seconds: u32) -> TenantClient {
     let asked = json!({ "overlap_seconds": overlap_seconds });
     let issued = app.admin().post(&format!("/keys/{}/rotate", key.client_id), &asked).await.expect(201);
     successor(app, key, &issued).await
@@ -27,13 +27,13 @@ pub(super) async fn successor(app: &TestApp, key: &TenantClient, issued: &Value)
     logged_in(next).await
 }
 
-async fn logged_in(mut client: TenantClient) -> TenantClient {
+pub(super) async fn logged_in(mut client: TenantClient) -> TenantClient {
     let granted = client.log_in().await.expect(200);
     granted["access_token"].as_str().unwrap().clone_into(&mut client.access_token);
     client
 }
 
-async fn by_key(app: &TestApp, client: &TenantClient) -> Answer {
+pub(super) async fn by_key(app: &TestApp, client: &TenantClient) -> Answer {
     app.send(app.client.get(format!("{}{USERS}", app.gateway())).header("x-api-key", &client.api_key)).await
 }
 
@@ -154,108 +154,6 @@ async fn a_changed_key_is_what_its_tokens_are_checked_against() {
     let changed = app.admin().patch(&path, &change).await.expect(200);
     assert_eq!((&changed["name"], &changed["allowed_operations"]), (&json!("elsewhere"), &json!(["queues"])));
     assert_refused(&app, "moved", &alpha.get(QUEUES).await, 403, "ringfence.address_not_allowed").await;
-    app.finish().await;
-}
-
-async fn rotate_itself(key: &TenantClient, id: &str, overlap_seconds: u32) -> Answer {
-    key.post(&format!("/gateway/v1/keys/{id}/rotate"), &json!({ "overlap_seconds": overlap_seconds })).await
-}
-
-#[tokio::test]
-async fn a_key_puts_another_in_its_own_place() {
-    let app = TestApp::start().await;
-    let old = app.tenant("alpha", &[ALPHA]).await;
-    let issued = rotate_itself(&old, &old.client_id, 60).await;
-    let issued_by = issued.headers["inin-correlation-id"].clone();
-    let issued = issued.expect(201);
-    let new = successor(&app, &old, &issued).await;
-    for client in [&old, &new] {
-        client.get(USERS).await.expect(200);
-    }
-    let listed = new.get("/gateway/v1/keys").await.expect(200);
-    assert_eq!(listed["keys"][0]["successor"], json!(new.client_id));
-    assert_eq!(listed["keys"][1]["predecessor"], json!(old.client_id));
-    let changes = app.find_events("operation=key.rotate").await;
-    assert_eq!((&changes[0]["kind"], &changes[0]["key_id"]), (&json!("change"), &json!(old.client_id)));
-    assert_eq!(changes[0]["call"], json!(issued_by.to_str().unwrap()));
-    assert_eq!(changes[0]["after"]["next"]["created_by"], json!(old.client_id));
-    assert!(!json!(app.events().await).to_string().contains(issued["client_secret"].as_str().unwrap()));
-    let again = rotate_itself(&old, &old.client_id, 60).await;
-    assert_refused(&app, "again", &again, 409, "ringfence.key_rotated").await;
-    app.clock.advance(TimeDelta::seconds(61));
-    assert_eq!(old.get(USERS).await.status, 401);
-    app.finish().await;
-}
-
-/// Who asks that it ends at once is told what follows it.
-#[tokio::test]
-async fn a_key_that_ends_with_its_rotation_is_told_its_successor() {
-    let app = TestApp::start().await;
-    let mut key = app.tenant("alpha", &[ALPHA]).await;
-    for _ in 0..10 {
-        let issued = rotate_itself(&key, &key.client_id, 0).await.expect(201);
-        let next = successor(&app, &key, &issued).await;
-        assert_eq!(key.get(USERS).await.status, 401);
-        key = next;
-    }
-    key.get(USERS).await.expect(200);
-    let often = rotate_itself(&key, &key.client_id, 0).await;
-    assert_refused(&app, "the eleventh", &often, 409, "ringfence.key_rotated_often").await;
-    app.clock.advance(TimeDelta::days(1));
-    let key = logged_in(key).await;
-    rotate_itself(&key, &key.client_id, 0).await.expect(201);
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn nobody_rotates_a_key_that_is_not_its_own_or_gains_by_it() {
-    let app = TestApp::start().await;
-    let alpha = app.tenant("alpha", &[ALPHA]).await;
-    let other = app.key("alpha", json!({ "name": "other" })).await;
-    let beta = app.tenant("beta", &[BETA]).await;
-    for id in [&other.client_id, &beta.client_id, "aaaaaaaaaaaaaaaa"] {
-        let refused = rotate_itself(&alpha, id, 60).await;
-        assert_refused(&app, id, &refused, 404, "not.found").await;
-    }
-    for body in [json!({}), json!({ "overlap_seconds": -1 }), json!({ "overlap_seconds": 2_592_001 })] {
-        let refused = alpha.post(&format!("/gateway/v1/keys/{}/rotate", alpha.client_id), &body).await;
-        assert_eq!(refused.status, 400, "{body}");
-    }
-    let fields = [
-        json!({ "name": "reader", "read_only": true }),
-        json!({ "name": "few", "allowed_operations": ["users"] }),
-    ];
-    for fields in fields {
-        let key = app.key("alpha", fields).await;
-        let refused = rotate_itself(&key, &key.client_id, 60).await;
-        assert_refused(&app, "narrow", &refused, 403, "ringfence.not_permitted").await;
-    }
-    let fields = json!({
-        "name": "itself", "allowed_operations": ["gatewayRotateKey", "users"], "allowed_cidrs": ["127.0.0.0/8"],
-        "expires_in_days": 3, "limits": { "requests_per_day": 100 },
-    });
-    let itself = app.key("alpha", fields).await;
-    let before = app.admin().get(&format!("/keys/{}", itself.client_id)).await.expect(200);
-    let issued = rotate_itself(&itself, &itself.client_id, 60).await.expect(201);
-    let after = app.admin().get(&format!("/keys/{}", issued["key_id"].as_str().unwrap())).await.expect(200);
-    for field in ["allowed_operations", "allowed_cidrs", "limits", "read_only", "expires_at", "origin"] {
-        assert_eq!(before[field], after[field], "{field}");
-    }
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn only_full_access_of_the_templates_permits_a_rotation() {
-    let app = TestApp::start().await;
-    for (place, template) in
-        ["read-only", "analytics-reader", "supervisor", "user-administrator"].into_iter().enumerate()
-    {
-        let division = format!("a1a1a1a1-0000-4000-8000-00000000001{place}");
-        let fields = json!({ "policy_template": template });
-        let client = app.tenant_with(template, &[&division], fields).await;
-        let refused = rotate_itself(&client, &client.client_id, 60).await;
-        assert_refused(&app, template, &refused, 403, "ringfence.not_permitted").await;
-    }
     app.finish().await;
 }
 

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use ringfence::{
-    model::{Actor, Event, EventKind, Outcome, StreamId},
+    model::{Actor, Event, EventKind, Key, Outcome, StreamId},
     store::{Calls, CallsOf},
 };
 
-use super::things::{at, event_at, id, outcome};
+use super::things::{at, change, event_at, id, key, outcome, service_account, tenant};
 use crate::support::database::TestDatabase;
 
 const FIRST: &str = "aaaaaaaaaaaaaaaa";
@@ -89,5 +89,37 @@ async fn the_bytes_of_answers_are_summed_per_process_too() {
         assert_eq!(store.sum_bytes(of_two, at(0), at(10)).await.unwrap(), 70);
         assert_eq!(store.count_calls(of_two, at(0), at(10)).await.unwrap().requests, 2);
         assert_eq!(store.sum_bytes(all, at(20), at(30)).await.unwrap(), 0);
+    }
+}
+
+/// What the first of a chain of keys is asked for is the chain's.
+#[tokio::test]
+async fn the_calls_of_a_key_and_of_those_that_it_was_rotated_into_are_counted_together() {
+    let stream = id();
+    let call = |tenant: &str, key: &str| {
+        let (tenant, key) = (tenant.parse().unwrap(), key.parse().unwrap());
+        let actor = Actor { tenant_id: Some(tenant), key_id: Some(key), operator_id: None };
+        Event { actor, ..event_at(&stream, at(1)) }
+    };
+    let events = [call("north", FIRST), call("north", SECOND), call("north", "cccccccccccccccc")];
+    let outcomes: Vec<_> = events
+        .iter()
+        .map(|event| Outcome { detail: "{\"bytes\":5}".into(), ..outcome(event, "ok") })
+        .collect();
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        store.add_service_account(&service_account("main"), &change()).await.unwrap();
+        store.add_tenant(&tenant("north", "main"), &change()).await.unwrap();
+        let first = key(FIRST, "north");
+        let origin = first.id.clone();
+        let second = Key { hmac: vec![8; 32], origin: origin.clone(), ..key(SECOND, "north") };
+        let other = Key { hmac: vec![9; 32], ..key("cccccccccccccccc", "north") };
+        for key in [&first, &second, &other] {
+            store.add_key(key, &change()).await.unwrap();
+        }
+        store.append_events(&events, &outcomes).await.unwrap();
+        let of_chain = CallsOf::tenant(&first.tenant_id, Some(&origin));
+        assert_eq!(store.count_calls(of_chain, at(0), at(10)).await.unwrap().requests, 2);
+        assert_eq!(store.sum_bytes(of_chain, at(0), at(10)).await.unwrap(), 10);
     }
 }

@@ -13,7 +13,7 @@ use ringfence::{
 
 use super::{
     operators::token_of,
-    things::{at, change, key, operator, policy, service_account, tenant},
+    things::{at, change, key, operator, policy, revoke, service_account, tenant},
 };
 use crate::support::database::TestDatabase;
 
@@ -57,7 +57,7 @@ async fn furnish(store: &Store) {
     let mut issued = key("aaaaaaaaaaaaaaaa", "alpha");
     issued.expires_at = Some(at(60));
     store.add_key(&issued, &change()).await.unwrap();
-    store.revoke_key(&issued.id, at(1), &change()).await.unwrap();
+    revoke(store, &issued.id, 1).await.unwrap();
     let mut other = key("bbbbbbbbbbbbbbbb", "beta");
     other.hmac = vec![8; 32];
     store.add_key(&other, &change()).await.unwrap();
@@ -256,7 +256,7 @@ async fn do_one(store: &Store, (what, which, flag): (u8, u8, bool)) {
     let mode = if flag { PolicyMode::Active } else { PolicyMode::Shadow };
     match what {
         0 => drop(store.add_key(&key(&key_id, tenant_id), &change()).await),
-        1 => drop(store.revoke_key(&key_id.parse().unwrap(), at(i64::from(which)), &change()).await),
+        1 => drop(revoke(store, &key_id.parse().unwrap(), which.into()).await),
         2 => drop(store.add_policy(&policy(tenant_id, mode, &key_id), &change()).await),
         3 => {
             let one = Registration { tenant_id: of, id: thing, ..registration(GROUP) };

@@ -5,7 +5,7 @@ use ringfence::{
     store::{Store, StoreError},
 };
 
-use super::things::{at, change, key, service_account, tenant};
+use super::things::{at, change, key, revoke, service_account, tenant};
 use crate::support::database::TestDatabase;
 
 async fn store_with_tenants(database: &TestDatabase) -> Store {
@@ -67,15 +67,47 @@ async fn revoking_raises_the_generation_and_keeps_the_first_time() {
         let store = store_with_tenants(&database).await;
         let issued = key("aaaaaaaaaaaaaaaa", "north");
         store.add_key(&issued, &change()).await.unwrap();
-        let version = store.revoke_key(&issued.id, at(5), &change()).await.unwrap();
+        let version = revoke(&store, &issued.id, 5).await.unwrap();
         let revoked = store.key(&issued.id).await.unwrap().unwrap();
         assert_eq!((revoked.revoked_at, revoked.version), (Some(at(5)), version));
         assert!(revoked.generation > issued.generation);
-        store.revoke_key(&issued.id, at(6), &change()).await.unwrap();
+        revoke(&store, &issued.id, 6).await.unwrap();
         assert_eq!(store.key(&issued.id).await.unwrap().unwrap().revoked_at, Some(at(5)));
+    }
+}
 
-        let unknown = store.revoke_key(&"bbbbbbbbbbbbbbbb".parse().unwrap(), at(5), &change()).await;
-        assert!(matches!(unknown, Err(StoreError::Missing { what }) if what == "key bbbbbbbbbbbbbbbb"));
+/// Else a key that was rotated between the look and the revocation would leave its successor alive.
+#[tokio::test]
+async fn keys_are_revoked_only_as_they_were_read_and_all_of_them_or_none() {
+    for database in TestDatabase::both().await {
+        let store = store_with_tenants(&database).await;
+        let mut old = key("aaaaaaaaaaaaaaaa", "north");
+        old.version = store.add_key(&old, &change()).await.unwrap();
+        let mut other = Key { hmac: vec![8; 32], ..key("bbbbbbbbbbbbbbbb", "north") };
+        other.version = store.add_key(&other, &change()).await.unwrap();
+        let successor = Successor {
+            id: "cccccccccccccccc".parse().unwrap(),
+            hmac: vec![7; 32],
+            created_by: old.id.to_string(),
+            expires_at: None,
+        };
+        let rotation = Rotation::of(&old, successor, 60, at(10)).unwrap();
+        store.rotate_key(&rotation, &change()).await.unwrap();
+        let late = store.revoke_keys(&[other.clone(), old.clone()], at(11), &change()).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+        assert_eq!(store.key(&other.id).await.unwrap().unwrap().revoked_at, None);
+        // And the other way round: what was revoked meanwhile is not rotated.
+        let ended = store.key(&rotation.next.id).await.unwrap().unwrap();
+        let successor = Successor {
+            id: "dddddddddddddddd".parse().unwrap(),
+            hmac: vec![9; 32],
+            created_by: ended.id.to_string(),
+            expires_at: None,
+        };
+        let rotation = Rotation::of(&ended, successor, 60, at(12)).unwrap();
+        store.revoke_keys(&[ended], at(13), &change()).await.unwrap();
+        let late = store.rotate_key(&rotation, &change()).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
     }
 }
 
@@ -93,9 +125,9 @@ async fn a_key_is_changed_only_as_it_was_read() {
             version,
             ..issued
         };
-        changed.version = store.update_key(&changed, &change()).await.unwrap();
+        changed.version = store.update_keys(&[changed.clone()], &change()).await.unwrap();
         assert_eq!(store.key(&changed.id).await.unwrap(), Some(changed.clone()));
-        let stale = store.update_key(&Key { version, ..changed }, &change()).await;
+        let stale = store.update_keys(&[Key { version, ..changed }], &change()).await;
         assert!(matches!(stale, Err(StoreError::Conflict { .. })));
     }
 }

@@ -1,9 +1,12 @@
 //! Things to keep, with what the tests do not care about filled in.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ringfence::model::{
-    Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, Limits, Operator, Outcome, PolicyMode,
-    PolicyVersion, Role, ServiceAccount, StreamId, Tenant,
+use ringfence::{
+    model::{
+        Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, KeyId, Limits, Operator, Outcome,
+        PolicyMode, PolicyVersion, Role, ServiceAccount, StreamId, Tenant,
+    },
+    store::{Store, StoreError},
 };
 
 /// Seconds after a fixed time, some of which have a fraction.
@@ -51,6 +54,13 @@ pub(super) fn outcome(event: &Event, code: &str) -> Outcome {
         status: Some(200),
         detail: "{}".into(),
     }
+}
+
+/// Revokes a key as it is now.
+pub(super) async fn revoke(store: &Store, id: &KeyId, seconds: i64) -> Result<i64, StoreError> {
+    let missing = StoreError::Missing { what: format!("key {id}") };
+    let key = store.key(id).await?.ok_or(missing)?;
+    store.revoke_keys(&[key], at(seconds), &change()).await
 }
 
 pub(super) fn operator(email: &str) -> Operator {

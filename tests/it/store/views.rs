@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ringfence::model::{PolicyMode, Tenant};
 
-use super::things::{at, change, key, operator, policy, service_account, tenant};
+use super::things::{change, key, operator, policy, revoke, service_account, tenant};
 use crate::support::database::TestDatabase;
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn every_change_raises_the_version_by_one() {
             store.add_tenant(&north, &change()).await.unwrap(),
             store.update_tenant(&Tenant { version: 3, ..north }, &change()).await.unwrap(),
             store.add_key(&issued, &change()).await.unwrap(),
-            store.revoke_key(&issued.id, at(1), &change()).await.unwrap(),
+            revoke(&store, &issued.id, 1).await.unwrap(),
             store.add_policy(&policy("north", PolicyMode::Active, "x"), &change()).await.unwrap(),
         ];
         assert_eq!(versions, [1, 2, 3, 4, 5, 6, 7]);
@@ -47,7 +47,7 @@ async fn changes_hold_whole_rows_and_only_those_that_changed() {
         assert_eq!(all.keys, store.list_keys(&north.id).await.unwrap());
         assert_eq!(all.service_accounts, store.list_service_accounts().await.unwrap());
 
-        store.revoke_key(&issued.id, at(1), &change()).await.unwrap();
+        revoke(&store, &issued.id, 1).await.unwrap();
         let later = store.changes_since(4).await.unwrap();
         assert_eq!((later.version, later.tenants.len(), later.service_accounts.len()), (5, 0, 0));
         assert_eq!(later.keys, [store.key(&issued.id).await.unwrap().unwrap()]);

@@ -4,6 +4,7 @@ mod allowances;
 mod failures;
 mod floods;
 mod quotas;
+mod rotated;
 mod settings;
 mod shares;
 

@@ -1,13 +1,22 @@
 //! Tenants' keys: issued, shown, changed, rotated, revoked.
 
+mod change;
+
+use std::iter::once;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use change::{KeyChange, Restriction, update};
 
 use super::{Author, Desk, Refusal, check_limits, check_name, desk::Subject, tenants};
 use crate::{
     catalog::Entry,
-    model::{ApiKey, Cidr, Key, KeyId, KeyState, KeyUse, Limits, NotRotated, Rotation, Successor, TenantId},
+    model::{
+        ApiKey, Cidr, Event, EventKind, Key, KeyId, KeyState, KeyUse, Limits, Rotation, Successor, TenantId,
+    },
     secret::SecretError,
     store::StoreError,
 };
@@ -15,6 +24,8 @@ use crate::{
 const LONGEST_LIFE_DAYS: u32 = 3_650;
 const MOST_CIDRS: usize = 100;
 const MOST_OPERATIONS: usize = 200;
+/// More often than a key can be rotated in a day.
+const REVOKED_WHILE_ROTATED: usize = 20;
 
 /// What is asked for: a new key.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -38,19 +49,14 @@ pub struct NewKey {
     pub limits: Option<Limits>,
 }
 
-/// What is to be different; what is absent stays.
-#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyChange {
-    /// As [`NewKey::name`].
-    pub name: Option<String>,
-    /// As [`NewKey::allowed_operations`].
-    pub allowed_operations: Option<Vec<String>>,
-    /// As [`NewKey::allowed_cidrs`].
-    pub allowed_cidrs: Option<Vec<Cidr>>,
-    /// All of [`NewKey::limits`]: what this does not name is not limited any more.
-    #[serde(default, deserialize_with = "super::object_if_any")]
-    pub limits: Option<Limits>,
+/// A key as it is after a change, and which others were changed with it.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct ChangedKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: KeyView,
+    /// Other keys of its chain for which the same was done.
+    pub also: Vec<KeyId>,
 }
 
 /// What is asked for: another key in the place of one.
@@ -194,30 +200,6 @@ pub async fn get(desk: &Desk, author: &Author, id: &KeyId) -> Result<KeyView, Re
     Ok(KeyView::new(&key, uses.get(id).copied(), desk.clock.now()))
 }
 
-/// Changes a key that has not ended; its access tokens hold as they did, and are checked against what it is now.
-pub async fn update(desk: &Desk, author: &Author, id: &KeyId, change: KeyChange) -> Result<KeyView, Refusal> {
-    const ACTION: &str = "key.update";
-    desk.authorize(author, ACTION).await?;
-    let _changing = desk.changing().await;
-    let before = known(desk, id).await?;
-    let now = desk.clock.now();
-    match before.state(now) {
-        KeyState::Active => {}
-        KeyState::Expired | KeyState::Revoked => return Err(NotRotated::Ended(id.clone()).into()),
-    }
-    let KeyChange { name, allowed_operations, allowed_cidrs, limits } = change;
-    let mut after = before.clone();
-    after.name = name.unwrap_or(after.name);
-    after.allowed_operations = allowed_operations.unwrap_or(after.allowed_operations);
-    after.allowed_cidrs = allowed_cidrs.unwrap_or(after.allowed_cidrs);
-    after.limits = limits.unwrap_or(after.limits);
-    check(desk, &after)?;
-    let [before, view] = [&before, &after].map(|key| KeyView::new(key, None, now));
-    let event = desk.changed(author, ACTION, &Subject::key(&after.tenant_id, id), Some(&before), &view);
-    desk.settle(told_apart(desk.store.update_key(&after, &event).await, id)?).await?;
-    Ok(view)
-}
-
 /// Puts another key in the place of one; both work until the overlap has passed.
 pub async fn rotate(
     desk: &Desk,
@@ -241,31 +223,72 @@ pub async fn rotate(
     let rotation = Rotation::of(&before, successor, asked.overlap_seconds, now)?;
     let before = KeyView::new(&before, None, now);
     let [ending, next] = [&rotation.ending, &rotation.next].map(|key| KeyView::new(key, None, now));
-    let after = serde_json::json!({ "ending": ending, "next": next });
+    let after = json!({ "ending": ending, "next": next });
     let event = desk.changed(author, ACTION, &Subject::key(&before.tenant, id), Some(&before), &after);
     desk.settle(told_apart(desk.store.rotate_key(&rotation, &event).await, id)?).await?;
     Ok(IssuedKey::new(next, &api_key))
 }
 
-/// Ends a key for good; ending it twice keeps the first time.
-pub async fn revoke(desk: &Desk, author: &Author, id: &KeyId) -> Result<KeyView, Refusal> {
+/// Ends a key for good, and those that it made of itself: whoever holds it made them. Ending it twice keeps the first time.
+pub async fn revoke(desk: &Desk, author: &Author, id: &KeyId) -> Result<ChangedKey, Refusal> {
     const ACTION: &str = "key.revoke";
     desk.authorize(author, ACTION).await?;
     let _changing = desk.changing().await;
-    let key = known(desk, id).await?;
-    let now = desk.clock.now();
-    let before = KeyView::new(&key, None, now);
-    let ended = Key { revoked_at: key.revoked_at.or(Some(now)), ..key };
-    let after = KeyView::new(&ended, None, now);
-    let event = desk.changed(author, ACTION, &Subject::key(&ended.tenant_id, id), Some(&before), &after);
-    desk.settle(desk.store.revoke_key(id, now, &event).await).await?;
-    Ok(after)
+    for _ in 0..REVOKED_WHILE_ROTATED {
+        let (key, others) = chain(desk, id).await?;
+        let now = desk.clock.now();
+        let live = |key: &&Key| key.state(now) == KeyState::Active;
+        let made = key.made_of_itself(&others).into_iter().filter(live).cloned();
+        let ended = |key: &Key| Key { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
+        let made: Vec<_> = made.map(|key| (key.clone(), ended(&key))).collect();
+        let (event, changed) = changed(desk, author, ACTION, (&key, &ended(&key)), &made, now);
+        let all: Vec<_> = once(key).chain(made.into_iter().map(|(before, _)| before)).collect();
+        match desk.store.revoke_keys(&all, now, &event).await {
+            // It was rotated or changed meanwhile: what it was rotated into ends with it.
+            Err(StoreError::Conflict { .. }) => {}
+            kept => {
+                desk.settle(kept).await?;
+                return Ok(changed);
+            }
+        }
+    }
+    Err(changed_meanwhile(id))
 }
 
 impl IssuedKey {
     fn new(view: KeyView, api_key: &ApiKey) -> Self {
         Self { view, client_secret: api_key.client_secret(), api_key: api_key.whole().clone() }
     }
+}
+
+/// The event of a change of a key, and of others with it, as they were and as they are; and what is answered.
+fn changed(
+    desk: &Desk,
+    author: &Author,
+    action: &str,
+    (before, after): (&Key, &Key),
+    others: &[(Key, Key)],
+    now: DateTime<Utc>,
+) -> (Event, ChangedKey) {
+    let view = |key: &Key| KeyView::new(key, None, now);
+    let pair = |before, after| json!({ "before": view(before), "after": view(after) });
+    let mut detail = pair(before, after);
+    if let Some(fields) = detail.as_object_mut().filter(|_| !others.is_empty()) {
+        let also = others.iter().map(|(before, after)| pair(before, after)).collect();
+        fields.insert("also".to_owned(), also);
+    }
+    let subject = Subject::key(&after.tenant_id, &after.id);
+    let event = desk.event(author, EventKind::Change, action, &subject, &detail);
+    let also = others.iter().map(|(key, _)| key.id.clone()).collect();
+    (event, ChangedKey { key: view(after), also })
+}
+
+/// The key, and the others of its chain.
+async fn chain(desk: &Desk, id: &KeyId) -> Result<(Key, Vec<Key>), Refusal> {
+    let key = known(desk, id).await?;
+    let keys = desk.store.list_keys(&key.tenant_id).await?;
+    let others = keys.into_iter().filter(|other| other.origin == key.origin && other.id != key.id).collect();
+    Ok((key, others))
 }
 
 /// The key, or that there is none.
@@ -276,12 +299,14 @@ async fn known(desk: &Desk, id: &KeyId) -> Result<Key, Refusal> {
 /// A key was looked at a moment ago: what stands against the change is somebody else's.
 fn told_apart(kept: Result<i64, StoreError>, id: &KeyId) -> Result<Result<i64, StoreError>, Refusal> {
     match kept {
-        Err(StoreError::Conflict { .. }) => {
-            let why = format!("key `{id}` has just been changed by somebody else; repeat the change");
-            Err(Refusal::Conflict { code: "changed_meanwhile", why })
-        }
+        Err(StoreError::Conflict { .. }) => Err(changed_meanwhile(id)),
         kept => Ok(kept),
     }
+}
+
+fn changed_meanwhile(id: &KeyId) -> Refusal {
+    let why = format!("key `{id}` has just been changed by somebody else; repeat the change");
+    Refusal::Conflict { code: "changed_meanwhile", why }
 }
 
 fn end(days: Option<u32>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Refusal> {
@@ -296,10 +321,15 @@ fn end(days: Option<u32>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, R
 fn check(desk: &Desk, key: &Key) -> Result<(), Refusal> {
     check_name(&key.name)?;
     check_limits(&key.limits)?;
-    if key.allowed_cidrs.len() > MOST_CIDRS {
+    check_cidrs(&key.allowed_cidrs)?;
+    check_operations(desk, &key.allowed_operations)
+}
+
+fn check_cidrs(cidrs: &[Cidr]) -> Result<(), Refusal> {
+    if cidrs.len() > MOST_CIDRS {
         return Err(Refusal::invalid("allowed_cidrs", format!("send at most {MOST_CIDRS}")));
     }
-    check_operations(desk, &key.allowed_operations)
+    Ok(())
 }
 
 /// Operations that are enabled, and groups of them.
