@@ -92,6 +92,7 @@ use crate::{
     secret::{ClaimKey, Pepper, hex},
     tenancy::{Tenancy, Views},
     upstream::Upstream,
+    web::Place,
 };
 
 pub use self::limit::Upkeep;
@@ -308,6 +309,18 @@ impl Gateway {
         {
             return Ok(first);
         }
+        self.send(permit, asked, place, record).await
+    }
+
+    /// The path's second half: what is permitted is sent, and what comes back is looked at.
+    async fn send(
+        &self,
+        permit: Permit,
+        asked: Asked<'_>,
+        place: Place,
+        record: &mut Record,
+    ) -> Result<Answered, Refused> {
+        let (parts, operation) = (&self.0.parts, Arc::clone(permit.operation()));
         let confirm = |permit: &Permit| self.confirm(permit);
         let proven = scope::prove(&parts.directory, &permit, &asked, record, &confirm).await?;
         let tenant = permit.caller().key().tenant_id.clone();

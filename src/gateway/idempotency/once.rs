@@ -28,7 +28,7 @@ enum Once {
     /// It was made.
     Made(Box<Guarded>),
     /// Somebody has the claim.
-    Taken(Permit, Box<Claim>),
+    Taken(Box<(Permit, Claim)>),
 }
 
 impl Gateway {
@@ -80,7 +80,8 @@ impl Gateway {
                 let given = self.give(*guarded, record);
                 given.map_err(|denial| guard::settle(&operation, denial, record).into())
             }
-            Once::Taken(permit, claim) => {
+            Once::Taken(taken) => {
+                let (permit, claim) = *taken;
                 let first = self.repeated(&claim, &permit, record).await?;
                 // It was given back meanwhile.
                 first.ok_or_else(|| Repeat::InProgress.into())
@@ -98,7 +99,7 @@ impl Gateway {
         let (claim, basis) = (unclaimed.claimed_by().clone(), Basis::of(unclaimed.permit()));
         let ready = match unclaimed.claim(record).await.map_err(|_| Failure::NotRecorded)? {
             Ok(ready) => ready,
-            Err(permit) => return Ok(Once::Taken(permit, claim)),
+            Err(permit) => return Ok(Once::Taken(Box::new((permit, claim)))),
         };
         let made = self.forward_and_check(ready, registering, changing, record).await;
         let (parts, call) = (&self.0.parts, record.id());

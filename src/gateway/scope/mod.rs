@@ -132,7 +132,7 @@ impl Unclaimed {
         &self.0.permit
     }
 
-    pub(super) fn claimed_by(&self) -> &Box<Claim> {
+    pub(super) fn claimed_by(&self) -> &Claim {
         &self.1
     }
 
@@ -219,8 +219,7 @@ pub(super) fn scope(
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
     let form = turning.map_or(form, Form::Turned);
-    let claim = asked.claim.take();
-    Ok(Scoped { permit, request, form, owned, proofs, claim })
+    Ok(Scoped { permit, request, form, owned, proofs, claim: asked.claim })
 }
 
 /// The permitted divisions, in the query's parameter.

@@ -106,6 +106,7 @@ impl TestDatabase {
     }
 
     /// All the bytes that a query of three columns finds.
+    #[expect(clippy::disallowed_methods, reason = "looks at the tables themselves")]
     pub(crate) async fn bytes(&self, query: &'static str) -> Vec<Vec<u8>> {
         let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = match self {
             Self::Sqlite { .. } => {

@@ -62,6 +62,7 @@ async fn a_caller_that_left_gets_the_answer_when_it_comes_back() {
     disturb(&app, Fault::Latency { ms: 700 }, None);
     let left = {
         let (one, body) = (alpha.clone(), user("ana"));
+        #[expect(clippy::disallowed_methods, reason = "tests are clients")]
         tokio::spawn(async move { keyed(&one, USERS, "k", &body).send().await })
     };
     eventually("Genesys has the call", async || (made(&app) == 1).then_some(())).await;

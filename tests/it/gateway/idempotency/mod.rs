@@ -168,8 +168,8 @@ async fn a_change_that_takes_no_key_refuses_one_and_a_read_does_not_look_at_it()
     let made = text(&alpha.post(USERS, &user("ana")).await.expect(200)["id"]);
     let path = format!("{USERS}/{made}");
     let change = json!({ "version": 1, "title": "Lead" });
-    let patch = alpha.request(Method::PATCH, &path).header(KEY, "k").json(&change);
-    assert_refused(&alpha.send(patch).await, 400, UNSUPPORTED);
+    let changing = alpha.request(Method::PATCH, &path).header(KEY, "k").json(&change);
+    assert_refused(&alpha.send(changing).await, 400, UNSUPPORTED);
     assert_refused(
         &alpha.send(alpha.request(Method::DELETE, &path).header(KEY, "k")).await,
         400,

@@ -104,7 +104,7 @@ async fn a_repeat_is_refused_as_any_call_is() {
     let alpha = app.tenant("alpha", &[ALPHA]).await;
     let body = user("ana");
     let first = post(&alpha, USERS, "k", &body).await;
-    put(&app, "alpha", "permit (principal, action in [Ringfence::Action::\"reads\"], resource);").await;
+    put(&app, "alpha", "forbid (principal, action == Ringfence::Action::\"postUsers\", resource);").await;
     assert_refused(&once_it_holds(&alpha, USERS, &body).await, 403, "ringfence.not_permitted");
     put(&app, "alpha", "permit (principal, action, resource);").await;
     assert_replayed(&app, &first, &post(&alpha, USERS, "k", &body).await).await;
