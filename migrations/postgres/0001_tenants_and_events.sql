@@ -54,6 +54,7 @@ CREATE TABLE service_account (
     tokens INTEGER NOT NULL CHECK (tokens BETWEEN 1 AND 20),
     requests_per_minute INTEGER CHECK (requests_per_minute BETWEEN 1 AND 1000000),
     lend_idle BOOLEAN NOT NULL,
+    secret_at TIMESTAMPTZ NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     version BIGINT NOT NULL
 );

@@ -54,6 +54,7 @@ CREATE TABLE service_account (
     tokens INTEGER NOT NULL CHECK (tokens BETWEEN 1 AND 20),
     requests_per_minute INTEGER CHECK (requests_per_minute BETWEEN 1 AND 1000000),
     lend_idle INTEGER NOT NULL CHECK (lend_idle IN (0, 1)),
+    secret_at TEXT NOT NULL,
     created_at TEXT NOT NULL,
     version INTEGER NOT NULL
 ) STRICT;

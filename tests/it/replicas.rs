@@ -22,24 +22,24 @@ use crate::support::{
 const QUEUES: &str = "/api/v2/routing/queues";
 const WITHIN: Duration = Duration::from_secs(1);
 
-struct Replica {
-    gateway: String,
-    operator: String,
-    _process: Process,
+pub(crate) struct Replica {
+    pub(crate) gateway: String,
+    pub(crate) operator: String,
+    pub(crate) process: Process,
 }
 
 /// Two replicas with one store and one master key, before a simulated organisation.
-struct Cluster {
-    replicas: [Replica; 2],
-    client: reqwest::Client,
-    admin_token: String,
-    simulator: Simulator,
-    _directory: Directory,
+pub(crate) struct Cluster {
+    pub(crate) replicas: [Replica; 2],
+    pub(crate) client: reqwest::Client,
+    pub(crate) admin_token: String,
+    pub(crate) simulator: Simulator,
+    pub(crate) directory: Directory,
     _database: TestDatabase,
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let database = TestDatabase::postgres().await;
         let directory = Directory::new();
         let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
@@ -57,7 +57,7 @@ impl Cluster {
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             admin_token: made["admin_token"].as_str().unwrap().to_owned(),
             simulator,
-            _directory: directory,
+            directory,
             _database: database,
         };
         let url = cluster.simulator.url();
@@ -73,7 +73,7 @@ impl Cluster {
         cluster
     }
 
-    async fn change(&self, replica: usize, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn change(&self, replica: usize, path: &str, body: &Value) -> Answer {
         let url = format!("{}/admin/v1{path}", self.replicas[replica].operator);
         read(self.client.post(url).bearer_auth(&self.admin_token).json(body)).await
     }
@@ -91,20 +91,20 @@ impl Cluster {
         read(self.client.put(url).bearer_auth(&self.admin_token).json(&policy)).await.expect(200);
     }
 
-    async fn call(&self, replica: usize, key: &str) -> u16 {
+    pub(crate) async fn call(&self, replica: usize, key: &str) -> u16 {
         let url = format!("{}{QUEUES}", self.replicas[replica].gateway);
         read(self.client.get(url).bearer_auth(key)).await.status.as_u16()
     }
 
     /// A new key: its id and the key itself.
-    async fn key(&self) -> (String, String) {
+    pub(crate) async fn key(&self) -> (String, String) {
         let key = self.change(0, "/tenants/alpha/keys", &json!({ "name": "first" })).await.expect(201);
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         (text("key_id"), text("api_key"))
     }
 
     /// Waits until a key is answered so, and says how long that took.
-    async fn until(&self, replica: usize, key: &str, status: u16) -> Duration {
+    pub(crate) async fn until(&self, replica: usize, key: &str, status: u16) -> Duration {
         let begun = Instant::now();
         loop {
             let seen = self.call(replica, key).await;
@@ -134,7 +134,7 @@ impl Cluster {
 }
 
 impl Replica {
-    async fn start(config: &str, ready: &str) -> Self {
+    pub(crate) async fn start(config: &str, ready: &str) -> Self {
         let mut serve = ringfence(&["serve", "--config", config, "--ready-file", ready]);
         for section in ["GATEWAY", "OPERATOR", "TELEMETRY"] {
             serve.env(format!("RINGFENCE__{section}__LISTEN"), "127.0.0.1:0");
@@ -143,7 +143,7 @@ impl Replica {
         let process = Process::start(serve);
         let addresses = ready_file(ready).await;
         let url = |name: &str| format!("http://{}", addresses[name].as_str().unwrap());
-        Self { gateway: url("gateway"), operator: url("operator"), _process: process }
+        Self { gateway: url("gateway"), operator: url("operator"), process }
     }
 }
 
