@@ -98,8 +98,9 @@ impl Line {
 
     /// The same, for the account as it is now.
     fn following(&self, account: &Arc<ServiceAccount>, options: BudgetOptions) -> Self {
-        self.budget.follow(account, options);
-        let known = if self.account.has_credentials_of(account) { &*self.tokens } else { &[] };
+        let is_same = self.account.has_credentials_of(account);
+        self.budget.follow(account, options, !is_same);
+        let known = if is_same { &*self.tokens } else { &[] };
         Self {
             account: Arc::clone(account),
             tokens: tokens(account, known),

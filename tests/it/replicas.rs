@@ -381,3 +381,43 @@ async fn silent(request: impl Fn() -> RequestBuilder, calls: impl Fn() -> usize)
         assert!(took < Duration::from_secs(10), "Genesys is still asked");
     }
 }
+
+/// One create with one `Idempotency-Key`, sent to both at once, again and again: Genesys gets each once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_create_that_both_are_sent_at_once_is_forwarded_by_one() {
+    let cluster = Cluster::start().await;
+    let (_, key) = cluster.key().await;
+    cluster.until(1, &key, 200).await;
+    let creates = || {
+        let calls = cluster.simulator.organisation().calls();
+        calls.iter().filter(|call| call["method"] == "POST" && call["path"] == QUEUES).count()
+    };
+    let mut in_progress = 0;
+    for turn in 1..=20 {
+        let body = json!({ "name": format!("Queue {turn}") });
+        let post = |replica: usize| {
+            let url = format!("{}{QUEUES}", cluster.replicas[replica].gateway);
+            let request =
+                cluster.client.post(url).bearer_auth(&key).header("idempotency-key", format!("turn-{turn}"));
+            read(request.json(&body))
+        };
+        let answers = futures_util::future::join_all([post(0), post(1), post(0), post(1)]).await;
+        assert_eq!(creates(), turn, "{answers:?}");
+        let told = |answer: &&Answer| answer.headers.contains_key("idempotency-replayed");
+        let first = answers.iter().find(|one| one.status == 200 && !told(one)).expect("one is the first");
+        for other in answers.iter().filter(|one| !std::ptr::eq(*one, first)) {
+            if other.status == 409 {
+                assert_eq!(other.body["code"], "ringfence.idempotency_in_progress");
+                in_progress += 1;
+            } else {
+                assert!(told(&other) && other.text == first.text, "{other:?}");
+            }
+        }
+        for replica in [0, 1] {
+            let again = post(replica).await;
+            assert!(told(&&again) && again.text == first.text, "{again:?}");
+        }
+        assert_eq!(creates(), turn);
+    }
+    assert!(in_progress > 0, "they never met");
+}

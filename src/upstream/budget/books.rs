@@ -249,6 +249,11 @@ impl Books {
         }
     }
 
+    /// None rests any more.
+    pub(super) fn wake(&mut self) {
+        self.tokens.iter_mut().for_each(|token| token.rests_until = 0);
+    }
+
     /// What the account may send within the minute from here. A token that rests has nothing to divide; where all do, it is
     /// what they will have.
     pub(super) fn capacity(&self) -> u32 {

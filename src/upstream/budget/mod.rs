@@ -127,10 +127,15 @@ impl Budget {
         Self { pace, here, meters: Meters::new(account), books: Mutex::new(books) }
     }
 
-    /// The account has changed: what was sent in this minute counts as before.
-    pub(super) fn follow(&self, account: &ServiceAccount, options: BudgetOptions) {
+    /// The account has changed: what was sent in this minute counts as before. Tokens that are had anew were told to wait by
+    /// nobody.
+    pub(super) fn follow(&self, account: &ServiceAccount, options: BudgetOptions, anew: bool) {
         let most = account.requests_per_minute.or(options.requests_per_minute);
-        self.books(Instant::now()).follow(account.tokens, most, account.lend_idle);
+        let mut books = self.books(Instant::now());
+        books.follow(account.tokens, most, account.lend_idle);
+        if anew {
+            books.wake();
+        }
     }
 
     /// A place, of a token among these; waits for it a moment, and not beyond `until`. Whose call has sent so much `before` is
