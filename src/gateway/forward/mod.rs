@@ -12,12 +12,7 @@ use tracing::Instrument;
 use self::several::{Collected, Stopped, Way};
 use super::{
     authorize::Permit,
-<<<<<<< HEAD
     denial::{Denial, Failure, Invalid, Limited},
-    digest,
-=======
-    denial::{Denial, Failure, Limited},
->>>>>>> main
     guard::{self, Against},
     listed::{OwnList, Turn},
     scope::{Form, Owned, Ready, note_sent},
