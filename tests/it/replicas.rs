@@ -345,3 +345,33 @@ async fn silent(request: impl Fn() -> RequestBuilder, calls: impl Fn() -> usize)
         assert!(took < Duration::from_secs(10), "Genesys is still asked");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_budget_holds_at_the_other_replica_within_a_second() {
+    let cluster = Cluster::start().await;
+    let until = async |capacity: u32| {
+        let url = format!("{}/admin/v1/service-accounts/alpha/budget", cluster.replicas[1].operator);
+        let begun = Instant::now();
+        loop {
+            let budget = read(cluster.client.get(&url).bearer_auth(&cluster.admin_token)).await.expect(200);
+            if budget["capacity"] == capacity {
+                return begun.elapsed();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "still {budget} instead of {capacity}");
+        }
+    };
+    let change = async |rate: u32| {
+        let url = format!("{}/admin/v1/service-accounts/alpha", cluster.replicas[0].operator);
+        let change = json!({ "requests_per_minute": rate });
+        read(cluster.client.patch(url).bearer_auth(&cluster.admin_token).json(&change)).await.expect(200);
+    };
+    // Once they see each other, each has half of it.
+    change(1_000).await;
+    until(500).await;
+    let mut changes = Vec::new();
+    for turn in 1..=10 {
+        change(1_000 + 100 * turn).await;
+        changes.push(until(500 + 50 * turn).await);
+    }
+    report("a changed budget", changes);
+}
