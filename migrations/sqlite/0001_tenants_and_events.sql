@@ -54,6 +54,7 @@ CREATE TABLE service_account (
     tokens INTEGER NOT NULL CHECK (tokens BETWEEN 1 AND 20),
     requests_per_minute INTEGER CHECK (requests_per_minute BETWEEN 1 AND 1000000),
     lend_idle INTEGER NOT NULL CHECK (lend_idle IN (0, 1)),
+    secret_at TEXT NOT NULL,
     created_at TEXT NOT NULL,
     version INTEGER NOT NULL
 ) STRICT;
@@ -230,6 +231,24 @@ CREATE TABLE event_outcome (
 
 -- Nearly every call ends as `ok`: whoever looks for those finds them everywhere.
 CREATE INDEX event_outcome_by_code ON event_outcome (code, event_id) WHERE code <> 'ok';
+
+-- Calls that are to be made once: claimed with their intent, by a digest of whose and which they are. An `open` one is under
+-- way, or its process ended before it was known how it ended. What it was answered is sealed. No references: what is claimed is
+-- recorded whatever happened since, as events are.
+CREATE TABLE claim (
+    name BLOB NOT NULL PRIMARY KEY CHECK (length(name) = 32),
+    tenant_id TEXT NOT NULL,
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    event_id TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    claimed_at TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'unknown', 'kept')),
+    answer BLOB CHECK (length(answer) <= 1000000),
+    CHECK ((state = 'kept') = (answer IS NOT NULL))
+) STRICT;
+
+CREATE INDEX claim_by_tenant ON claim (tenant_id, claimed_at);
+CREATE INDEX claim_by_time ON claim (claimed_at);
 
 -- SECURITY: what was recorded is not rewritten, not even by a mistake of ours.
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event

@@ -8,6 +8,9 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
+            refusal @ Refusal::Untried(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream_failed", chain(&refusal))
+            }
             Refusal::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail),
             Refusal::Forbidden { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
             Refusal::Invalid { field, .. } => {

@@ -20,7 +20,7 @@ use crate::{
         operators::{NewOperator, NewToken},
         policies::{NewPolicy, PolicyAnswer, PolicyQuestion, TenantPolicies, VersionsAsked},
         registry::{Named, Registered},
-        service_accounts::{Budget, NewServiceAccount},
+        service_accounts::{Budget, NewCredentials, NewServiceAccount, RotatedAccount, ServiceAccountChange},
         signing_keys::SigningKeyRotation,
         tenants::{NewTenant, TenantChange},
     },
@@ -97,7 +97,7 @@ impl Routes {
 
     /// Those that there are.
     pub(super) fn all() -> Self {
-        Self::default().organisation().tenants().registry().policies().catalog().record()
+        Self::default().organisation().service_accounts().tenants().registry().policies().catalog().record()
     }
 
     fn organisation(self) -> Self {
@@ -105,10 +105,23 @@ impl Routes {
         let list = answers::<operators::Operators>("operator.list", "Lists the operators.");
         let issue =
             creates::<operators::ShownToken>("token.issue", "Issues an API token, shown in this one answer.");
-        let this = self
-            .add(POST, "/operators", operators::add, add)
+        let keys = answers::<signing_keys::SigningKeys>(
+            "signing-key.list",
+            "Lists the keys that access tokens are signed with, oldest first.",
+        );
+        let rotate = creates::<signing_keys::SigningKeys>(
+            "signing-key.rotate",
+            "Makes another key that access tokens are signed with.",
+        )
+        .takes::<SigningKeyRotation>();
+        self.add(POST, "/operators", operators::add, add)
             .add(GET, "/operators", operators::list, list)
-            .add(POST, "/operators/{id}/tokens", operators::issue_token, issue.takes::<NewToken>());
+            .add(POST, "/operators/{id}/tokens", operators::issue_token, issue.takes::<NewToken>())
+            .add(GET, "/signing-keys", signing_keys::list, keys)
+            .add(POST, "/signing-keys/rotate", signing_keys::rotate, rotate)
+    }
+
+    fn service_accounts(self) -> Self {
         let add = creates::<ServiceAccount>(
             "service-account.add",
             "Registers a service account; its secret is sealed at once.",
@@ -119,6 +132,16 @@ impl Routes {
         );
         let get =
             answers::<ServiceAccount>("service-account.list", "Shows a service account, without its secret.");
+        let update = answers::<ServiceAccount>(
+            "service-account.update",
+            "Changes what is named of a service account while it serves.",
+        )
+        .takes::<ServiceAccountChange>();
+        let rotate = answers::<RotatedAccount>(
+            "service-account.rotate",
+            "Gives a service account other credentials, once Genesys has taken them.",
+        )
+        .takes::<NewCredentials>();
         let budget = answers::<Budget>(
             "service-account.budget",
             "Shows how a service account and its tenants stand with its budget.",
@@ -127,24 +150,11 @@ impl Routes {
             "service-account.check",
             "Logs in at Genesys with a service account and calls `tokens/me`.",
         );
-        let keys = answers::<signing_keys::SigningKeys>(
-            "signing-key.list",
-            "Lists the keys that access tokens are signed with, oldest first.",
-        );
-        let rotate = creates::<signing_keys::SigningKeys>(
-            "signing-key.rotate",
-            "Makes another key that access tokens are signed with.",
-        )
-        .takes::<SigningKeyRotation>();
-        let this = this.add(GET, "/signing-keys", signing_keys::list, keys).add(
-            POST,
-            "/signing-keys/rotate",
-            signing_keys::rotate,
-            rotate,
-        );
-        this.add(POST, "/service-accounts", service_accounts::add, add.takes::<NewServiceAccount>())
+        self.add(POST, "/service-accounts", service_accounts::add, add.takes::<NewServiceAccount>())
             .add(GET, "/service-accounts", service_accounts::list, list)
             .add(GET, "/service-accounts/{id}", service_accounts::get, get)
+            .add(PATCH, "/service-accounts/{id}", service_accounts::update, update)
+            .add(POST, "/service-accounts/{id}/rotate", service_accounts::rotate, rotate)
             .add(POST, "/service-accounts/{id}/check", service_accounts::check, check)
             .add(GET, "/service-accounts/{id}/budget", service_accounts::budget, budget)
     }

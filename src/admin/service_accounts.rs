@@ -10,7 +10,9 @@ use crate::{
     model::{ServiceAccount, ServiceAccountId},
     operator::{
         Desk,
-        service_accounts::{self, Budget, NewServiceAccount},
+        service_accounts::{
+            self, Budget, NewCredentials, NewServiceAccount, RotatedAccount, ServiceAccountChange,
+        },
     },
     web::{self, PathId, Problem},
 };
@@ -52,6 +54,26 @@ pub(super) async fn get(
     PathId(id): PathId<ServiceAccountId>,
 ) -> Result<Json<ServiceAccount>, Problem> {
     Ok(Json(service_accounts::get(&desk, &author, &id).await?))
+}
+
+/// Changes what is named of a service account while it serves.
+pub(super) async fn update(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<ServiceAccountId>,
+    web::Json(change): web::Json<ServiceAccountChange>,
+) -> Result<Json<ServiceAccount>, Problem> {
+    Ok(Json(service_accounts::update(&desk, &author, &id, change).await?))
+}
+
+/// Gives a service account other credentials, once Genesys has taken them.
+pub(super) async fn rotate(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+    PathId(id): PathId<ServiceAccountId>,
+    web::Json(asked): web::Json<NewCredentials>,
+) -> Result<Json<RotatedAccount>, Problem> {
+    Ok(Json(service_accounts::rotate(&desk, &author, &id, asked).await?))
 }
 
 /// Shows how a service account and its tenants stand with its budget.

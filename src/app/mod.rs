@@ -101,6 +101,7 @@ impl App {
             cluster: cluster.clone(),
             pepper: keys.pepper.clone(),
             handle_key: keys.handles,
+            claim_key: keys.claims,
             installation: keys.installation,
             clock: clock.clone(),
             config: config.gateway.clone(),

@@ -1,4 +1,4 @@
-//! The process's sign of life, and the end of events whose process gave none.
+//! The process's sign of life, the end of events whose process gave none, and of claims.
 
 use std::{
     sync::{
@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{
     sync::watch,
     time::{Instant, interval},
 };
 use tracing::{info, warn};
 
+use super::claims;
 use crate::{
     clock::Clock,
     model::StreamId,
@@ -66,6 +67,12 @@ impl Keeper {
                 if let Err(error) = self.close_orphans().await {
                     warn!(error = &error as &dyn std::error::Error, "orphaned events could not be closed");
                 }
+                if let Err(error) = claims::forget(&self.store, self.clock.now()).await {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "claims that hold no more could not be forgotten"
+                    );
+                }
             }
         }
     }
@@ -73,15 +80,19 @@ impl Keeper {
     /// Gives the outcome `unknown` to what processes left that ended or fell silent.
     pub(super) async fn close_orphans(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let dead_before = match self.store.database() {
-            // One process at a time serves from a file: whichever was before us is gone.
-            Database::Sqlite => now,
-            Database::Postgres => now - SILENCE,
-        };
-        let closed = self.store.close_orphans(&self.stream, dead_before, now).await?;
+        let closed = self.store.close_orphans(&self.stream, dead_before(&self.store, now), now).await?;
         if closed > 0 {
             info!(count = closed, "events without an outcome were closed as unknown");
         }
         Ok(())
+    }
+}
+
+/// When a process must have been heard of to count as one that lives.
+pub(super) fn dead_before(store: &Store, now: DateTime<Utc>) -> DateTime<Utc> {
+    match store.database() {
+        // One process at a time serves from a file: whichever was before us is gone.
+        Database::Sqlite => now,
+        Database::Postgres => now - SILENCE,
     }
 }

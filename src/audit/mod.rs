@@ -14,9 +14,13 @@
 //! is written, by a ping; a batch that fails while the probe succeeds holds something that cannot be written, and is
 //! halved until that is found.
 //!
+//! **A call that is to be made once** ([`Record::claim`]) is claimed in the transaction of its intent, past the writer: who
+//! comes second must not wait for what others have to write, nor hold it up.
+//!
 //! Metrics: `ringfence_events_written_total`, `ringfence_events_failed_total` (given up for good; each is logged),
 //! `ringfence_event_batch_size`, `ringfence_audit_available` (0 or 1).
 
+mod claims;
 mod flood;
 mod keeper;
 mod query;
@@ -67,6 +71,7 @@ pub struct Audit {
 
 #[derive(Debug)]
 struct Inner {
+    store: Store,
     stream: StreamId,
     clock: Clock,
     sender: mpsc::UnboundedSender<Entry>,
@@ -90,7 +95,7 @@ impl Audit {
             Keeper::new(store.clone(), clock.clone(), stream.clone(), Arc::clone(&owes), stopped.clone());
         keeper.close_orphans().await?;
         let writer =
-            Writer::new(store, clock.clone(), stream.clone(), receiver, Arc::clone(&available), owes);
+            Writer::new(store.clone(), clock.clone(), stream.clone(), receiver, Arc::clone(&available), owes);
         let stop = Arc::new(Notify::new());
         let stopping = Arc::clone(&stop);
         tokio::spawn(async move {
@@ -100,7 +105,7 @@ impl Audit {
         });
         tokio::spawn(keeper.run());
         let places = Arc::new(Semaphore::new(PLACES));
-        Ok(Self { inner: Arc::new(Inner { stream, clock, sender, places, available, stop, stopped }) })
+        Ok(Self { inner: Arc::new(Inner { store, stream, clock, sender, places, available, stop, stopped }) })
     }
 
     /// Whether the last commit or probe succeeded: when not, nothing may be forwarded.

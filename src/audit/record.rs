@@ -28,12 +28,14 @@ pub struct Record {
     pub ended: Ended,
     /// Whether a change was sent to Genesys: what comes after must not be told as if nothing had been done.
     pub change_sent: bool,
-    audit: Audit,
+    pub(super) audit: Audit,
     id: EventId,
     at: DateTime<Utc>,
     // Taken when the intent and the outcome are sent.
     intent: Option<OwnedSemaphorePermit>,
     outcome: Option<OwnedSemaphorePermit>,
+    // With a claim, past the writer.
+    committed: bool,
 }
 
 /// What the outcome says; filled as it becomes known.
@@ -60,6 +62,9 @@ pub struct Ended {
     /// Those of them that do not say their division.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unjudged: Option<u64>,
+    /// The call that this one repeats, by its `Idempotency-Key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<EventId>,
     /// Why an answer was shown as one that found nothing; the caller must not learn that something is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub withheld: Option<&'static str>,
@@ -103,6 +108,7 @@ impl Record {
             at,
             intent: Some(intent),
             outcome: Some(outcome),
+            committed: false,
         }
     }
 
@@ -123,6 +129,7 @@ impl Record {
             at: self.at,
             intent: None,
             outcome: None,
+            committed: self.committed,
         };
         std::mem::replace(self, vacant)
     }
@@ -145,14 +152,23 @@ impl Record {
     /// Sends the intent to the writer; the future resolves when it is committed (await it beside the upstream call).
     ///
     /// It owns what it needs, so it may be awaited anywhere; dropping it does not undo the write. A second intent of
-    /// the same record fails.
+    /// the same record fails; one that was committed with a claim is there already.
     pub fn intend(&mut self) -> impl Future<Output = Result<(), NotRecorded>> + Send + 'static + use<> {
         let (waiter, committed) = oneshot::channel();
-        if let Some(place) = self.intent.take() {
+        if self.committed {
+            // The receiver is here.
+            let _ = waiter.send(Ok(()));
+        } else if let Some(place) = self.intent.take() {
             let event = self.event();
             self.audit.send(Entry::new(Some(event), None, Some(waiter), place));
         }
         async move { committed.await.unwrap_or(Err(NotRecorded)) }
+    }
+
+    /// The intent was committed by somebody else than the writer.
+    pub(super) fn note_committed(&mut self) {
+        self.committed = true;
+        self.intent = None;
     }
 
     /// The end of a call whose intent was sent: queues the outcome, does not wait.
@@ -206,7 +222,7 @@ impl Record {
         Outcome { event_id: self.id.clone(), at, code: code.into(), status, detail }
     }
 
-    fn event(&self) -> Event {
+    pub(super) fn event(&self) -> Event {
         self.event_of(encode(&self.call))
     }
 

@@ -27,6 +27,7 @@ pub(super) fn check(
         return Err("its groups must hold exactly one of `reads` and `writes`".to_owned());
     }
     check_effect(operation)?;
+    check_repeats(operation)?;
     check_halves(operation)?;
     registered::check(operation, shapes, entities)?;
     check_named(operation, entities)?;
@@ -107,6 +108,15 @@ fn check_effect(operation: &Operation) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// What is kept of an answer is given out again as it was: no handle, which may open no more, and no secret.
+fn check_repeats(operation: &Operation) -> Result<(), String> {
+    let is_kept = !matches!(operation.guard, Guarding::Handle { .. } | Guarding::Own);
+    if operation.idempotency_key && !(operation.method == "POST" && operation.is_write() && is_kept) {
+        return Err("only a POST that changes something itself takes an `Idempotency-Key`".to_owned());
+    }
+    Ok(())
 }
 
 /// Whether what a write changes, or where it makes something, is known to be the tenant's own before it is sent.

@@ -110,6 +110,7 @@ fn entry(query: &Operation, id: String, why: &str, narrowing: Narrowing, guard: 
         query: Vec::new(),
         cursor: None,
         body: None,
+        idempotency_key: false,
         dimensions: Dimensions::default(),
         metrics: None,
         expand: Vec::new(),

@@ -38,6 +38,9 @@ pub struct Operation {
     /// The model that a body is parsed as; without one, a body is refused.
     #[serde(default)]
     pub body: Option<BodyModel>,
+    /// Whether it takes an `Idempotency-Key`: what is sent twice with the same one is done once.
+    #[serde(default)]
+    pub idempotency_key: bool,
     /// The dimensions that the predicates of a details query may name.
     #[serde(default)]
     pub dimensions: Dimensions,

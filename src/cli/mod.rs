@@ -14,6 +14,7 @@ mod registry;
 mod remote;
 mod secrets;
 mod serve;
+mod service_account;
 mod signing_key;
 mod simulate;
 
@@ -57,6 +58,7 @@ enum Command {
     Policy(policy::Arguments),
     Key(key::Arguments),
     Registry(registry::Arguments),
+    ServiceAccount(service_account::Arguments),
     Secrets(secrets::Arguments),
     Catalog(catalog::Arguments),
     Simulate(simulate::Arguments),
@@ -94,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Policy(arguments) => policy::run(arguments).await,
             Command::Key(arguments) => key::run(arguments).await,
             Command::Registry(arguments) => registry::run(arguments).await,
+            Command::ServiceAccount(arguments) => service_account::run(arguments).await,
             Command::Secrets(arguments) => secrets::run(arguments).await,
             Command::Simulate(arguments) => simulate::run(arguments).await,
         }

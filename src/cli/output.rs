@@ -8,7 +8,7 @@ use std::{
 };
 
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Prints a text and a line break on standard output.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -31,6 +31,21 @@ pub(super) fn table(heads: &[&str]) -> Table {
     let lines = if io::stdout().is_terminal() { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING };
     table.load_style(lines).set_content_arrangement(ContentArrangement::Dynamic).set_header(heads);
     table
+}
+
+/// One field a line.
+pub(super) fn lines(key: &Value) -> String {
+    let fields = key.as_object().map(Map::iter).into_iter().flatten();
+    let line = |(name, value): (&String, &Value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{name:<20}{value}")
+    };
+    fields.map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A field as people read it; a dash where there is none.
+pub(super) fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
 }
 
 /// Writes a file whole or not at all, so that a reader who waits for it never sees half of it.

@@ -11,7 +11,7 @@ use anyhow::Context;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::{output, remote::Server};
+use super::{output, remote::Common};
 
 /// Show, put and explain tenants' own policies.
 #[derive(Debug, clap::Args)]
@@ -93,15 +93,6 @@ struct Explain {
     common: Common,
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    server: Server,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 const SHOW_EXAMPLES: &str = "\
 Examples:
   ringfence policy show alpha
@@ -144,13 +135,13 @@ fn object(text: &str) -> Result<Value, String> {
 
 impl Common {
     async fn policies(&self, tenant: &str) -> anyhow::Result<Value> {
-        self.server.call(Method::GET, &format!("/tenants/{tenant}/policies"), None).await
+        self.call(Method::GET, &format!("/tenants/{tenant}/policies"), None).await
     }
 
     /// The versions before one, newest first: a page of them.
     async fn before(&self, tenant: &str, number: i64) -> anyhow::Result<Vec<Value>> {
         let path = format!("/tenants/{tenant}/policies?before={number}");
-        let mut policies = self.server.call(Method::GET, &path, None).await?;
+        let mut policies = self.call(Method::GET, &path, None).await?;
         Ok(policies.get_mut("versions").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default())
     }
 
@@ -160,11 +151,6 @@ impl Common {
         found.filter(|version| *field(version, "version") == number).with_context(|| {
             format!("tenant {tenant} has no version {number}; see `ringfence policy versions`")
         })
-    }
-
-    /// The JSON, or the text that people are shown.
-    fn print(&self, value: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        if self.json { output::print_json(value) } else { Ok(output::print(&text())?) }
     }
 }
 
@@ -237,7 +223,7 @@ impl Put {
         let mode = if self.shadow { "shadow" } else { "active" };
         let body = json!({ "source": source, "reason": self.reason, "mode": mode });
         let path = format!("/tenants/{}/policies", self.tenant);
-        let put = self.common.server.call(Method::PUT, &path, Some(&body)).await?;
+        let put = self.common.call(Method::PUT, &path, Some(&body)).await?;
         self.common.print(&put, || {
             format!("version {} is {mode} for tenant {}", field(&put, "version"), self.tenant)
         })
@@ -255,8 +241,7 @@ impl Explain {
         if let Some(context) = &self.context {
             question.insert("context".to_owned(), context.clone());
         }
-        let answer =
-            self.common.server.call(Method::POST, "/policies/explain", Some(&question.into())).await?;
+        let answer = self.common.call(Method::POST, "/policies/explain", Some(&question.into())).await?;
         self.common.print(&answer, || explained(&answer))
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{output, remote::Server};
+use super::{output, remote::Common};
 
 /// List, give and take what is a tenant's although it carries no division: groups and the like.
 ///
@@ -66,15 +66,6 @@ struct Named {
     reason: String,
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    server: Server,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 const LIST_EXAMPLES: &str = "\
 Examples:
   ringfence registry list alpha
@@ -98,7 +89,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(tenant: &str, common: &Common) -> anyhow::Result<()> {
-    let found = common.server.call(Method::GET, &format!("/tenants/{tenant}/registry"), None).await?;
+    let found = common.call(Method::GET, &format!("/tenants/{tenant}/registry"), None).await?;
     common.print(&found, || {
         let mut table = output::table(&["entity", "id", "came", "since", "author", "reason"]);
         for one in found.get("registrations").and_then(Value::as_array).into_iter().flatten() {
@@ -124,13 +115,6 @@ async fn change(named: &Named, common: &Common, below: &str, said: &str) -> anyh
     let Named { tenant, entity, id, reason } = named;
     let body = json!({ "entity": entity, "id": id, "reason": reason });
     let path = format!("/tenants/{tenant}/registry{below}");
-    let done = common.server.call(Method::POST, &path, Some(&body)).await?;
+    let done = common.call(Method::POST, &path, Some(&body)).await?;
     common.print(&done, || format!("{entity} {id} {said} tenant {tenant}'s"))
-}
-
-impl Common {
-    /// The JSON, or the text that people are shown.
-    fn print(&self, value: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        if self.json { output::print_json(value) } else { Ok(output::print(&text())?) }
-    }
 }

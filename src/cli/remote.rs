@@ -5,6 +5,35 @@ use reqwest::{Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::output;
+
+/// What every command takes that speaks to a running Ringfence.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    server: Server,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Common {
+    /// As [`Server::call`].
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        self.server.call(method, path, body).await
+    }
+
+    /// The JSON, or the text that people are shown.
+    pub(super) fn print(&self, value: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        if self.json { output::print_json(value) } else { Ok(output::print(&text())?) }
+    }
+}
+
 /// Which Ringfence, and as whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct Server {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{output, remote::Server};
+use super::{output, remote::Common};
 
 /// Make another key that access tokens are signed with; it takes over without a gap.
 ///
@@ -18,10 +18,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     end_tokens: bool,
     #[command(flatten)]
-    server: Server,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    common: Common,
 }
 
 const EXAMPLES: &str = "\
@@ -31,19 +28,17 @@ Examples:
   ringfence secrets rotate-signing-key --json            {\"signing_keys\": [{\"number\": 2, …}]}";
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { end_tokens, server, json } = arguments;
+    let Arguments { end_tokens, common } = arguments;
     let asked = json!({ "end_tokens": end_tokens });
-    let made = server.call(Method::POST, "/signing-keys/rotate", Some(&asked)).await?;
-    if json {
-        output::print_json(&made)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut table = output::table(&["number", "made", "signs from", "verifies until"]);
-    for key in made.get("signing_keys").and_then(Value::as_array).into_iter().flatten() {
-        let time = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
-        let number = key.get("number").map(Value::to_string).unwrap_or_default();
-        table.add_row([number, time("created_at"), time("signs_from"), time("verifies_until")]);
-    }
-    output::print(&table.to_string())?;
+    let made = common.call(Method::POST, "/signing-keys/rotate", Some(&asked)).await?;
+    common.print(&made, || {
+        let mut table = output::table(&["number", "made", "signs from", "verifies until"]);
+        for key in made.get("signing_keys").and_then(Value::as_array).into_iter().flatten() {
+            let number = key.get("number").map(Value::to_string).unwrap_or_default();
+            let time = |name: &str| output::text(key, name);
+            table.add_row([number, time("created_at"), time("signs_from"), time("verifies_until")]);
+        }
+        table.to_string()
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -18,7 +18,7 @@ use crate::{
         DeclaredBody, Entity, Filter, KeyRotation, Narrowing, ObservationQuery, Operation, Paging, Predicate,
         QueueRequest, UpdateUser, UserSearchRequest,
     },
-    model::Text,
+    model::{Claim, Text},
 };
 
 /// Genesys's own default of the list of users.
@@ -38,6 +38,8 @@ pub(super) struct Asked<'a> {
     pub(super) body: Body<'a>,
     /// Old forms that were translated, for the event.
     pub(super) notes: Vec<String>,
+    /// What it is claimed by, where it is to be made once.
+    pub(super) claim: Option<Box<Claim>>,
 }
 
 /// A body, as the operation's model.
@@ -105,7 +107,7 @@ impl<'a> Asked<'a> {
         if matches!(operation.narrowing, Narrowing::Translate { .. }) && query.one("pageSize").is_none() {
             query.set("pageSize", vec![USERS_PAGE_SIZE.to_string()]);
         }
-        Ok(Self { parameters, query, body, notes })
+        Ok(Self { parameters, query, body, notes, claim: None })
     }
 
     /// The divisions that the request names where the operation takes divisions; `None` where it names none.

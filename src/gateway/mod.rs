@@ -10,7 +10,9 @@
 //! | [`limit`] | – | the key and the tenant have not sent more than they may |
 //! | [`authorize`] | `Permit` | a policy allows this caller this operation, in these divisions |
 //! | [`masked`] | – | nothing is asked by what the policy hides |
+//! | [`idempotency`] | – | what was sent before with the same key is told how it ended, and goes no further |
 //! | [`scope`] | `Scoped` | this request cannot reach outside the permit |
+//! | [`idempotency`] | `Ready` | it came without a key, or its claim is committed |
 //! | [`forward`] | `Answer` | nobody has looked at this yet; it cannot be returned |
 //! | [`registry`] | – | what was made or deleted is known as that, also where its caller has left |
 //! | [`guard`] | `Guarded` | only what is the caller's |
@@ -30,6 +32,7 @@ mod edge;
 mod forward;
 mod guard;
 mod handle;
+mod idempotency;
 mod json;
 mod lenient;
 mod limit;
@@ -37,11 +40,13 @@ mod listed;
 mod masked;
 mod meters;
 mod oauth;
+mod outliving;
 mod own;
 mod path;
 mod query;
 mod refused;
 mod registry;
+mod release;
 pub mod scope;
 mod token;
 
@@ -66,15 +71,14 @@ use self::{
     authenticate::Authenticator,
     authorize::Permit,
     denial::{Denial, Failure},
-    guard::Look,
     handle::Handles,
     lenient::Sent,
     limit::{Limiter, Standing},
     listed::Lists,
     meters::Meters,
-    oauth::LoginDenial,
     path::CanonicalPath,
     refused::Refused,
+    scope::Sendable,
     token::Tokens,
 };
 use crate::{
@@ -85,15 +89,13 @@ use crate::{
     config,
     directory::Directory,
     model::{DivisionId, EventId},
-    secret::{Pepper, hex},
+    secret::{ClaimKey, Pepper, hex},
     tenancy::{Tenancy, Views},
     upstream::Upstream,
+    web::Place,
 };
 
 pub use self::limit::Upkeep;
-
-/// A request for a token is a short form.
-const MAX_LOGIN_BYTES: usize = 8_192;
 
 /// What the gateway is made of.
 pub struct Parts {
@@ -115,6 +117,8 @@ pub struct Parts {
     pub pepper: Pepper,
     /// What ids are handed out under: 32 bytes, opened.
     pub handle_key: zeroize::Zeroizing<Vec<u8>>,
+    /// What calls are claimed under that are to be made once.
+    pub claim_key: ClaimKey,
     /// What tells this installation's access tokens from another's.
     pub installation: String,
     /// The time.
@@ -267,6 +271,7 @@ impl Gateway {
             }
         };
         record.operation = Some(Arc::clone(&operation.id));
+        let key = idempotency::read(&head.headers, &operation).map_err(Denial::from)?;
 
         let parameters = found.parameters.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         let longest = self.config().max_body_bytes;
@@ -274,9 +279,14 @@ impl Gateway {
             body::read(&head.headers, body, longest, body::READ_TIMEOUT).await.map_err(Denial::from)?;
         let query = head.uri.query().unwrap_or_default();
         record.call.request_before = Some(digest(query.as_bytes(), &bytes));
+        let claim = key.map(|key| {
+            let sent = idempotency::Sent { path: path.api(), query, body: &bytes };
+            Box::new(idempotency::claim(&parts.claim_key, (&caller, &operation), &key, &sent))
+        });
         let sent = Sent::new(bytes, caller.tenant().tenant().lenient);
-        let asked = Asked::read(parts.catalog.api(), &operation, parameters, query, &head.headers, &sent)
+        let mut asked = Asked::read(parts.catalog.api(), &operation, parameters, query, &head.headers, &sent)
             .map_err(Denial::from)?;
+        asked.claim = claim;
 
         let permit = authorize::authorize(caller, Arc::clone(&operation), &asked, &parts.clock, record)?;
         masked::check(&parts.catalog, &permit, &asked)?;
@@ -287,14 +297,31 @@ impl Gateway {
                 return Ok(answer::json(StatusCode::CREATED, record.id(), body));
             }
             // It may have waited for its turn at the record.
-            permit.confirm(&*self.views()?, &parts.clock)?;
+            self.confirm(&permit)?;
             return Ok(answer::json(StatusCode::OK, record.id(), body));
         }
 
         if !parts.audit.is_available() {
             return Err(Denial::Failed(Failure::NotRecorded).into());
         }
-        let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
+        if let Some(claim) = &asked.claim
+            && let Some(first) = Box::pin(self.repeated(claim, &permit, record)).await?
+        {
+            return Ok(first);
+        }
+        self.send(permit, asked, place, record).await
+    }
+
+    /// The path's second half: what is permitted is sent, and what comes back is looked at.
+    async fn send(
+        &self,
+        permit: Permit,
+        asked: Asked<'_>,
+        place: Place,
+        record: &mut Record,
+    ) -> Result<Answered, Refused> {
+        let (parts, operation) = (&self.0.parts, Arc::clone(permit.operation()));
+        let confirm = |permit: &Permit| self.confirm(permit);
         let proven = scope::prove(&parts.directory, &permit, &asked, record, &confirm).await?;
         let tenant = permit.caller().key().tenant_id.clone();
         let changing =
@@ -303,70 +330,28 @@ impl Gateway {
         let scoped = scope::scope(&parts.catalog, &self.0.handles, permit, asked, proven, record)?;
         let scoped = scope::identify(&parts.directory, scoped, record, &confirm).await?;
         confirm(scoped.permit())?;
-        let answer = if let Some(registering) = registering {
-            // Boxed: nearly all requests do without, and would carry its size.
-            Box::pin(self.forward_and_register(registering, scoped, (changing, place), record)).await?
-        } else {
-            let (upstream, directory) = (&parts.upstream, &parts.directory);
-            let sent = forward::forward(upstream, directory, self.against(), scoped, record, confirm).await;
-            // Whatever became of the change, also where this is never reached.
-            drop(changing);
-            sent?
+        let ready = match scoped.ready() {
+            Sendable::Ready(ready) => ready,
+            Sendable::Unclaimed(unclaimed) => {
+                // Boxed, as the next: nearly all requests do without, and would carry its size.
+                return Box::pin(self.make_once(unclaimed, (registering, changing), place, record)).await;
+            }
         };
-        let released = self.release(answer, record, confirm).await;
-        released.map_err(|denial| guard::settle(&operation, denial, record).into())
-    }
-
-    /// Only what is the caller's, and only while it is permitted.
-    async fn release(
-        &self,
-        mut answer: forward::Answer,
-        record: &mut Record,
-        confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
-    ) -> Result<Answered, Denial> {
-        let answered = Instant::now();
-        let look = guard::look(self.against(), &answer);
-        let (directory, (permit, owned)) = (&self.0.parts.directory, answer.held_against());
-        if let Some(whole) = owned.whole() {
-            Box::pin(scope::prove_again(directory, permit, whole, record, &confirm)).await?;
-        }
-        if look == Look::Shared {
-            scope::identify_parts(directory, permit, owned, record, &confirm).await?;
-        }
-        let guarded = guard::guard(self.against(), answer, look, record)?;
-        record.ended.durations_us.guard = Some(forward::microseconds(answered.elapsed()));
-
+        let answer = if let Some(registering) = registering {
+            Box::pin(self.forward_and_register(registering, ready, (changing, place), record)).await?
+        } else {
+            self.forward(ready, changing, record).await?
+        };
+        let checked = self.check(answer, record).await;
         forward::let_others_come().await;
-        // What was withdrawn while upstream worked is not released.
-        let (permit, status, body) = guarded.into_parts();
-        confirm(&permit)?;
-        let mut response = answer::json(status, record.id(), body);
-        answer::name_divisions(&mut response, permit.divisions());
-        answer::name_masks(&mut response, permit.masks());
-        Ok(response)
+        let released = checked.and_then(|guarded| self.give(guarded, record));
+        released.map_err(|denial| guard::settle(&operation, denial, record).into())
     }
 
     /// What answers are checked against.
     fn against(&self) -> guard::Against<'_> {
         let Inner { parts, lists, handles, .. } = &*self.0;
         guard::Against { catalog: &parts.catalog, neutral: &parts.neutral_divisions, lists, handles }
-    }
-
-    /// A key for an access token.
-    async fn login(&self, head: &Head, body: Incoming, record: &mut Record) -> Result<Answered, LoginDenial> {
-        if head.method != http::Method::POST {
-            let description = "tokens are issued by POST".to_owned();
-            return Err(LoginDenial::Malformed("invalid_request", description));
-        }
-        let waited_for = self.0.limiter.wait_for(record.source).map_err(LoginDenial::Denied)?;
-        let form = body::read(&head.headers, body, MAX_LOGIN_BYTES, body::UNPROVEN_TIMEOUT).await?;
-        drop(waited_for);
-        let views = self.views().map_err(LoginDenial::Denied)?;
-        let authenticator = self.authenticator(&views, record);
-        let caller = oauth::prove(&authenticator, &head.headers, &form, record)?;
-        let _place = self.0.limiter.admit_login(&caller).map_err(LoginDenial::Denied)?;
-        let granted = oauth::issue(&authenticator, &caller).map_err(LoginDenial::Denied)?;
-        Ok(answer::value(StatusCode::OK, record.id(), &granted))
     }
 
     fn authenticator<'a>(&'a self, views: &'a Views, record: &Record) -> Authenticator<'a> {

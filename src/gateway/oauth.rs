@@ -5,17 +5,24 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header, request::Parts as Head};
+use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::{
+    Gateway,
+    answer::{self, Answered},
     authenticate::{Authenticator, Caller},
+    body,
     denial::{Credential, Denial, Failure, Invalid, Unproven},
 };
 use crate::{
     audit::Record,
     model::{ApiKey, Call},
 };
+
+/// A request for a token is a short form.
+const MAX_LOGIN_BYTES: usize = 8_192;
 
 /// What the login answers.
 #[derive(Serialize)]
@@ -32,6 +39,30 @@ pub(super) enum LoginDenial {
     Malformed(&'static str, String),
     /// The credential.
     Denied(Denial),
+}
+
+impl Gateway {
+    /// A key for an access token.
+    pub(super) async fn login(
+        &self,
+        head: &Head,
+        body: Incoming,
+        record: &mut Record,
+    ) -> Result<Answered, LoginDenial> {
+        if head.method != Method::POST {
+            let description = "tokens are issued by POST".to_owned();
+            return Err(LoginDenial::Malformed("invalid_request", description));
+        }
+        let waited_for = self.0.limiter.wait_for(record.source).map_err(LoginDenial::Denied)?;
+        let form = body::read(&head.headers, body, MAX_LOGIN_BYTES, body::UNPROVEN_TIMEOUT).await?;
+        drop(waited_for);
+        let views = self.views().map_err(LoginDenial::Denied)?;
+        let authenticator = self.authenticator(&views, record);
+        let caller = prove(&authenticator, &head.headers, &form, record)?;
+        let _place = self.0.limiter.admit_login(&caller).map_err(LoginDenial::Denied)?;
+        let granted = issue(&authenticator, &caller).map_err(LoginDenial::Denied)?;
+        Ok(answer::value(StatusCode::OK, record.id(), &granted))
+    }
 }
 
 /// The shape of Genesys's login errors.

@@ -3,6 +3,7 @@
 use super::{
     answer::{self, Answered},
     denial::{Denial, Failure},
+    idempotency,
     oauth::LoginDenial,
     path::CanonicalPath,
 };
@@ -11,6 +12,8 @@ use crate::model::EventId;
 /// Why a request was refused, in the shape of the surface that it came to.
 pub(super) enum Refused {
     Api(Denial),
+    /// As it was refused before, when it was sent with the same `Idempotency-Key`.
+    Again(Denial),
     Login(LoginDenial),
 }
 
@@ -28,14 +31,14 @@ impl Refused {
     /// Another reason, in the same shape.
     pub(super) fn replace(&self, denial: Denial) -> Self {
         match self {
-            Self::Api(_) => Self::Api(denial),
+            Self::Api(_) | Self::Again(_) => Self::Api(denial),
             Self::Login(_) => Self::Login(LoginDenial::Denied(denial)),
         }
     }
 
     pub(super) fn code(&self) -> &'static str {
         match self {
-            Self::Api(denial) => denial.code(),
+            Self::Api(denial) | Self::Again(denial) => denial.code(),
             Self::Login(denial) => denial.code(),
         }
     }
@@ -43,6 +46,11 @@ impl Refused {
     pub(super) fn answer(&self, id: &EventId) -> Answered {
         match self {
             Self::Api(denial) => answer::denied(denial, id),
+            Self::Again(denial) => {
+                let mut answer = answer::denied(denial, id);
+                idempotency::mark(&mut answer);
+                answer
+            }
             Self::Login(denial) => answer::login_denied(denial, id),
         }
     }
@@ -69,7 +77,9 @@ impl Refused {
 
     fn denial(&self) -> Option<&Denial> {
         match self {
-            Self::Api(denial) | Self::Login(LoginDenial::Denied(denial)) => Some(denial),
+            Self::Api(denial) | Self::Again(denial) | Self::Login(LoginDenial::Denied(denial)) => {
+                Some(denial)
+            }
             Self::Login(LoginDenial::Malformed(..)) => None,
         }
     }

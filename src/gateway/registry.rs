@@ -1,19 +1,14 @@
 //! What a call made or deleted of what carries no division is registered before its answer is released, also where nobody
 //! waits for that answer any more.
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-
-use futures_util::FutureExt;
 use serde_json::json;
-use tracing::{Instrument, Span};
 
 use super::{
     Gateway,
-    authorize::Permit,
     denial::{Denial, Failure},
-    forward::{self, Answer},
+    forward::Answer,
     guard,
-    scope::{Registering, Scoped, made},
+    scope::{Ready, Registering, made},
 };
 use crate::{
     audit::Record,
@@ -25,7 +20,7 @@ use crate::{
 };
 
 /// What a call does to the registry, and the id of what it deletes.
-type Change = (Registering, Option<EntityId>);
+pub(super) type Change = (Registering, Option<EntityId>);
 
 impl Gateway {
     /// Forwards what changes the registry and keeps what became of it, in a task of its own: a caller that leaves would
@@ -33,44 +28,25 @@ impl Gateway {
     pub(super) async fn forward_and_register(
         &self,
         change: Change,
-        scoped: Scoped,
+        ready: Ready,
         (changing, place): (Option<Changing>, Place),
         record: &mut Record,
     ) -> Result<Answer, Denial> {
-        let (gateway, mut lent) = (self.clone(), record.lend());
-        let work = async move {
-            let work = gateway.change_registry(change, scoped, changing, &mut lent);
-            let done = AssertUnwindSafe(work).catch_unwind().await;
-            drop(place);
-            (lent, done)
-        };
-        // An error: the process ends before the task did.
-        let Ok((lent, done)) = self.0.outliving.spawn(work.instrument(Span::current())).await else {
-            return Err(Failure::EffectUnknown.into());
-        };
-        *record = lent;
-        done.unwrap_or_else(|panic| resume_unwind(panic))
+        let done = self.outlive(place, record, move |gateway, record| {
+            Box::pin(async move { gateway.change_registry(change, ready, changing, record).await })
+        });
+        done.await?
     }
 
-    /// Waits for what goes on although its caller left; to be called when no more requests come.
-    pub async fn finish(&self) {
-        self.0.outliving.close();
-        self.0.outliving.wait().await;
-    }
-
-    async fn change_registry(
+    /// Forwards what changes the registry, and keeps there what became of it.
+    pub(super) async fn change_registry(
         &self,
         change: Change,
-        scoped: Scoped,
+        ready: Ready,
         changing: Option<Changing>,
         record: &mut Record,
     ) -> Result<Answer, Denial> {
-        let parts = &self.0.parts;
-        let confirm = |permit: &Permit| permit.confirm(&*self.views()?, &parts.clock);
-        let (upstream, directory) = (&parts.upstream, &parts.directory);
-        let answer = forward::forward(upstream, directory, self.against(), scoped, record, confirm).await;
-        drop(changing);
-        let answer = answer?;
+        let answer = self.forward(ready, changing, record).await?;
         match self.register(change, &answer, record).await {
             Ok(()) => Ok(answer),
             Err(denial) => Err(guard::settle(answer.permit().operation(), denial, record)),

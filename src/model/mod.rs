@@ -1,5 +1,6 @@
 //! The nouns: what is kept, passed along and recorded. No behaviour that needs a database or a network.
 
+mod claim;
 mod credential;
 mod event;
 mod ids;
@@ -17,6 +18,7 @@ mod stay;
 mod tenant;
 mod text;
 
+pub use claim::{Claim, ClaimState, Claimed, Settled};
 pub use credential::{ApiKey, ApiToken, InvalidCredential};
 pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent, ShadowDecision};
 pub use ids::{

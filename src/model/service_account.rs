@@ -29,9 +29,18 @@ pub struct ServiceAccount {
     pub requests_per_minute: Option<u32>,
     /// What tenants leave of their shares is lent to the others: then what one of them does shows in what is left to another.
     pub lend_idle: bool,
+    /// Since when it has had this secret, of this client.
+    pub secret_at: DateTime<Utc>,
     /// When the account was registered.
     pub created_at: DateTime<Utc>,
     /// The store's version at the last change.
     #[serde(skip)]
     pub version: i64,
+}
+
+impl ServiceAccount {
+    /// Whether both log in as the same client with the same secret, however it is sealed.
+    pub fn has_credentials_of(&self, other: &Self) -> bool {
+        (&self.client_id, self.secret_at) == (&other.client_id, other.secret_at)
+    }
 }

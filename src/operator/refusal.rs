@@ -56,6 +56,12 @@ pub enum Refusal {
     /// Genesys did not do its part.
     #[error("{0}")]
     Upstream(#[from] UpstreamError),
+    /// Genesys could not be asked about what was to be kept.
+    #[error(
+        "Genesys could not be asked about the new credentials, and nothing was changed; look at the way there and at the \
+         OAuth client, and repeat it"
+    )]
+    Untried(#[source] UpstreamError),
     /// A row that grants something was not written by us, or was put back.
     #[error("{0}")]
     Unproven(#[source] StoreError),

@@ -1,13 +1,13 @@
 //! Tenants: registered, changed, suspended and resumed.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Author, Desk, Refusal, check_limits, check_name, desk::Subject, policies};
+use super::{Author, Desk, Refusal, check_limits, check_name, desk::Subject, policies, service_accounts};
 use crate::{
     model::{
         CrossDivision, DivisionId, EventKind, Limits, ServiceAccount, ServiceAccountId, Tenant, TenantId,
@@ -353,7 +353,10 @@ async fn check_home(desk: &Desk, account: &ServiceAccount, tenant: &Tenant) -> R
         headers: HeaderMap::new(),
         body: bytes::Bytes::new(),
     };
-    let account = Arc::new(account.clone());
+    let account = match service_accounts::proven(desk, &account.id).await {
+        Ok(account) => account,
+        Err(refusal) => return Ok(format!("not checked: {refusal}")),
+    };
     let sent = desk.upstream.send(Behalf::operator(&account), request, Effect::Reads);
     let answer = match tokio::time::timeout(HOME_TIMEOUT, sent).await {
         Ok(Ok(answer)) if answer.status == StatusCode::OK => answer,

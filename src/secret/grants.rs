@@ -5,14 +5,11 @@ use std::{
     ops::{AddAssign, SubAssign},
 };
 
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
-};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::{SecretError, master::NONCE_LENGTH};
+use super::{SecretError, open_with, seal_with};
 
 const LENGTH: usize = 32;
 
@@ -46,20 +43,12 @@ impl GrantsKey {
 
     /// Seals a sum for one place and version. Who cannot read sums learns nothing about what adds up to which.
     pub fn seal(&self, context: &[u8], sum: Sum) -> Result<Vec<u8>, SecretError> {
-        let mut nonce = [0; NONCE_LENGTH];
-        getrandom::fill(&mut nonce).map_err(|_| SecretError::Random)?;
-        let payload = Payload { msg: &sum.0, aad: context };
-        let sealed =
-            self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SecretError::Unopenable)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        seal_with(&self.cipher, context, &sum.0)
     }
 
     /// Opens what [`GrantsKey::seal`] made with the same context.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Sum, SecretError> {
-        let (nonce, message) = sealed.split_first_chunk::<NONCE_LENGTH>().ok_or(SecretError::Unopenable)?;
-        let payload = Payload { msg: message, aad: context };
-        let plain =
-            self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| SecretError::Unopenable)?;
+        let plain = open_with(&self.cipher, context, sealed)?;
         plain.as_slice().try_into().map(Sum).map_err(|_| SecretError::Unopenable)
     }
 }

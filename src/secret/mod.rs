@@ -1,5 +1,6 @@
 //! Secrets: the master key, what is sealed under it, and the pepper that credentials are hashed with.
 
+mod claims;
 mod grants;
 mod master;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+pub use claims::ClaimKey;
 pub use grants::{GrantsKey, Sum};
 pub use master::{Effort, MasterKey, MasterKeyId, MasterKeys};
 use master::{KEY_LENGTH, NONCE_LENGTH};
@@ -124,6 +126,27 @@ impl fmt::Debug for HandleKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("HandleKey")
     }
+}
+
+/// Seals a value under a random nonce, which stands before it.
+fn seal_with(cipher: &XChaCha20Poly1305, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SecretError> {
+    let mut nonce = [0; NONCE_LENGTH];
+    getrandom::fill(&mut nonce).map_err(|_| SecretError::Random)?;
+    let payload = Payload { msg: plain, aad: context };
+    let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SecretError::Unopenable)?;
+    Ok([nonce.as_slice(), &sealed].concat())
+}
+
+/// Opens what [`seal_with`] made with the same context.
+fn open_with(
+    cipher: &XChaCha20Poly1305,
+    context: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let (nonce, message) = sealed.split_first_chunk::<NONCE_LENGTH>().ok_or(SecretError::Unopenable)?;
+    let payload = Payload { msg: message, aad: context };
+    let plain = cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| SecretError::Unopenable)?;
+    Ok(Zeroizing::new(plain))
 }
 
 /// 32 random bytes, for a pepper or a signing key.

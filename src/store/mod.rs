@@ -20,6 +20,7 @@
 
 mod append;
 mod calls;
+mod claims;
 mod error;
 mod events;
 mod grants;

@@ -38,8 +38,6 @@ use crate::{
 
 /// How often the version row is read.
 const POLL: Duration = Duration::from_millis(250);
-/// How long a state may go unconfirmed before nothing is answered from it any more.
-const CONFIRMED_FOR: Duration = Duration::from_secs(3);
 
 /// The current views, and the task that keeps them current. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -78,6 +76,9 @@ pub enum NotRegistered {
 }
 
 impl Tenancy {
+    /// How long a state may go unconfirmed before nothing is answered from it any more.
+    pub const CONFIRMED_FOR: Duration = Duration::from_secs(3);
+
     /// Loads everything, then polls the version row in a task that ends with the last handle.
     pub async fn start(store: Store, engine: Arc<Engine>, master: MasterKeys) -> Result<Self, StoreError> {
         let ledger = Mutex::new(Ledger::new(store.grants_key()?.clone()));
@@ -156,7 +157,7 @@ impl Tenancy {
 
     /// Whether the views were confirmed against the store within the last three seconds.
     pub fn is_confirmed(&self) -> bool {
-        self.0.confirmed.load().is_some_and(|at| at.elapsed() < CONFIRMED_FOR)
+        self.0.confirmed.load().is_some_and(|at| at.elapsed() < Self::CONFIRMED_FOR)
     }
 
     /// Whether an operator and a token that were read from the store are those that were written by us.
@@ -185,14 +186,21 @@ impl Inner {
         let asked = Instant::now();
         let current = self.views.load_full();
         let changes = self.store.changes_since(current.version).await?;
-        if changes.version != current.version {
+        if changes.version != current.version || !current.signing_keys().are_open() {
             let next = self.prove(&mut ledger, &current, changes).await;
             self.tell(&ledger, next.is_ok());
             self.views.store(Arc::new(next?));
         }
-        // As of when it was asked: a slow answer confirms an older state.
-        self.confirmed.store(Arc::new(Some(asked)));
+        self.confirm(asked);
         Ok(())
+    }
+
+    /// As of when it was asked: a slow answer confirms an older state. What could not be opened is not confirmed, but tried
+    /// again with the next look.
+    fn confirm(&self, asked: Instant) {
+        if self.views.load().signing_keys().are_open() {
+            self.confirmed.store(Arc::new(Some(asked)));
+        }
     }
 
     /// The views with what changed, of which it is known who was written by us.
@@ -239,8 +247,9 @@ impl Inner {
 
     async fn poll(&self) -> Result<(), StoreError> {
         let asked = Instant::now();
-        if self.store.version().await? == self.views.load().version {
-            self.confirmed.store(Arc::new(Some(asked)));
+        let views = self.views.load_full();
+        if views.signing_keys().are_open() && self.store.version().await? == views.version {
+            self.confirm(asked);
             return Ok(());
         }
         self.refresh().await

@@ -1,5 +1,8 @@
 //! The keys that access tokens are signed with, opened. A new one takes over without a gap: it is known everywhere before it
 //! signs, and the one before verifies until the last token that it signed has ended.
+//!
+//! One that cannot be opened is not passed over: its tokens would be refused here and taken elsewhere. While a master key is
+//! rotated it is sealed under one that this process reads a moment later; until it can be opened, the state is not confirmed.
 
 use std::sync::Arc;
 
@@ -8,7 +11,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 
 use crate::{
     model::{SealedSigningKey, Tenant},
-    secret::MasterKeys,
+    secret::{MasterKeys, SecretError},
 };
 
 /// How long after it was made a key signs: a replica that has not heard of it by then does not serve any more, and clocks
@@ -19,7 +22,10 @@ const LONGEST_TOKEN: TimeDelta = TimeDelta::seconds(Tenant::LONGEST_TOKEN_LIFETI
 
 /// The keys that access tokens are signed with, oldest first.
 #[derive(Debug, Clone, Default)]
-pub struct SigningKeys(Vec<Arc<SigningKey>>);
+pub struct SigningKeys {
+    keys: Vec<Arc<SigningKey>>,
+    closed: Vec<u32>,
+}
 
 /// One of them.
 pub struct SigningKey {
@@ -34,44 +40,61 @@ impl SigningKeys {
     /// Opens what the store holds; what was open already stays so, whatever master key it is sealed under meanwhile.
     #[must_use]
     pub fn open(&self, sealed: &[SealedSigningKey], master: &MasterKeys) -> Self {
-        let open = |key: &SealedSigningKey| {
-            if let Some(known) = self.0.iter().find(|known| known.number == key.number) {
-                return Some(Arc::clone(known));
-            }
-            match master.open(&SealedSigningKey::purpose(key.number), &key.sealed) {
-                Ok(secret) => Some(Arc::new(SigningKey {
-                    number: key.number,
-                    created_at: key.created_at,
-                    encoding: EncodingKey::from_secret(&secret),
-                    decoding: DecodingKey::from_secret(&secret),
-                })),
+        let mut opened = Self::default();
+        for key in sealed {
+            match self.open_one(key, master) {
+                Ok(key) => opened.keys.push(key),
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, number = key.number, "a signing key cannot be opened");
-                    None
+                    if !self.closed.contains(&key.number) {
+                        let (error, number) = (&error as &dyn std::error::Error, key.number);
+                        tracing::error!(
+                            error,
+                            number,
+                            "a signing key cannot be opened: nothing is confirmed until it can; see `ringfence doctor`"
+                        );
+                    }
+                    opened.closed.push(key.number);
                 }
             }
-        };
-        Self(sealed.iter().filter_map(open).collect())
+        }
+        opened
+    }
+
+    fn open_one(&self, key: &SealedSigningKey, master: &MasterKeys) -> Result<Arc<SigningKey>, SecretError> {
+        if let Some(known) = self.keys.iter().find(|known| known.number == key.number) {
+            return Ok(Arc::clone(known));
+        }
+        let secret = master.open(&SealedSigningKey::purpose(key.number), &key.sealed)?;
+        Ok(Arc::new(SigningKey {
+            number: key.number,
+            created_at: key.created_at,
+            encoding: EncodingKey::from_secret(&secret),
+            decoding: DecodingKey::from_secret(&secret),
+        }))
+    }
+
+    /// Whether all that there are could be opened.
+    pub fn are_open(&self) -> bool {
+        self.closed.is_empty()
     }
 
     /// The one that signs now: the newest that is known everywhere, or else the oldest.
     pub fn current(&self, now: DateTime<Utc>) -> Option<&Arc<SigningKey>> {
         let known = |key: &&Arc<SigningKey>| key.signs_from() <= now;
-        self.0.iter().rfind(known).or_else(|| self.0.first())
+        self.keys.iter().rfind(known).or_else(|| self.keys.first())
     }
 
     /// The one with this number, as long as a token that it signed may live.
     pub fn find(&self, number: u32, now: DateTime<Utc>) -> Option<&Arc<SigningKey>> {
-        let mut keys = self.0.iter();
+        let mut keys = self.keys.iter();
         let found = keys.find(|key| key.number == number)?;
         is_needed(keys.next(), now).then_some(found)
     }
 
     /// All, each with the time from which its tokens have all ended, where another follows it.
     pub fn all(&self) -> impl Iterator<Item = (&Arc<SigningKey>, Option<DateTime<Utc>>)> {
-        let ends = self.0.iter().skip(1).map(|next| Some(next.signs_from() + LONGEST_TOKEN));
-        self.0.iter().zip(ends.chain(std::iter::once(None)))
+        let ends = self.keys.iter().skip(1).map(|next| Some(next.signs_from() + LONGEST_TOKEN));
+        self.keys.iter().zip(ends.chain(std::iter::once(None)))
     }
 }
 

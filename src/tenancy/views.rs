@@ -72,6 +72,12 @@ impl Views {
                 || self.unproven.contains(&Subject::ServiceAccount(account.clone())))
     }
 
+    /// A service account, if it was written by us.
+    pub fn account(&self, id: &ServiceAccountId) -> Option<&Arc<ServiceAccount>> {
+        let is_proven = !self.unproven.contains(&Subject::ServiceAccount(id.clone()));
+        self.accounts.get(id).filter(|_| is_proven)
+    }
+
     /// The keys that access tokens are signed with.
     pub fn signing_keys(&self) -> &SigningKeys {
         &self.signing

@@ -12,6 +12,8 @@ pub enum UpstreamError {
         account: String,
         /// What the login did; never contains a secret.
         why: String,
+        /// Whether it refused the credentials: to ask again helps nothing until they are others.
+        refused: bool,
     },
     /// The request cannot be put together.
     #[error("the request cannot be sent: {why}")]

@@ -1,12 +1,16 @@
-//! What is known of the way to upstream for each account: its token, whether it fails, whether it must wait.
+//! What is known of the way to upstream for each account: its tokens, whether it fails, whether it must wait.
 //!
 //! Nothing is shared between two accounts, so no organisation's trouble is another's. The pool of connections is shared,
 //! by host and port: a connection carries no identity.
+//!
+//! A changed account keeps what was counted: what it sent in this minute, and whether Genesys fails. With other credentials
+//! it has other tokens, and whoever comes with the account as it was before is given those too: once a process knows of a
+//! rotation, nothing begins with the old tokens, and a login with the old secret that is still under way ends where nobody looks.
 
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use moka::sync::Cache;
+use moka::{Entry, sync::Cache};
 use tokio::time::Instant;
 
 use super::{
@@ -24,17 +28,17 @@ const IDLE: Duration = Duration::from_hours(1);
 
 /// All accounts' lines.
 pub(super) struct Lines {
-    // The account's version is part of the key: a changed secret mints anew.
-    all: Cache<(ServiceAccountId, i64), Arc<Line>>,
+    all: Cache<ServiceAccountId, Arc<Line>>,
     meters: Meters,
     options: BudgetOptions,
 }
 
-/// One account's.
+/// One account's, as the account is at one version.
 pub(super) struct Line {
-    tokens: Box<[Token]>,
-    pub(super) breaker: Breaker,
-    pub(super) budget: Budget,
+    account: Arc<ServiceAccount>,
+    tokens: Box<[Arc<Token>]>,
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) budget: Arc<Budget>,
 }
 
 /// One of its tokens: Genesys counts each by itself.
@@ -50,20 +54,60 @@ impl Lines {
         Self { all, meters: Meters::new(), options }
     }
 
-    pub(super) fn of(&self, account: &ServiceAccount, parts: &Parts) -> Arc<Line> {
-        let key = (account.id.clone(), account.version);
-        let line = || {
-            Arc::new(Line {
-                tokens: (0..account.tokens.max(1)).map(|_| Token::default()).collect(),
-                breaker: Breaker::new(self.meters.clone()),
-                budget: Budget::new(account, self.options, parts.of(&account.id)),
-            })
+    /// The account's line, as of the newest version that came by.
+    pub(super) fn of(&self, account: &Arc<ServiceAccount>, parts: &Parts) -> Arc<Line> {
+        if let Some(line) = self.all.get(&account.id).filter(|line| line.knows(account)) {
+            return line;
+        }
+        let newest = |entry: Option<Entry<_, Arc<Line>>>| match entry.map(Entry::into_value) {
+            // Somebody was faster.
+            Some(line) if line.knows(account) => line,
+            Some(line) => Arc::new(line.following(account, self.options)),
+            None => Arc::new(Line {
+                account: Arc::clone(account),
+                tokens: tokens(account, &[]),
+                breaker: Arc::new(Breaker::new(self.meters.clone())),
+                budget: Arc::new(Budget::new(account, self.options, parts.of(&account.id))),
+            }),
         };
-        self.all.get_with(key, line)
+        self.all.entry_by_ref(&account.id).and_upsert_with(newest).into_value()
     }
 }
 
+/// As many as the account is to have; those that there are first.
+fn tokens(account: &ServiceAccount, known: &[Arc<Token>]) -> Box<[Arc<Token>]> {
+    let count = usize::try_from(account.tokens.max(1)).unwrap_or(1);
+    let new = std::iter::repeat_with(Arc::default);
+    known.iter().cloned().chain(new).take(count).collect()
+}
+
 impl Line {
+    /// As whom it logs in.
+    pub(super) fn account(&self) -> &Arc<ServiceAccount> {
+        &self.account
+    }
+
+    /// Whether another logs in as somebody else, or with another secret.
+    pub(super) fn differs_from(&self, other: &Self) -> bool {
+        !self.account.has_credentials_of(&other.account)
+    }
+
+    fn knows(&self, account: &ServiceAccount) -> bool {
+        self.account.version >= account.version
+    }
+
+    /// The same, for the account as it is now.
+    fn following(&self, account: &Arc<ServiceAccount>, options: BudgetOptions) -> Self {
+        self.budget.follow(account, options);
+        let known = if self.account.has_credentials_of(account) { &*self.tokens } else { &[] };
+        Self {
+            account: Arc::clone(account),
+            tokens: tokens(account, known),
+            breaker: Arc::clone(&self.breaker),
+            budget: Arc::clone(&self.budget),
+        }
+    }
+
     /// Whether anything may be sent now.
     pub(super) fn check(&self) -> Result<(), UpstreamError> {
         if let Some(left) = self.resting() {
@@ -84,7 +128,7 @@ impl Line {
     /// For how long, if Genesys told all of the account's tokens to wait.
     pub(super) fn resting(&self) -> Option<Duration> {
         let mut shortest = None;
-        for token in &self.tokens {
+        for token in &*self.tokens {
             let left = token.pause.left()?;
             shortest = Some(shortest.map_or(left, |shortest: Duration| shortest.min(left)));
         }
@@ -98,8 +142,9 @@ impl Line {
         token: Option<usize>,
         until: Instant,
     ) -> Result<Ticket<'l>, UpstreamError> {
+        // Of an account that has more tokens by now, this line knows the first alone.
         let rests =
-            |number| self.tokens.get(number).is_some_and(|token: &Token| token.pause.left().is_some());
+            |number| self.tokens.get(number).is_none_or(|token: &Arc<Token>| token.pause.left().is_some());
         let ticket = self.budget.take(payer, token, &rests, until).await;
         match (ticket, self.resting()) {
             (Err(UpstreamError::Exhausted { .. }), Some(left)) => Err(UpstreamError::Waiting { left }),

@@ -97,7 +97,8 @@ impl Login {
     }
 }
 
-fn passing(why: &str) -> Failure {
+/// What may pass by itself.
+pub(super) fn passing(why: &str) -> Failure {
     Failure { why: why.to_owned(), kind: FailureKind::Passing { retry_after: None } }
 }
 

@@ -5,6 +5,9 @@
 //! it. From four fifths of its life on a token is renewed in the background while it still serves; from a minute before
 //! its end it serves no more. A failed mint is remembered, so that a crowd does not become a crowd at the login.
 //!
+//! Who rotates an account's credentials finds no call refused: those under way end with the token that they have, the next
+//! ones log in with the new credentials, and what was counted of the account's budget stays ([`line`]).
+//!
 //! A token that the API refuses is dropped and the call repeated once with another: an expired upstream token never
 //! becomes a tenant's 401.
 //!
@@ -16,6 +19,7 @@ mod breaker;
 mod budget;
 mod client;
 mod error;
+mod identity;
 mod line;
 mod login;
 mod memory;
@@ -44,6 +48,7 @@ use crate::{
 
 pub use budget::{AccountStanding, BudgetOptions, ShareStanding};
 pub use error::UpstreamError;
+pub use identity::{Identity, Role};
 pub use memory::{Held, Share};
 pub use pause::{refuses_any, told_to_wait};
 pub use regions::region_urls;
@@ -142,6 +147,7 @@ struct Inner {
     broker: tokens::Broker,
     lines: Lines,
     parts: Parts,
+    longest_exchange: Duration,
 }
 
 impl Upstream {
@@ -151,7 +157,13 @@ impl Upstream {
         let client = client::Client::new(tls.clone(), &options);
         let broker = tokens::Broker::new(login::Login::new(tls, master.into())?, options.clock);
         let lines = Lines::new(options.budget);
-        Ok(Self(Arc::new(Inner { client, broker, lines, parts: Parts::default() })))
+        let (parts, longest_exchange) = (Parts::default(), options.request_timeout);
+        Ok(Self(Arc::new(Inner { client, broker, lines, parts, longest_exchange })))
+    }
+
+    /// How long a token may be in use by a call that had it when the account was given other credentials.
+    pub fn longest_call(&self) -> Duration {
+        LONGEST_WAIT + self.0.longest_exchange
     }
 
     /// What of an account's budget may be sent from this process; of all accounts that nothing is said of, where none is
@@ -161,12 +173,12 @@ impl Upstream {
     }
 
     /// How a tenant stands with its share of an account's budget.
-    pub fn share(&self, account: &ServiceAccount, tenant: &TenantId, portion: Portion) -> ShareStanding {
+    pub fn share(&self, account: &Arc<ServiceAccount>, tenant: &TenantId, portion: Portion) -> ShareStanding {
         self.line(account).budget.share(tenant, portion)
     }
 
     /// How an account stands with its budget.
-    pub fn standing(&self, account: &ServiceAccount) -> AccountStanding {
+    pub fn standing(&self, account: &Arc<ServiceAccount>) -> AccountStanding {
         self.line(account).budget.account()
     }
 
@@ -178,10 +190,29 @@ impl Upstream {
         effect: Effect,
     ) -> Result<UpstreamAnswer, UpstreamError> {
         let line = self.line(behalf.account);
-        line.check()?;
         let call = Call { behalf, request };
+        let ended = self.send_on(&line, &call, effect).await;
+        // Nothing was done with credentials that are not accepted: if there are others by now, they are tried.
+        let is_refused =
+            matches!(ended, Err(UpstreamError::NoToken { .. } | UpstreamError::Unauthorized { .. }));
+        if is_refused {
+            let newest = self.line(line.account());
+            if newest.differs_from(&line) {
+                return self.send_on(&newest, &call, effect).await;
+            }
+        }
+        ended
+    }
+
+    async fn send_on(
+        &self,
+        line: &Line,
+        call: &Call<'_>,
+        effect: Effect,
+    ) -> Result<UpstreamAnswer, UpstreamError> {
+        line.check()?;
         let begun = Instant::now();
-        let mut ended = self.attempt(&line, &call).await;
+        let mut ended = self.attempt(line, call).await;
         let mut attempts = Attempts::new(effect, begun);
         while let Some(next) = attempts.next(&ended) {
             sleep_until(next).await;
@@ -189,7 +220,7 @@ impl Upstream {
             if line.breaker.is_open() || line.resting().is_some() {
                 break;
             }
-            let again = self.attempt(&line, &call).await;
+            let again = self.attempt(line, call).await;
             // What there is no place for is not repeated: how it ended stands.
             if matches!(again, Err(UpstreamError::Exhausted { .. } | UpstreamError::Waiting { .. })) {
                 break;
@@ -200,7 +231,7 @@ impl Upstream {
         ended
     }
 
-    fn line(&self, account: &ServiceAccount) -> Arc<Line> {
+    fn line(&self, account: &Arc<ServiceAccount>) -> Arc<Line> {
         self.0.lines.of(account, &self.0.parts)
     }
 
@@ -232,7 +263,7 @@ impl Upstream {
         token: Option<usize>,
     ) -> Result<Ready<'l>, UpstreamError> {
         let Inner { client, broker, .. } = &*self.0;
-        let Behalf { share, account, until, .. } = call.behalf;
+        let (Behalf { share, until, .. }, account) = (call.behalf, line.account());
         loop {
             let ticket = line.take(payer(share), token, until).await?;
             let held = client.room(share, until).await?;
@@ -264,33 +295,39 @@ impl Upstream {
     }
 
     /// For the operator's check: mints a token now and calls `GET /api/v2/tokens/me`.
-    ///
-    /// Genesys's `users/me` refuses client credentials; `tokens/me` is the self-check that works for them.
     pub async fn check(&self, account: &Arc<ServiceAccount>) -> Result<(), UpstreamError> {
         let Inner { client, broker, .. } = &*self.0;
         let line = self.line(account);
         let behalf = Behalf::operator(account);
         let ticket = line.take(Payer::Operator, Some(0), behalf.until).await?;
         let held = client.room(behalf.share, behalf.until).await?;
-        let lease = broker.mint_now(line.slot(ticket.token())?, account).await?;
-        let request = UpstreamRequest {
-            method: Method::GET,
-            path_and_query: "/api/v2/tokens/me".to_owned(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        };
-        let call = Call { behalf, request };
+        let lease = broker.mint_now(line.slot(ticket.token())?, line.account()).await?;
+        let call = Call { behalf, request: identity::asked() };
         match self.exchange(&line, &call, Ready { ticket, held, lease }).await? {
             Err(refused) => {
                 broker.mark_refused(&refused);
                 Err(UpstreamError::Unauthorized { account: account.id.to_string() })
             }
-            Ok(answer) if answer.status.is_success() => Ok(()),
-            Ok(answer) => {
-                let why = format!("`GET /api/v2/tokens/me` was answered {}", answer.status.as_u16());
-                Err(UpstreamError::Malformed { why })
-            }
+            Ok(answer) => identity::check(&answer),
         }
+    }
+
+    /// Whom Genesys takes the account for, by the token that it has, or is given now.
+    pub async fn identity(&self, account: &Arc<ServiceAccount>) -> Result<Identity, UpstreamError> {
+        identity::read(&self.send(Behalf::operator(account), identity::asked(), Effect::Reads).await?)
+    }
+
+    /// Whom Genesys takes the account for with credentials that it is to have: by a token of their own, which nothing else is
+    /// sent with.
+    pub async fn try_out(&self, account: &Arc<ServiceAccount>) -> Result<Identity, UpstreamError> {
+        let Inner { client, broker, .. } = &*self.0;
+        let lease = broker.mint_now(&Arc::default(), account).await?;
+        let held = client.room(Share::Operator, patience()).await?;
+        let answer = client.exchange(&account.api_url, lease.secret(), &identity::asked(), held).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            return Err(UpstreamError::Unauthorized { account: account.id.to_string() });
+        }
+        identity::read(&answer)
     }
 }
 

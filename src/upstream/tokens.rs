@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     UpstreamError,
-    login::{Failure, FailureKind, Grant, Login},
+    login::{Failure, FailureKind, Grant, Login, passing},
 };
 use crate::{clock::Clock, model::ServiceAccount};
 
@@ -150,7 +150,7 @@ impl Broker {
                 Step::BackOff { wait, failure } => {
                     let until = Instant::now() + wait;
                     if wait > PATIENCE || until > deadline || failure.kind == FailureKind::Refused {
-                        return Err(no_token(account, &failure.why));
+                        return Err(no_token(account, &failure));
                     }
                     // The failure that this back-off is for is known now, not news.
                     ended.mark_unchanged();
@@ -159,13 +159,13 @@ impl Broker {
                 }
             }
             let Ok(Ok(())) = timeout_at(deadline, ended.changed()).await else {
-                return Err(no_token(account, "the login did not answer in time"));
+                return Err(no_token(account, &passing("the login did not answer in time")));
             };
             let failure = ended.borrow_and_update().clone();
             if let Some(failure) = failure {
                 failures_seen += 1;
                 if failures_seen == MOST_FAILURES_SEEN || failure.kind == FailureKind::Refused {
-                    return Err(no_token(account, &failure.why));
+                    return Err(no_token(account, &failure));
                 }
             }
         }
@@ -177,7 +177,7 @@ impl Broker {
         slot: &Arc<Slot>,
         account: &Arc<ServiceAccount>,
     ) -> Result<Lease, UpstreamError> {
-        let minted = self.0.mint(account).await.map_err(|failure| no_token(account, &failure.why))?;
+        let minted = self.0.mint(account).await.map_err(|failure| no_token(account, &failure))?;
         let token = slot.lock().keep(minted);
         Ok(Lease { slot: Arc::clone(slot), token })
     }
@@ -226,8 +226,7 @@ impl Minter {
         let granted = self.login.grant(account).await.map(|grant| Minted { grant, asked });
         let result = granted.and_then(|minted| {
             if minted.usable_until().has_come(Moment::of(&self.clock)) {
-                let why = "the login issued a token that ends before it can be used".to_owned();
-                return Err(Failure { why, kind: FailureKind::Passing { retry_after: None } });
+                return Err(passing("the login issued a token that ends before it can be used"));
             }
             Ok(minted)
         });
@@ -332,11 +331,7 @@ struct Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        let torn = || Failure {
-            why: "the login attempt was torn off".to_owned(),
-            kind: FailureKind::Passing { retry_after: None },
-        };
-        let result = self.result.take().unwrap_or_else(|| Err(torn()));
+        let result = self.result.take().unwrap_or_else(|| Err(passing("the login attempt was torn off")));
         let now = Moment::of(&self.clock);
         let mut state = self.slot.lock();
         state.minting = false;
@@ -355,6 +350,7 @@ impl Drop for Attempt {
     }
 }
 
-fn no_token(account: &ServiceAccount, why: &str) -> UpstreamError {
-    UpstreamError::NoToken { account: account.id.to_string(), why: why.to_owned() }
+fn no_token(account: &ServiceAccount, failure: &Failure) -> UpstreamError {
+    let refused = failure.kind == FailureKind::Refused;
+    UpstreamError::NoToken { account: account.id.to_string(), why: failure.why.clone(), refused }
 }

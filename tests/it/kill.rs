@@ -241,3 +241,45 @@ async fn a_group_that_a_killed_process_did_not_hear_of_is_told_to_the_operator()
         assert_eq!((&one["outcome"], &one["id"]), (&json!("unknown"), &Value::Null));
     }
 }
+
+/// What was under way with an `Idempotency-Key` when the process was killed is never sent again; what was answered still is.
+#[tokio::test]
+async fn a_create_with_a_key_that_a_killed_process_sent_is_not_sent_again() {
+    let house = House::start().await;
+    let House { database, directory, config, simulator, admin, mut server, key } = house;
+    let post = |server: &Server, key_of_call: &str, name: &str| {
+        let url = format!("{}/api/v2/routing/queues", server.gateway);
+        let call = admin.client.post(url).bearer_auth(key["api_key"].as_str().unwrap());
+        call.header("idempotency-key", key_of_call).json(&json!({ "name": name }))
+    };
+    let is_create = |call: &Value| call["method"] == "POST" && call["path"] == "/api/v2/routing/queues";
+    let creates = || simulator.organisation().calls().iter().filter(|call| is_create(call)).count();
+    let first = read(post(&server, "answered", "Answered")).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let slow = Fault::Trickle { bytes: 1, ms: 1_000 };
+    let making =
+        Match { method: Some("POST".to_owned()), path_prefix: Some("/api/v2/routing/queues".to_owned()) };
+    simulator.organisation().set_faults(vec![Rule::new(making, slow, None)]);
+    let under_way = post(&server, "under-way", "Lost");
+    #[expect(clippy::disallowed_methods, reason = "tests are clients")]
+    let call = tokio::spawn(async move { under_way.send().await.map(|answer| answer.status()) });
+    until("Genesys has the call", || (creates() == 2).then_some(())).await;
+    server.process.signal("KILL");
+    server.process.ended().await;
+    assert!(call.await.unwrap().is_err(), "the caller has no answer");
+    simulator.organisation().set_faults(Vec::new());
+
+    let server = Server::start(&config, &directory, "second.json").await;
+    let again = read(post(&server, "answered", "Answered")).await;
+    assert_eq!(
+        (&again.headers["idempotency-replayed"], &again.text),
+        (&"true".parse().unwrap(), &first.text)
+    );
+    let refused = read(post(&server, "under-way", "Lost")).await;
+    // Several processes share a PostgreSQL: there a silent one is taken for dead only after half a minute.
+    let on_sqlite = matches!(database, TestDatabase::Sqlite { .. });
+    let code =
+        if on_sqlite { "ringfence.idempotency_effect_unknown" } else { "ringfence.idempotency_in_progress" };
+    assert_eq!((refused.status.as_u16(), &refused.body["code"]), (409, &json!(code)), "{refused:?}");
+    assert_eq!(creates(), 2);
+}

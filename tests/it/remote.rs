@@ -169,3 +169,57 @@ async fn the_signing_key_is_rotated() {
     assert_eq!(made["signing_keys"].as_array().unwrap().len(), 1);
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_is_created_listed_shown_checked_and_rotated() {
+    let app = TestApp::start().await;
+    let files = Directory::new();
+    let secret = files.write("secret.txt", &format!("{}\n", ringfence::simulator::CLIENT_SECRET));
+    let url = app.simulator.url();
+    let create = [
+        "service-account",
+        "create",
+        "main",
+        "--client-id",
+        ringfence::simulator::CLIENT_ID,
+        "--client-secret-file",
+        &secret,
+        "--api-url",
+        &url,
+        "--login-url",
+        &url,
+        "--requests-per-minute",
+        "70",
+    ];
+    assert_eq!(read(&app, &create).await["id"], "main");
+    let (code, shown, _) = run(&app, &["service-account", "list"]).await;
+    assert!(code == 0 && shown.contains("main") && shown.contains(&url), "{shown}");
+    let (code, shown, _) = run(&app, &["service-account", "show", "main"]).await;
+    assert!(code == 0 && shown.contains("may send 70") && shown.contains("client_id"), "{shown}");
+    assert_eq!(read(&app, &["service-account", "show", "main"]).await["budget"]["capacity"], 70);
+    let (code, shown, _) = run(&app, &["service-account", "check", "main"]).await;
+    assert!(code == 0 && shown.contains("gives service account main a token"), "{shown}");
+
+    app.simulator.organisation().add_client("second", "another-secret", None);
+    let other = files.write("other.txt", "another-secret");
+    let rotate =
+        ["service-account", "rotate", "main", "--client-id", "second", "--client-secret-file", &other];
+    let (code, shown, complaint) = run(&app, &rotate).await;
+    assert!(code == 0 && shown.contains("logs in as client second"), "{shown}{complaint}");
+    assert!(
+        shown.contains("roles: the same") && shown.contains("Delete the OAuth client `sim-client`"),
+        "{shown}"
+    );
+    assert!(!shown.contains("another-secret"));
+    let (code, _, complaint) =
+        run(&app, &["service-account", "rotate", "main", "--client-secret-file", &secret]).await;
+    assert!(
+        code == 1 && complaint.contains("422 invalid_field") && complaint.contains("nothing was changed")
+    );
+    // Standard input is empty here.
+    let (code, _, complaint) = run(&app, &["service-account", "rotate", "main"]).await;
+    assert!(code == 1 && complaint.contains("no secret was given"), "{complaint}");
+    let (code, _, _) = run(&app, &["service-account", "rotate", "main", "--client-secret", "x"]).await;
+    assert_eq!(code, 2, "never an argument");
+    app.finish().await;
+}

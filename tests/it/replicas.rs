@@ -22,24 +22,24 @@ use crate::support::{
 const QUEUES: &str = "/api/v2/routing/queues";
 const WITHIN: Duration = Duration::from_secs(1);
 
-struct Replica {
-    gateway: String,
-    operator: String,
-    _process: Process,
+pub(crate) struct Replica {
+    pub(crate) gateway: String,
+    pub(crate) operator: String,
+    pub(crate) process: Process,
 }
 
 /// Two replicas with one store and one master key, before a simulated organisation.
-struct Cluster {
-    replicas: [Replica; 2],
-    client: reqwest::Client,
-    admin_token: String,
-    simulator: Simulator,
-    _directory: Directory,
+pub(crate) struct Cluster {
+    pub(crate) replicas: [Replica; 2],
+    pub(crate) client: reqwest::Client,
+    pub(crate) admin_token: String,
+    pub(crate) simulator: Simulator,
+    pub(crate) directory: Directory,
     _database: TestDatabase,
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let database = TestDatabase::postgres().await;
         let directory = Directory::new();
         let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
@@ -57,7 +57,7 @@ impl Cluster {
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             admin_token: made["admin_token"].as_str().unwrap().to_owned(),
             simulator,
-            _directory: directory,
+            directory,
             _database: database,
         };
         let url = cluster.simulator.url();
@@ -73,7 +73,7 @@ impl Cluster {
         cluster
     }
 
-    async fn change(&self, replica: usize, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn change(&self, replica: usize, path: &str, body: &Value) -> Answer {
         let url = format!("{}/admin/v1{path}", self.replicas[replica].operator);
         read(self.client.post(url).bearer_auth(&self.admin_token).json(body)).await
     }
@@ -91,20 +91,20 @@ impl Cluster {
         read(self.client.put(url).bearer_auth(&self.admin_token).json(&policy)).await.expect(200);
     }
 
-    async fn call(&self, replica: usize, key: &str) -> u16 {
+    pub(crate) async fn call(&self, replica: usize, key: &str) -> u16 {
         let url = format!("{}{QUEUES}", self.replicas[replica].gateway);
         read(self.client.get(url).bearer_auth(key)).await.status.as_u16()
     }
 
     /// A new key: its id and the key itself.
-    async fn key(&self) -> (String, String) {
+    pub(crate) async fn key(&self) -> (String, String) {
         let key = self.change(0, "/tenants/alpha/keys", &json!({ "name": "first" })).await.expect(201);
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         (text("key_id"), text("api_key"))
     }
 
     /// Waits until a key is answered so, and says how long that took.
-    async fn until(&self, replica: usize, key: &str, status: u16) -> Duration {
+    pub(crate) async fn until(&self, replica: usize, key: &str, status: u16) -> Duration {
         let begun = Instant::now();
         loop {
             let seen = self.call(replica, key).await;
@@ -134,7 +134,7 @@ impl Cluster {
 }
 
 impl Replica {
-    async fn start(config: &str, ready: &str) -> Self {
+    pub(crate) async fn start(config: &str, ready: &str) -> Self {
         let mut serve = ringfence(&["serve", "--config", config, "--ready-file", ready]);
         for section in ["GATEWAY", "OPERATOR", "TELEMETRY"] {
             serve.env(format!("RINGFENCE__{section}__LISTEN"), "127.0.0.1:0");
@@ -143,7 +143,7 @@ impl Replica {
         let process = Process::start(serve);
         let addresses = ready_file(ready).await;
         let url = |name: &str| format!("http://{}", addresses[name].as_str().unwrap());
-        Self { gateway: url("gateway"), operator: url("operator"), _process: process }
+        Self { gateway: url("gateway"), operator: url("operator"), process }
     }
 }
 
@@ -344,4 +344,44 @@ async fn silent(request: impl Fn() -> RequestBuilder, calls: impl Fn() -> usize)
         }
         assert!(took < Duration::from_secs(10), "Genesys is still asked");
     }
+}
+
+/// One create with one `Idempotency-Key`, sent to both at once, again and again: Genesys gets each once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_create_that_both_are_sent_at_once_is_forwarded_by_one() {
+    let cluster = Cluster::start().await;
+    let (_, key) = cluster.key().await;
+    cluster.until(1, &key, 200).await;
+    let creates = || {
+        let calls = cluster.simulator.organisation().calls();
+        calls.iter().filter(|call| call["method"] == "POST" && call["path"] == QUEUES).count()
+    };
+    let mut in_progress = 0;
+    for turn in 1..=20 {
+        let body = json!({ "name": format!("Queue {turn}") });
+        let post = |replica: usize| {
+            let url = format!("{}{QUEUES}", cluster.replicas[replica].gateway);
+            let request =
+                cluster.client.post(url).bearer_auth(&key).header("idempotency-key", format!("turn-{turn}"));
+            read(request.json(&body))
+        };
+        let answers = futures_util::future::join_all([post(0), post(1), post(0), post(1)]).await;
+        assert_eq!(creates(), turn, "{answers:?}");
+        let told = |answer: &&Answer| answer.headers.contains_key("idempotency-replayed");
+        let first = answers.iter().find(|one| one.status == 200 && !told(one)).expect("one is the first");
+        for other in answers.iter().filter(|one| !std::ptr::eq(*one, first)) {
+            if other.status == 409 {
+                assert_eq!(other.body["code"], "ringfence.idempotency_in_progress");
+                in_progress += 1;
+            } else {
+                assert!(told(&other) && other.text == first.text, "{other:?}");
+            }
+        }
+        for replica in [0, 1] {
+            let again = post(replica).await;
+            assert!(told(&&again) && again.text == first.text, "{again:?}");
+        }
+        assert_eq!(creates(), turn);
+    }
+    assert!(in_progress > 0, "they never met");
 }

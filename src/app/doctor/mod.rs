@@ -5,6 +5,7 @@ mod keys;
 mod upstream;
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -24,7 +25,7 @@ use crate::{
     model::OwnPolicies,
     policy::Engine,
     secret::Pepper,
-    store::{Changes, Ledger, Store},
+    store::{Changes, Ledger, Store, Subject},
     upstream::Upstream,
 };
 
@@ -275,7 +276,7 @@ async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Find
         Ok(_) => {}
         Err(error) => return findings.problem("store", error.to_string(), "see the database's log"),
     }
-    let changes = match store.changes_since(Ledger::BEFORE_ALL).await {
+    let mut changes = match store.changes_since(Ledger::BEFORE_ALL).await {
         Ok(changes) => changes,
         Err(error) => {
             let found = format!("the tables cannot be read: {error}");
@@ -294,14 +295,21 @@ async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Find
         Err(error) => return findings.problem("store", error.to_string(), "see the database's log"),
     }
     let door = match Keys::load(&config.secrets, store, clock).await {
-        Ok(keys) => Upstream::new(upstream_options(config, clock), keys.master),
+        Ok(keys) => {
+            keys::examine_signing(&changes, &keys.master, findings);
+            Upstream::new(upstream_options(config, clock), keys.master)
+        }
         Err(error) => {
             let found = format!("{error:#}");
             return findings.problem("secrets", found, "use the master key that this store was made with");
         }
     };
     findings.ok("secrets", "the master key opens what the store holds");
-    grants(store, &changes, findings);
+    // With what another hand wrote nobody logs in: it may name another login.
+    let unproven = grants(store, &changes, findings);
+    changes
+        .service_accounts
+        .retain(|account| !unproven.contains(&Subject::ServiceAccount(account.id.clone())));
     match door {
         Ok(door) => upstream::examine(&door, &changes, clock, findings).await,
         Err(error) => findings.problem("upstream", format!("{error:#}"), "see the cause"),
@@ -309,11 +317,14 @@ async fn kept(config: &Config, store: &Store, clock: &Clock, findings: &mut Find
 }
 
 /// What grants something, and whether it was written by us.
-fn grants(store: &Store, changes: &Changes, findings: &mut Findings) {
+fn grants(store: &Store, changes: &Changes, findings: &mut Findings) -> BTreeSet<Subject> {
     const PLACE: &str = "grants";
     let key = match store.grants_key() {
         Ok(key) => key.clone(),
-        Err(error) => return findings.problem(PLACE, error.to_string(), "see the database's log"),
+        Err(error) => {
+            findings.problem(PLACE, error.to_string(), "see the database's log");
+            return BTreeSet::new();
+        }
     };
     let mut ledger = Ledger::new(key);
     let taken = ledger.take_in(changes);
@@ -336,6 +347,7 @@ fn grants(store: &Store, changes: &Changes, findings: &mut Findings) {
             "put the last backup of the database back, or, if it is known what was done, `ringfence secrets accept all`",
         ),
     }
+    ledger.unproven().clone()
 }
 
 fn policies(changes: &Changes, findings: &mut Findings) {

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::Secrets,
     model::SealedSigningKey,
-    secret::{self, GrantsKey, MasterKeyId, MasterKeys, Pepper},
+    secret::{self, ClaimKey, GrantsKey, MasterKeyId, MasterKeys, Pepper},
     store::{SealedPlace, Store},
     upstream,
 };
@@ -38,6 +38,8 @@ pub struct Keys {
     pub pepper: Pepper,
     /// What ids are handed out under.
     pub handles: Zeroizing<Vec<u8>>,
+    /// What calls are claimed under that are to be made once.
+    pub claims: ClaimKey,
     /// What tells this installation's access tokens from another's.
     pub installation: String,
     file: KeyFile,
@@ -53,12 +55,13 @@ impl Keys {
         let pepper = Pepper::new(sealed(&master, Pepper::PURPOSE, store, clock).await?);
         store.prove_with(GrantsKey::new(&sealed(&master, GrantsKey::PURPOSE, store, clock).await?)?);
         let handles = sealed(&master, HANDLE_KEY, store, clock).await?;
+        let claims = ClaimKey::new(&sealed(&master, ClaimKey::PURPOSE, store, clock).await?)?;
         let installation = sealed(&master, INSTALLATION, store, clock).await?;
         let installation = secret::hex(installation.get(..INSTALLATION_BYTES).unwrap_or_default());
         if store.list_signing_keys().await?.is_empty() {
             sealed(&master, &SealedSigningKey::purpose(1), store, clock).await?;
         }
-        Ok(Self { master, pepper, handles, installation, file, seen })
+        Ok(Self { master, pepper, handles, claims, installation, file, seen })
     }
 
     /// What keeps the master keys as the file has them, as long as it is polled.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Common, lines};
+use super::super::{output::lines, remote::Common};
 use crate::model::{ApiKey, ApiToken, KeyId};
 
 /// Tell whether something that was found is a key, and whose.
@@ -62,7 +62,7 @@ impl Inspect {
 }
 
 async fn look(common: &Common, id: &KeyId) -> anyhow::Result<Value> {
-    common.server.call(Method::GET, &format!("/keys/{id}"), None).await
+    common.call(Method::GET, &format!("/keys/{id}"), None).await
 }
 
 /// Says what it is instead; nothing of it is repeated.

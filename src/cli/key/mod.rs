@@ -5,9 +5,12 @@ mod inspect;
 use std::process::ExitCode;
 
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{output, remote::Server};
+use super::{
+    output::{self, lines, text},
+    remote::Common,
+};
 
 /// Issue, list, show, rotate and revoke tenants' keys; tell what a found key is.
 #[derive(Debug, clap::Args)]
@@ -103,15 +106,6 @@ struct Revoke {
     common: Common,
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    server: Server,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 const ISSUE_EXAMPLES: &str = "\
 Examples:
   ringfence key issue alpha --name reports --read-only --expires-in-days 365
@@ -144,7 +138,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Rotate(rotate) => rotate.run().await?,
         Command::Revoke(Revoke { key_id, common }) => {
             let path = format!("/keys/{key_id}/revoke");
-            let ended = common.server.call(Method::POST, &path, Some(&json!({}))).await?;
+            let ended = common.call(Method::POST, &path, Some(&json!({}))).await?;
             common.print(&ended, || {
                 let also = ended.get("also").and_then(Value::as_array).into_iter().flatten();
                 let also =
@@ -171,7 +165,7 @@ impl Issue {
             "name": name, "expires_in_days": expires_in_days, "read_only": read_only,
             "allowed_operations": operations, "allowed_cidrs": cidrs, "limits": limits,
         });
-        let issued = common.server.call(Method::POST, &format!("/tenants/{tenant}/keys"), Some(&new)).await?;
+        let issued = common.call(Method::POST, &format!("/tenants/{tenant}/keys"), Some(&new)).await?;
         common.print(&issued, || secret(&issued))
     }
 }
@@ -180,8 +174,7 @@ impl Rotate {
     async fn run(self) -> anyhow::Result<()> {
         let Self { key_id, overlap_seconds, expires_in_days, common } = self;
         let asked = json!({ "overlap_seconds": overlap_seconds, "expires_in_days": expires_in_days });
-        let issued =
-            common.server.call(Method::POST, &format!("/keys/{key_id}/rotate"), Some(&asked)).await?;
+        let issued = common.call(Method::POST, &format!("/keys/{key_id}/rotate"), Some(&asked)).await?;
         common.print(&issued, || format!("{}\n{key_id} ends in {overlap_seconds} s", secret(&issued)))
     }
 }
@@ -193,7 +186,7 @@ fn secret(issued: &Value) -> String {
 }
 
 async fn list(tenant: &str, common: &Common) -> anyhow::Result<()> {
-    let found = common.server.call(Method::GET, &format!("/tenants/{tenant}/keys"), None).await?;
+    let found = common.call(Method::GET, &format!("/tenants/{tenant}/keys"), None).await?;
     common.print(&found, || {
         let mut table = output::table(&["key", "name", "state", "made by", "expires", "last used", "from"]);
         for key in found.get("keys").and_then(Value::as_array).into_iter().flatten() {
@@ -215,28 +208,6 @@ async fn list(tenant: &str, common: &Common) -> anyhow::Result<()> {
 }
 
 async fn show(key_id: &str, common: &Common) -> anyhow::Result<()> {
-    let key = common.server.call(Method::GET, &format!("/keys/{key_id}"), None).await?;
+    let key = common.call(Method::GET, &format!("/keys/{key_id}"), None).await?;
     common.print(&key, || lines(&key))
-}
-
-/// One field a line.
-fn lines(key: &Value) -> String {
-    let fields = key.as_object().map(Map::iter).into_iter().flatten();
-    let line = |(name, value): (&String, &Value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!("{name:<20}{value}")
-    };
-    fields.map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// A field as people read it; a dash where there is none.
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or("-").to_owned()
-}
-
-impl Common {
-    /// The JSON, or the text that people are shown.
-    fn print(&self, value: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        if self.json { output::print_json(value) } else { Ok(output::print(&text())?) }
-    }
 }

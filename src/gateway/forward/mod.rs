@@ -13,10 +13,9 @@ use self::several::{Collected, Stopped, Way};
 use super::{
     authorize::Permit,
     denial::{Denial, Failure, Limited},
-    digest,
     guard::{self, Against},
     listed::{OwnList, Turn},
-    scope::{Form, Owned, Scoped},
+    scope::{Form, Owned, Ready, note_sent},
 };
 use crate::{
     audit::Record,
@@ -88,7 +87,7 @@ impl Answer {
     }
 }
 
-/// Sends what was scoped. The record of a read is committed beside it: whichever takes longer hides the other. A write
+/// Sends what may be sent. The record of a read is committed beside it: whichever takes longer hides the other. A write
 /// is not sent before its record is committed.
 ///
 /// `confirm` is asked again right before anything is sent, and before it is repeated.
@@ -96,13 +95,12 @@ pub(super) async fn forward(
     upstream: &Upstream,
     directory: &Directory,
     against: Against<'_>,
-    scoped: Scoped,
+    ready: Ready,
     record: &mut Record,
     confirm: impl Fn(&Permit) -> Result<(), Denial> + Sync,
 ) -> Result<Answer, Denial> {
-    let (permit, request, form, owned, proofs) = scoped.into_parts();
-    let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
-    record.call.request_after = Some(digest(query.as_bytes(), &request.body));
+    let (permit, request, form, owned, proofs) = ready.into_parts();
+    note_sent(&request, record);
     let committed = record.intend();
     let holds = || confirm(&permit).is_ok();
     let effect = if permit.operation().is_write() { Effect::Writes } else { Effect::Reads };

@@ -62,6 +62,11 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
+    /// What is to be released.
+    pub(super) fn shown(&self) -> (StatusCode, &Bytes) {
+        (self.status, &self.body)
+    }
+
     pub(super) fn into_parts(self) -> (Permit, StatusCode, Bytes) {
         (self.permit, self.status, self.body)
     }

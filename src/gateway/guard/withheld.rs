@@ -58,6 +58,7 @@ pub(in crate::gateway) fn withheld(denial: &Denial) -> Option<&'static str> {
         | Denial::UpstreamLimited(_)
         | Denial::OverShare(_)
         | Denial::OverLimit(_)
+        | Denial::Repeat(_)
         | Denial::Failed(_) => None,
     }
 }

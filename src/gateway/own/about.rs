@@ -41,7 +41,7 @@ pub(super) fn operations(catalog: &Catalog, caller: &Caller) -> Value {
         };
         Some(json!({
             "id": operation.id, "method": operation.method, "path": operation.path, "narrowed": operation.why,
-            "divisions": divisions,
+            "divisions": divisions, "idempotency_key": operation.idempotency_key,
         }))
     });
     json!({ "masks": tenant.masks(caller.key()), "operations": operations.collect::<Vec<_>>() })

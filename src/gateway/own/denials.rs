@@ -17,6 +17,13 @@ pub(super) fn explain(code: &str) -> (&'static str, &'static str) {
         "ringfence.permit_withdrawn" => {
             ("release", "What was permitted has changed meanwhile: see `/gateway/v1/operations`.")
         }
+        "ringfence.idempotency_in_progress" => {
+            ("forward", "The first request with the key is under way: send it again when it must have ended.")
+        }
+        "ringfence.idempotency_effect_unknown" => (
+            "forward",
+            "Look whether the first request with the key took effect; if not, send it with a new key.",
+        ),
         "not.found" => {
             ("scope", "There is no such object, or it is not yours; look the id up in your own lists.")
         }

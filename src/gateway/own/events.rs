@@ -80,6 +80,11 @@ fn shown(recorded: &RecordedEvent, caller: &Caller) -> Map<String, Value> {
     detail.retain(|field, _| SHOWN.contains(&field.as_str()) && !(hides_paths && field == "path"));
     let kind = if event.kind == EventKind::Flood { "flood" } else { "call" };
     let outcome = recorded.outcome.as_ref();
+    let ended: Map<String, Value> =
+        outcome.and_then(|outcome| serde_json::from_str(&outcome.detail).ok()).unwrap_or_default();
+    if let Some(first) = ended.get("repeats") {
+        detail.insert("repeats".to_owned(), first.clone());
+    }
     let outcome = outcome.map(|outcome| json!({ "code": outcome.code, "status": outcome.status }));
     let fields = [
         ("context_id", json!(event.id)),

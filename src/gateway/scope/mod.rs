@@ -28,13 +28,15 @@ use super::{
     asked::{Asked, Body, declared},
     authorize::Permit,
     denial::{Denial, Failure, Invalid},
+    digest,
     handle::Handles,
     listed::ListedPage,
     path,
 };
 use crate::{
-    audit::Record,
+    audit::{NotRecorded, Record},
     catalog::{Api, Catalog, Guarding, Narrowing, Operation, Place, Translation},
+    model::Claim,
     upstream::UpstreamRequest,
 };
 
@@ -52,6 +54,21 @@ pub(super) struct Scoped {
     form: Form,
     owned: Owned,
     proofs: Vec<Proof>,
+    claim: Option<Box<Claim>>,
+}
+
+/// What may be forwarded: it came without an `Idempotency-Key`, or its claim is committed, and its intent with that.
+#[derive(Debug)]
+pub(super) struct Ready(Scoped);
+
+/// What is to be made once, and is not claimed yet.
+#[derive(Debug)]
+pub(super) struct Unclaimed(Scoped, Box<Claim>);
+
+/// Which of the two it is.
+pub(super) enum Sendable {
+    Ready(Ready),
+    Unclaimed(Unclaimed),
 }
 
 /// The form that the answer is to have.
@@ -94,9 +111,43 @@ impl Scoped {
         &self.permit
     }
 
-    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Owned, Vec<Proof>) {
-        (self.permit, self.request, self.form, self.owned, self.proofs)
+    /// Whether it may be forwarded as it is.
+    pub(super) fn ready(mut self) -> Sendable {
+        match self.claim.take() {
+            None => Sendable::Ready(Ready(self)),
+            Some(claim) => Sendable::Unclaimed(Unclaimed(self, claim)),
+        }
     }
+}
+
+impl Ready {
+    pub(super) fn into_parts(self) -> (Permit, UpstreamRequest, Form, Owned, Vec<Proof>) {
+        let Self(Scoped { permit, request, form, owned, proofs, claim: _ }) = self;
+        (permit, request, form, owned, proofs)
+    }
+}
+
+impl Unclaimed {
+    pub(super) fn permit(&self) -> &Permit {
+        &self.0.permit
+    }
+
+    pub(super) fn claimed_by(&self) -> &Claim {
+        &self.1
+    }
+
+    /// Claims it; where somebody was first, only the permit is left.
+    pub(super) async fn claim(self, record: &mut Record) -> Result<Result<Ready, Permit>, NotRecorded> {
+        let Self(scoped, claim) = self;
+        note_sent(&scoped.request, record);
+        Ok(if record.claim(&claim).await? { Ok(Ready(scoped)) } else { Err(scoped.permit) })
+    }
+}
+
+/// What is sent can be proven by its digest.
+pub(super) fn note_sent(request: &UpstreamRequest, record: &mut Record) {
+    let query = request.path_and_query.split_once('?').map_or("", |(_, query)| query);
+    record.call.request_after = Some(digest(query.as_bytes(), &request.body));
 }
 
 /// Narrows a request to its permit.
@@ -168,7 +219,7 @@ pub(super) fn scope(
         Narrowing::Own { .. } => return Err(Denial::Failed(Failure::Internal)),
     };
     let form = turning.map_or(form, Form::Turned);
-    Ok(Scoped { permit, request, form, owned, proofs })
+    Ok(Scoped { permit, request, form, owned, proofs, claim: asked.claim })
 }
 
 /// The permitted divisions, in the query's parameter.

@@ -311,6 +311,7 @@ impl Grant for ServiceAccount {
             tokens,
             requests_per_minute,
             lend_idle,
+            secret_at,
             created_at,
             version,
         } = self;
@@ -319,7 +320,7 @@ impl Grant for ServiceAccount {
         bytes.optional(*requests_per_minute, |bytes, limit| {
             bytes.number(limit);
         });
-        bytes.flag(*lend_idle).moment(*created_at).number(*version);
+        bytes.flag(*lend_idle).moment(*secret_at).moment(*created_at).number(*version);
     }
 }
 

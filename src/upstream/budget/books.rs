@@ -17,6 +17,8 @@ pub(super) struct Books {
     // By the configuration.
     most: Option<u32>,
     lends: bool,
+    // Of those that are known: the others were the account's before it changed.
+    in_use: usize,
     tokens: Vec<Token>,
     tenants: HashMap<TenantId, Window>,
     operator: Window,
@@ -69,16 +71,27 @@ pub(super) struct Told {
 
 impl Books {
     pub(super) fn new(tokens: u32, most: Option<u32>, lends: bool) -> Self {
-        let token = || Token { window: Window::new(0), told: None, others: (0, 0) };
-        Self {
+        let mut books = Self {
             now: 0,
             here: Portion::ALL,
             most,
             lends,
-            tokens: (0..tokens.max(1)).map(|_| token()).collect(),
+            in_use: 0,
+            tokens: Vec::new(),
             tenants: HashMap::new(),
             operator: Window::new(0),
             lent: Window::new(0),
+        };
+        books.follow(tokens, most, lends);
+        books
+    }
+
+    /// What may be sent is another: what was sent stays, that of tokens which are given up too, should they come back.
+    pub(super) fn follow(&mut self, tokens: u32, most: Option<u32>, lends: bool) {
+        (self.most, self.lends) = (most, lends);
+        self.in_use = usize::try_from(tokens.max(1)).unwrap_or(1);
+        while self.tokens.len() < self.in_use {
+            self.tokens.push(Token { window: Window::new(self.now), told: None, others: (0, 0) });
         }
     }
 
@@ -90,9 +103,7 @@ impl Books {
         for token in &mut self.tokens {
             token.window.roll(self.now);
         }
-        if self.lends {
-            self.lent.roll(self.now);
-        }
+        self.lent.roll(self.now);
     }
 
     /// A place, if there is one; else, where it comes until `latest`, one in line. Who stood in line has its turn.
@@ -184,7 +195,7 @@ impl Books {
 
     /// What the account may send within the minute from here.
     pub(super) fn capacity(&self) -> u32 {
-        self.tokens.iter().map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
+        self.in_use().map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
     }
 
     /// What a tenant may send: at least one, so that nobody is kept out for ever.
@@ -208,7 +219,7 @@ impl Books {
     }
 
     pub(super) fn standing(&self) -> AccountStanding {
-        let others = self.tokens.iter().filter(|token| self.now < token.others.1).map(|token| token.others.0);
+        let others = self.in_use().filter(|token| self.now < token.others.1).map(|token| token.others.0);
         AccountStanding {
             capacity: self.capacity(),
             used: self.used(),
@@ -229,7 +240,7 @@ impl Books {
         let mut best: Option<(u32, usize)> = None;
         let mut soonest = u64::MAX;
         for (number, token) in self.tokens.iter().enumerate() {
-            if only.map_or_else(|| rests(number), |only| only != number) {
+            if only.map_or_else(|| number >= self.in_use || rests(number), |only| only != number) {
                 continue;
             }
             let (capacity, held) = (self.capacity_of(token), token.window.held());
@@ -247,7 +258,11 @@ impl Books {
     }
 
     fn used(&self) -> u32 {
-        self.tokens.iter().map(|token| token.window.held()).fold(0, u32::saturating_add)
+        self.in_use().map(|token| token.window.held()).fold(0, u32::saturating_add)
+    }
+
+    fn in_use(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().take(self.in_use)
     }
 
     /// What of the shares is not used.

@@ -124,6 +124,12 @@ impl Budget {
         Self { pace, here, meters: Meters::new(account), books: Mutex::new(books) }
     }
 
+    /// The account has changed: what was sent in this minute counts as before.
+    pub(super) fn follow(&self, account: &ServiceAccount, options: BudgetOptions) {
+        let most = account.requests_per_minute.or(options.requests_per_minute);
+        self.books(Instant::now()).follow(account.tokens, most, account.lend_idle);
+    }
+
     /// A place, of this token where one is named; waits for it a moment, and not beyond `until`.
     ///
     /// `rests` says of a token whether Genesys told it to wait.

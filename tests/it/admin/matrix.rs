@@ -18,6 +18,8 @@ const OPERATIONS: &[&str] = &[
     "GET /service-accounts",
     "POST /service-accounts",
     "GET /service-accounts/{id}",
+    "PATCH /service-accounts/{id}",
+    "POST /service-accounts/{id}/rotate",
     "POST /service-accounts/{id}/check",
     "GET /service-accounts/{id}/budget",
     "GET /signing-keys",
@@ -128,6 +130,8 @@ fn body(operation: &str, who: &str) -> Value {
             "id": format!("by-{who}"), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
             "region": "eu-central-1",
         }),
+        "PATCH /service-accounts/{id}" => json!({ "description": format!("Described by {who}") }),
+        "POST /service-accounts/{id}/rotate" => json!({ "client_secret": CLIENT_SECRET }),
         "POST /tenants" => {
             let division = if who == "admin" { BETA } else { GAMMA };
             let mut tenant = tenant(&format!("by-{who}"), &[division]);

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod catalog;
+mod credentials;
 mod events;
 mod key_changes;
 mod keys;

@@ -14,6 +14,7 @@ mod filters;
 mod generated;
 mod guarding;
 mod http2;
+mod idempotency;
 mod lenient;
 mod limits;
 mod login;

@@ -28,7 +28,13 @@ const TENANCY: &[&str] = &[
     "service-account.check",
     "operation.drift",
 ];
-const ADMINISTRATION: &[&str] = &["operator.add", "token.issue", "service-account.add"];
+const ADMINISTRATION: &[&str] = &[
+    "operator.add",
+    "token.issue",
+    "service-account.add",
+    "service-account.update",
+    "service-account.rotate",
+];
 
 fn may(role: Role) -> [bool; 3] {
     let engine = engine();

@@ -110,3 +110,24 @@ async fn an_operator_who_was_raised_in_the_database_is_refused_at_once() {
     list().await.expect(200);
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_sent_to_a_login_that_another_hand_named() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ALPHA]).await;
+    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", elsewhere.local_addr().unwrap());
+    app.database().run(&format!("UPDATE service_account SET login_url = '{url}'")).await;
+    let path = "/service-accounts/everything";
+    let rotate = json!({ "client_secret": ringfence::simulator::CLIENT_SECRET });
+    for (route, body) in [("check", json!({})), ("rotate", rotate)] {
+        let refused = app.admin().post(&format!("{path}/{route}"), &body).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["code"]), (503, &json!("grants_unproven")));
+    }
+    let changed = app.admin().patch(path, &json!({ "tokens": 2 })).await;
+    assert_eq!((changed.status.as_u16(), &changed.body["code"]), (503, &json!("grants_unproven")));
+    assert_eq!(problems(&app.configuration_file()), ["service-account/everything"]);
+    let came = tokio::time::timeout(std::time::Duration::from_millis(200), elsewhere.accept()).await;
+    assert!(came.is_err(), "nobody knocked there");
+    app.finish().await;
+}

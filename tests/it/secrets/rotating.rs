@@ -9,6 +9,7 @@ use ringfence::{
 };
 use serde_json::{Value, json};
 
+use super::{installed, installed_with};
 use crate::support::{
     app::TestApp,
     command::{Directory, Process, ringfence, run, stderr, stdout},
@@ -109,9 +110,7 @@ fn status(config: &str) -> Value {
 #[tokio::test]
 async fn a_process_killed_while_it_rotates_leaves_what_the_next_one_ends() {
     let directory = Directory::new();
-    let init = run(&["init", "--dir", directory.path().to_str().unwrap()]);
-    assert!(init.status.success(), "{}", stderr(&init));
-    let config = directory.file("ringfence.toml");
+    let config = installed(&directory);
     let rotate = ["secrets", "rotate", "--config", &*config, "--json"];
     for milliseconds in [20, 150, 1_480, 1_560, 1_640, 1_800] {
         let mut process = Process::start(ringfence(&rotate));
@@ -130,11 +129,7 @@ async fn a_process_killed_while_it_rotates_leaves_what_the_next_one_ends() {
 #[test]
 fn a_passphrase_is_rotated_to_another() {
     let directory = Directory::new();
-    let passphrase = directory.write("passphrase", "correct horse battery staple\n");
-    let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap()]);
-    let output = init.env("RINGFENCE__SECRETS__PASSPHRASE_FILE", &passphrase).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    let config = directory.file("ringfence.toml");
+    let (config, passphrase) = installed_with(&directory, "correct horse battery staple");
     let without = run(&["secrets", "rotate", "--config", &config]);
     assert!(stderr(&without).contains("--new-passphrase-file"), "{}", stderr(&without));
     let next = directory.write("next", "# not a comment, a passphrase\n");

@@ -4,15 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::command::{Directory, ringfence, run, stderr, stdout};
+use super::{installed, installed_with};
+use crate::support::command::{Directory, run, stderr, stdout};
 
 const KEY: &str = "master.key";
-
-fn installed(directory: &Directory) -> String {
-    let output = run(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    directory.file("ringfence.toml")
-}
 
 fn refusal(arguments: &[&str]) -> String {
     let output = run(arguments);
@@ -41,11 +36,7 @@ fn another_key_is_refused_and_what_is_sealed_under_which_is_said() {
 #[test]
 fn another_passphrase_is_refused() {
     let directory = Directory::new();
-    let passphrase = directory.write("passphrase", "correct horse battery staple\n");
-    let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap()]);
-    let output = init.env("RINGFENCE__SECRETS__PASSPHRASE_FILE", &passphrase).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    let config = directory.file("ringfence.toml");
+    let (config, passphrase) = installed_with(&directory, "correct horse battery staple");
     assert_eq!(status(&config)["rotating"], false);
     directory.write("passphrase", "correct horse battery stable\n");
     let said = refusal(&["serve", "--config", &config]);

@@ -1,6 +1,7 @@
 //! The store, each method on both databases.
 
 mod calls;
+mod claims;
 mod completeness;
 mod events;
 mod grants;

@@ -1,8 +1,8 @@
 //! Service accounts.
 
-use ringfence::{model::ServiceAccount, store::StoreError};
+use ringfence::{model::ServiceAccount, secret::MasterKey, store::StoreError};
 
-use super::things::{change, service_account};
+use super::things::{at, change, service_account};
 use crate::support::database::TestDatabase;
 
 #[tokio::test]
@@ -38,5 +38,46 @@ async fn a_service_accounts_id_is_unique() {
         store.add_service_account(&service_account("main"), &change()).await.unwrap();
         let again = store.add_service_account(&service_account("main"), &change()).await;
         assert!(matches!(again, Err(StoreError::Conflict { what }) if what == "service account main"));
+    }
+}
+
+#[tokio::test]
+async fn a_service_account_is_changed_once_by_version_and_never_under_a_retired_key() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let version = store.add_service_account(&service_account("main"), &change()).await.unwrap();
+        let changed = ServiceAccount {
+            client_id: "another".to_owned(),
+            sealed_secret: vec![7, 7],
+            shared: true,
+            description: "changed".to_owned(),
+            tokens: 3,
+            requests_per_minute: Some(60),
+            lend_idle: true,
+            secret_at: at(7),
+            version,
+            ..service_account("main")
+        };
+        let later = store.update_service_account(&changed, &change()).await.unwrap();
+        assert_eq!(
+            store.service_account(&changed.id).await.unwrap(),
+            Some(ServiceAccount { version: later, ..changed.clone() })
+        );
+        let seen = store.changes_since(version).await.unwrap();
+        assert_eq!(seen.service_accounts.len(), 1, "replicas hear of it");
+        let stale = store.update_service_account(&changed, &change()).await;
+        assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+        let nobody = ServiceAccount { id: "nobody".parse().unwrap(), ..changed.clone() };
+        let missing = store.update_service_account(&nobody, &change()).await;
+        assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+
+        let retired = MasterKey::generate().unwrap();
+        store.retire_master_key(retired.id(), at(0), &change()).await.unwrap();
+        let sealed_secret = retired.seal("x", b"x").unwrap();
+        let stale = ServiceAccount { sealed_secret, version: later, ..changed };
+        let refused = store.update_service_account(&stale, &change()).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+        let kept = store.service_account(&stale.id).await.unwrap().unwrap();
+        assert_eq!(kept.sealed_secret, [7, 7]);
     }
 }

@@ -79,6 +79,7 @@ pub(super) fn service_account(id: &str) -> ServiceAccount {
         tokens: 1,
         requests_per_minute: None,
         lend_idle: false,
+        secret_at: at(0),
         created_at: at(0),
         version: 0,
     }

@@ -26,7 +26,7 @@ pub(super) async fn first_admin(config: &Config, clock: &Clock) -> String {
 }
 
 /// The event of a change by nobody in particular.
-pub(super) fn change_at(at: DateTime<Utc>) -> Event {
+pub(crate) fn change_at(at: DateTime<Utc>) -> Event {
     Event {
         id: EventId::at(at),
         at,

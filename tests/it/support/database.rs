@@ -105,6 +105,22 @@ impl TestDatabase {
         }
     }
 
+    /// All the bytes that a query of three columns finds.
+    #[expect(clippy::disallowed_methods, reason = "looks at the tables themselves")]
+    pub(crate) async fn bytes(&self, query: &'static str) -> Vec<Vec<u8>> {
+        let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = match self {
+            Self::Sqlite { .. } => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_as(query).fetch_all(&mut connection).await.unwrap()
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_as(query).fetch_all(&mut connection).await.unwrap()
+            }
+        };
+        rows.into_iter().flat_map(|(a, b, c)| [a, b, c]).collect()
+    }
+
     /// Opens and migrates it.
     pub(crate) async fn store(&self) -> Store {
         let store = Store::open(&self.url()).await.unwrap();

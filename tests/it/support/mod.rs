@@ -1,7 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod app;
-mod beginning;
+pub(crate) mod beginning;
 pub(crate) mod command;
 pub(crate) mod database;
 pub(crate) mod frames;

@@ -2,6 +2,7 @@
 
 mod broker;
 mod budget;
+mod changed;
 mod exchange;
 mod memory;
 mod organisations;
@@ -123,6 +124,7 @@ fn account(master: &MasterKey, url: &str) -> ServiceAccount {
         tokens: 1,
         requests_per_minute: None,
         lend_idle: false,
+        secret_at: Clock::default().now(),
         created_at: Clock::default().now(),
         version: 1,
     }

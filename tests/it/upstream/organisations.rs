@@ -75,7 +75,8 @@ async fn an_organisation_that_fails_or_says_wait_stops_no_other() {
     genesys.troubles([Trouble::status(429).with("retry-after", "30")]);
     assert_eq!(call(&house, &account).await.unwrap().status, 429);
     assert!(matches!(call(&house, &account).await, Err(UpstreamError::Waiting { .. })));
-    let third = ServiceAccount { version: 9, ..(*account).clone() };
+    let secret_at = account.secret_at + chrono::TimeDelta::seconds(1);
+    let third = ServiceAccount { version: 9, secret_at, ..(*account).clone() };
     assert_eq!(call(&house, &Arc::new(third)).await.unwrap().status, 200);
 }
 

@@ -16,7 +16,7 @@ use super::{
 /// Why there was no token.
 fn why(result: Result<UpstreamAnswer, UpstreamError>) -> String {
     match result {
-        Err(UpstreamError::NoToken { account, why }) => {
+        Err(UpstreamError::NoToken { account, why, .. }) => {
             assert_eq!(account, "main");
             why
         }

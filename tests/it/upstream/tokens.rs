@@ -6,10 +6,7 @@ use std::sync::{
 };
 
 use chrono::TimeDelta;
-use ringfence::{
-    model::ServiceAccount,
-    upstream::{Effect, Share, UpstreamError},
-};
+use ringfence::upstream::{Effect, Share, UpstreamError};
 
 use super::{House, eventually, get, server::Login};
 
@@ -149,20 +146,6 @@ async fn a_crowd_with_a_refused_token_mints_one_more() {
     house.genesys.revoke_all();
     assert!(house.crowd(50).await.iter().all(Result::is_ok));
     assert_eq!(house.genesys.logins(), 2);
-}
-
-#[tokio::test]
-async fn a_changed_account_mints_anew() {
-    let house = House::open().await;
-    assert_eq!(house.token().await, "token-1");
-    let changed = Arc::new(ServiceAccount { version: 2, ..(*house.account).clone() });
-    let answer = house
-        .upstream
-        .send(super::on_behalf(Share::Operator, &changed, &|| true), get("/api/v2/token"), Effect::Reads)
-        .await
-        .unwrap();
-    assert_eq!(answer.body, "token-2");
-    assert_eq!(house.token().await, "token-1", "each version keeps its own");
 }
 
 #[tokio::test]

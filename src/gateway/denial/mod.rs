@@ -4,11 +4,14 @@
 //! into the event and into the metric, with one exception: until a secret has proved right, every failure to
 //! authenticate is the same `bad.credentials` to the caller, and only the event says which it was.
 
+mod failure;
+
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{guard::UpstreamRefusal, lenient::Unknown};
+pub(super) use self::failure::Failure;
+use super::{guard::UpstreamRefusal, idempotency::Repeat, lenient::Unknown};
 
 /// Status, code and message, as the caller is shown them.
 type Shown<'d> = (StatusCode, &'static str, &'d str);
@@ -46,6 +49,8 @@ pub(super) enum Denial {
     OverShare(Limited),
     /// More than the caller's limits allow, or too many failures from one address.
     OverLimit(Limited),
+    /// It was sent before with the same `Idempotency-Key`, and is not made again.
+    Repeat(Repeat),
     /// Not the caller's doing.
     Failed(Failure),
 }
@@ -106,40 +111,6 @@ pub(super) struct Invalid {
     pub(super) message: String,
     /// The field that the body's model does not know, where it is that alone.
     pub(super) unknown: Option<Box<Unknown>>,
-}
-
-/// What is not the caller's doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// Genesys cannot be reached, failed, or refuses the service account.
-    UpstreamFailed,
-    /// Genesys failed again and again, and is not called for a moment.
-    UpstreamSpared,
-    /// A change was sent, and what became of it is unknown.
-    EffectUnknown,
-    /// Genesys's login gives no token.
-    UpstreamLoginFailed,
-    /// Genesys did not answer in time.
-    UpstreamTimedOut,
-    /// The answer is larger than is read.
-    AnswerTooLarge,
-    /// The answers under way leave no room for this one.
-    AnswerMemoryFull {
-        /// Whether the request was sent: then it says that the answer is large.
-        sent: bool,
-    },
-    /// The answer does not have the promised shape; how is for the log.
-    AnswerRefused(String),
-    /// As many requests are under way as may be.
-    Crowded,
-    /// The record cannot be written.
-    NotRecorded,
-    /// The record cannot be read, or too many read it.
-    RecordUnreadable,
-    /// The state could not be confirmed against the store for too long.
-    StateUnconfirmed,
-    /// A defect of ours.
-    Internal,
 }
 
 impl Limited {
@@ -221,6 +192,12 @@ impl From<Credential> for Denial {
     }
 }
 
+impl From<Repeat> for Denial {
+    fn from(repeat: Repeat) -> Self {
+        Self::Repeat(repeat)
+    }
+}
+
 impl From<Failure> for Denial {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
@@ -299,6 +276,7 @@ impl Denial {
             Self::OverShare(limited) => {
                 (S::TOO_MANY_REQUESTS, "ringfence.budget_exhausted", &limited.message)
             }
+            Self::Repeat(repeat) => repeat.shown(),
             Self::Failed(failure) => failure.shown(),
         }
     }
@@ -347,72 +325,6 @@ impl Credential {
                 "ringfence.address_not_allowed",
                 "This key may not be used from this network address.",
             ),
-        }
-    }
-}
-
-impl Failure {
-    /// None of these carries a `Retry-After`: an SDK would repeat even a write by itself.
-    fn shown(&self) -> Shown<'static> {
-        use StatusCode as S;
-        const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-        match self {
-            Self::UpstreamFailed => {
-                (S::BAD_GATEWAY, "ringfence.upstream_failed", "Genesys Cloud cannot be reached or failed.")
-            }
-            Self::UpstreamSpared => (
-                BUSY,
-                "ringfence.upstream_unavailable",
-                "Genesys Cloud has failed again and again; nothing was sent. Try again in a few seconds.",
-            ),
-            Self::EffectUnknown => (
-                S::BAD_GATEWAY,
-                "ringfence.effect_unknown",
-                "The request was sent to Genesys Cloud, and whether it took effect cannot be told. Read the object \
-                 before you send it again.",
-            ),
-            Self::UpstreamLoginFailed => (
-                S::BAD_GATEWAY,
-                "ringfence.upstream_login_failed",
-                "Genesys Cloud's login gives the gateway no token. Your operator can see why.",
-            ),
-            Self::UpstreamTimedOut => {
-                (S::GATEWAY_TIMEOUT, "ringfence.upstream_timed_out", "Genesys Cloud did not answer in time.")
-            }
-            Self::AnswerTooLarge => (
-                S::BAD_GATEWAY,
-                "ringfence.answer_too_large",
-                "The answer is too large. Ask for smaller pages or a shorter interval.",
-            ),
-            Self::AnswerMemoryFull { .. } => (
-                BUSY,
-                "ringfence.answer_memory_full",
-                "Too many large answers are under way. Ask for smaller pages, or try again in a moment.",
-            ),
-            Self::AnswerRefused(_) => (
-                S::BAD_GATEWAY,
-                "ringfence.answer_refused",
-                "The answer does not have the promised shape, so it was not passed on.",
-            ),
-            Self::Crowded => {
-                (BUSY, "ringfence.crowded", "Too many requests are under way. Try again in a moment.")
-            }
-            Self::NotRecorded => {
-                (BUSY, "ringfence.not_recorded", "The call cannot be recorded, so it is not answered.")
-            }
-            Self::RecordUnreadable => (
-                BUSY,
-                "ringfence.record_unreadable",
-                "The record cannot be read now. Try again later, or ask for a shorter time.",
-            ),
-            Self::StateUnconfirmed => (
-                BUSY,
-                "ringfence.state_unconfirmed",
-                "The gateway cannot confirm what is permitted, so nothing is answered.",
-            ),
-            Self::Internal => {
-                (S::INTERNAL_SERVER_ERROR, "ringfence.internal", "The gateway failed; nothing was passed on.")
-            }
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Service accounts: the OAuth clients that Ringfence reaches Genesys with.
 
+mod change;
+mod rotation;
+
 use std::sync::Arc;
+
+pub use change::{ServiceAccountChange, TokenRate, update};
+pub use rotation::{NewCredentials, Proven, RotatedAccount, Sameness, rotate};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,7 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Author, Desk, Refusal, desk::Subject};
 use crate::{
     config,
-    model::{ServiceAccount, ServiceAccountId, TenantId},
+    model::{Event, ServiceAccount, ServiceAccountId, TenantId},
+    store::StoreError,
     upstream::{AccountStanding, region_urls, secret_context},
 };
 
@@ -86,8 +93,7 @@ pub async fn get(desk: &Desk, author: &Author, id: &ServiceAccountId) -> Result<
 /// Whether Genesys gives the account a token and takes it.
 pub async fn check(desk: &Desk, author: &Author, id: &ServiceAccountId) -> Result<(), Refusal> {
     desk.authorize(author, "service-account.check").await?;
-    let account = Arc::new(known(desk, id).await?);
-    Ok(desk.upstream.check(&account).await?)
+    Ok(desk.upstream.check(&proven(desk, id).await?).await?)
 }
 
 /// How an account stands with its budget, in this process.
@@ -123,7 +129,7 @@ pub struct TenantBudget {
 /// How an account and its tenants stand with its budget. Who is suspended has no share.
 pub async fn budget(desk: &Desk, author: &Author, id: &ServiceAccountId) -> Result<Budget, Refusal> {
     desk.authorize(author, "service-account.budget").await?;
-    let account = known(desk, id).await?;
+    let account = proven(desk, id).await?;
     let AccountStanding { capacity, used, lent, others } = desk.upstream.standing(&account);
     let views = desk.tenancy.views();
     let own = views.tenants().filter(|view| view.account().id == *id && !view.tenant().suspended);
@@ -149,12 +155,41 @@ async fn known(desk: &Desk, id: &ServiceAccountId) -> Result<ServiceAccount, Ref
     account.ok_or_else(|| Refusal::Missing { what: format!("service account `{id}`") })
 }
 
+/// The account as what serves knows it: with what another hand wrote nobody logs in.
+pub(super) async fn proven(desk: &Desk, id: &ServiceAccountId) -> Result<Arc<ServiceAccount>, Refusal> {
+    for is_read_anew in [false, true] {
+        if is_read_anew {
+            // Another replica may have written it a moment ago.
+            desk.tenancy.refresh().await?;
+        }
+        let kept = known(desk, id).await?;
+        if let Some(account) = desk.tenancy.views().account(id).filter(|account| ***account == kept) {
+            return Ok(Arc::clone(account));
+        }
+    }
+    Err(Refusal::Unproven(StoreError::Unproven { what: format!("service account `{id}`") }))
+}
+
+/// Keeps a changed account, unless somebody else has changed it since it was read.
+async fn keep(desk: &Desk, mut account: ServiceAccount, event: &Event) -> Result<ServiceAccount, Refusal> {
+    account.version = match desk.store.update_service_account(&account, event).await {
+        Err(StoreError::Conflict { .. }) => {
+            let why = format!(
+                "service account `{}`, or the master key, has just been changed by somebody else; repeat the change",
+                account.id
+            );
+            return Err(Refusal::Conflict { code: "changed_meanwhile", why });
+        }
+        kept => desk.settle(kept).await?,
+    };
+    Ok(account)
+}
+
 fn make(desk: &Desk, new: NewServiceAccount) -> Result<ServiceAccount, Refusal> {
     check_credential("client_id", &new.client_id)?;
     check_credential("client_secret", new.client_secret.expose_secret())?;
-    if new.description.chars().count() > LONGEST_TEXT {
-        return Err(Refusal::invalid("description", format!("write at most {LONGEST_TEXT} characters")));
-    }
+    check_description(&new.description)?;
+    let now = desk.clock.now();
     let (api_url, login_url) = urls(&new, &desk.upstream_defaults)?;
     let secret = new.client_secret.expose_secret().as_bytes();
     Ok(ServiceAccount {
@@ -168,9 +203,17 @@ fn make(desk: &Desk, new: NewServiceAccount) -> Result<ServiceAccount, Refusal> 
         tokens: new.tokens.unwrap_or(1),
         requests_per_minute: new.requests_per_minute,
         lend_idle: new.lend_idle,
-        created_at: desk.clock.now(),
+        secret_at: now,
+        created_at: now,
         version: 0,
     })
+}
+
+fn check_description(description: &str) -> Result<(), Refusal> {
+    if description.chars().count() > LONGEST_TEXT {
+        return Err(Refusal::invalid("description", format!("write at most {LONGEST_TEXT} characters")));
+    }
+    Ok(())
 }
 
 fn check_budget(account: &ServiceAccount) -> Result<(), Refusal> {

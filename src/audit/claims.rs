@@ -1,0 +1,85 @@
+//! Calls that are made once: who comes first claims the call in the transaction that commits its intent, and says how it
+//! ended before it is answered.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Audit, NotRecorded, Record, keeper::dead_before};
+use crate::{
+    model::{Claim, Claimed, EventId, Settled, TenantId},
+    store::{Store, StoreError},
+};
+
+/// For how long a claim holds.
+const HELD: TimeDelta = TimeDelta::hours(24);
+/// How many a tenant may hold, give or take what comes in at once.
+const MOST: i64 = 100_000;
+/// How many are forgotten in one transaction, and in how many in a row.
+const FORGOTTEN: u32 = 500;
+const BATCHES: u32 = 20;
+
+impl Audit {
+    /// Who claimed a call, and what became of it.
+    pub async fn claimed(&self, claim: &Claim) -> Result<Option<Claimed>, NotRecorded> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let since = (dead_before(&inner.store, now), ended(now));
+        let found = inner.store.find_claim(&claim.name, &inner.stream, since).await;
+        found.map_err(|error| not_recorded(&error))
+    }
+
+    /// Whether a tenant may claim another call.
+    pub async fn may_claim(&self, tenant: &TenantId) -> Result<bool, NotRecorded> {
+        let counted = self.inner.store.count_claims(tenant, ended(self.inner.clock.now()), MOST).await;
+        counted.map(|count| count < MOST).map_err(|error| not_recorded(&error))
+    }
+
+    /// Says how a call ended that was claimed. If that cannot be written, the call will be taken for one whose end is
+    /// unknown: it is not made again.
+    pub async fn settle(&self, claim: &Claim, call: &EventId, settled: &Settled) {
+        if let Err(error) = self.inner.store.settle_claim(&claim.name, call, settled).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, event.id = %call, "how a claimed call ended was not kept");
+        }
+    }
+}
+
+impl Record {
+    /// Claims the call and commits its intent with that, before it is made; `false`, and nothing committed, where
+    /// somebody has the claim.
+    pub async fn claim(&mut self, claim: &Claim) -> Result<bool, NotRecorded> {
+        let (store, intent) = (self.audit.inner.store.clone(), self.event());
+        match store.claim(claim, &intent, ended(intent.at)).await {
+            Ok(is_claimed) => {
+                if is_claimed {
+                    self.note_committed();
+                }
+                Ok(is_claimed)
+            }
+            Err(error) => {
+                // It may have been committed all the same, and the call is not made.
+                self.audit.settle(claim, &intent.id, &Settled::Released).await;
+                Err(not_recorded(&error))
+            }
+        }
+    }
+}
+
+/// Forgets what holds no more: the rest in a minute.
+pub(super) async fn forget(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for _ in 0..BATCHES {
+        if store.forget_claims(ended(now), i64::from(FORGOTTEN)).await? < u64::from(FORGOTTEN) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What was claimed before holds no more.
+fn ended(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - HELD
+}
+
+fn not_recorded(error: &StoreError) -> NotRecorded {
+    tracing::error!(error = error as &dyn std::error::Error, "a claim cannot be read or made");
+    NotRecorded
+}
