@@ -6,7 +6,7 @@
 //! its end it serves no more. A failed mint is remembered, so that a crowd does not become a crowd at the login.
 //!
 //! Who rotates an account's credentials finds no call refused: those under way end with the token that they have, the next
-//! ones log in with the new credentials, and what was counted of the account's budget stays ([`line`]).
+//! ones log in with the new credentials, and what was counted of the account's budget stays ([`mod@line`]).
 //!
 //! A token that the API refuses is dropped and the call repeated once with another: an expired upstream token never
 //! becomes a tenant's 401.
