@@ -55,6 +55,8 @@ step "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-p
 step "cargo build" cargo build --locked
 step "cargo test, SQLite" on_sqlite
 step "cargo test, PostgreSQL" on_postgres
+# As few samples say nothing: that it runs is what is held here.
+step "timing of verdicts, briefly" cargo run --quiet --locked --example timing -- --samples 2000
 step "official Python and JavaScript SDKs" tests/sdk/run.sh "$binary"
 step "demo" "$binary" demo --once
 # Last: what it builds stands where the program stood.

@@ -49,6 +49,11 @@ pub struct App {
 }
 
 impl App {
+    /// What serves tenants, for who measures it.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     /// Opens and migrates the store, opens the keys, and starts the record and the tenants' views.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let catalog = open_catalog(&config)?;

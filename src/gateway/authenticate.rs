@@ -7,6 +7,7 @@ use http::{HeaderMap, header};
 use secrecy::ExposeSecret;
 
 use super::{
+    Gateway,
     denial::{Credential, Unproven},
     token::Tokens,
 };
@@ -108,14 +109,15 @@ impl Authenticator<'_> {
 
     /// The caller that a key in the clear belongs to; `proven` as of [`Self::request`].
     pub(super) fn key(&self, credential: &ApiKey, proven: &mut Actor) -> Result<Caller, Credential> {
-        let known = self.views.key(credential.id());
+        let known = self.views.held_key(credential.id());
         // SECURITY: an unknown key costs the same work as a known one, or the time of the answer would tell them apart.
-        let expected = known.map_or(NOBODYS.as_slice(), |(key, _)| key.hmac.as_slice());
+        let expected = known.map_or(NOBODYS.as_slice(), |key| key.hmac.as_slice());
         let is_right = self.pepper.verify(credential.whole().expose_secret(), expected);
-        let (key, tenant) = known.ok_or(Credential::Unproven(Unproven::UnknownKey))?;
+        let key = known.ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         if !is_right {
             return Err(Credential::Unproven(Unproven::WrongSecret));
         }
+        let tenant = self.views.tenant(&key.tenant_id).ok_or(Credential::Unproven(Unproven::UnknownKey))?;
         name(key, proven);
         self.caller(key, tenant, false)
     }
@@ -134,6 +136,17 @@ impl Authenticator<'_> {
         key.note_use(self.now, self.source);
         let (ends_soon, source) = (key.ends_soon(self.now), self.source);
         Ok(Caller { key: Arc::clone(key), tenant: Arc::clone(tenant), source, ends_soon, by_token })
+    }
+}
+
+impl Gateway {
+    /// Whether a request with these headers would be let in: the verdict alone, so that its time can be measured.
+    pub fn lets_in(&self, headers: &HeaderMap, source: Option<IpAddr>) -> bool {
+        let parts = &self.0.parts;
+        let views = parts.tenancy.views();
+        let (pepper, tokens, now) = (&parts.pepper, &self.0.tokens, parts.clock.now());
+        let authenticator = Authenticator { views: &views, pepper, tokens, now, source };
+        authenticator.request(headers, &mut Actor::default()).is_ok()
     }
 }
 
@@ -178,5 +191,60 @@ fn credential(headers: &HeaderMap) -> Result<&str, Credential> {
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_start_matches(' ')),
         Some(_) | None => Err(malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::{
+        model::{KeyId, Limits},
+        secret::work,
+    };
+
+    fn kept(credential: &ApiKey, pepper: &Pepper) -> Key {
+        let id: KeyId = credential.id().clone();
+        Key {
+            origin: id.clone(),
+            id,
+            tenant_id: "alpha".parse().unwrap(),
+            name: "one".to_owned(),
+            hmac: pepper.hash(credential.whole().expose_secret()).unwrap(),
+            generation: 1,
+            read_only: false,
+            allowed_operations: Vec::new(),
+            allowed_cidrs: Vec::new(),
+            limits: Limits::default(),
+            created_by: "ana@example.com".to_owned(),
+            created_at: DateTime::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: None,
+            predecessor: None,
+            successor: None,
+            version: 0,
+        }
+    }
+
+    /// The time of an answer then tells neither which keys there are nor how much of a secret was guessed.
+    #[test]
+    fn an_unknown_key_a_wrong_secret_and_a_right_one_are_hashed_once_and_compared_once() {
+        let pepper = Pepper::new(Zeroizing::new(vec![7; 32]));
+        let (known, right) = (ApiKey::generate().unwrap(), ApiKey::generate().unwrap());
+        // Its id is known, and its secret is another's.
+        let wrong = Key { hmac: vec![0; 32], ..kept(&known, &pepper) };
+        let views = Views::of_keys(vec![wrong, kept(&right, &pepper)]);
+        let tokens = Tokens::new("here");
+        let (now, source) = (DateTime::UNIX_EPOCH, None);
+        let authenticator = Authenticator { views: &views, pepper: &pepper, tokens: &tokens, now, source };
+        let unknown = ApiKey::generate().unwrap();
+        for (credential, is_wrong) in [(&unknown, false), (&known, true), (&right, false)] {
+            work::taken();
+            let refused = authenticator.key(credential, &mut Actor::default()).unwrap_err();
+            assert_eq!(work::taken(), (1, 1), "{credential:?}");
+            // The right one has no tenant here, which is looked up once it has proved right.
+            assert_eq!(refused == Credential::Unproven(Unproven::WrongSecret), is_wrong, "{credential:?}");
+        }
     }
 }

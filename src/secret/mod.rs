@@ -3,6 +3,8 @@
 mod claims;
 mod grants;
 mod master;
+#[cfg(test)]
+pub(crate) mod work;
 
 use std::fmt;
 
@@ -59,6 +61,8 @@ impl Pepper {
 
     /// HMAC-SHA-256 of a credential.
     pub fn hash(&self, credential: &str) -> Result<Vec<u8>, SecretError> {
+        #[cfg(test)]
+        work::note_hash();
         let mut mac =
             <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).map_err(|_| SecretError::MalformedKey)?;
         mac.update(credential.as_bytes());
@@ -67,8 +71,14 @@ impl Pepper {
 
     /// Whether a credential hashes to `expected`, in constant time.
     pub fn verify(&self, credential: &str, expected: &[u8]) -> bool {
-        self.hash(credential).is_ok_and(|hash| bool::from(hash.ct_eq(expected)))
+        self.hash(credential).is_ok_and(|hash| is_equal(&hash, expected))
     }
+}
+
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    #[cfg(test)]
+    work::note_comparison();
+    one.ct_eq(other).into()
 }
 
 impl fmt::Debug for Pepper {

@@ -51,6 +51,19 @@ impl Views {
         Some((key, self.tenants.get(&key.tenant_id)?))
     }
 
+    /// A key by itself. As much is looked up for one that there is as for one that there is not.
+    pub fn held_key(&self, id: &KeyId) -> Option<&Arc<HeldKey>> {
+        self.keys.get(id)
+    }
+
+    /// Views of these keys, of tenants that there are not.
+    #[cfg(test)]
+    pub(crate) fn of_keys(keys: Vec<Key>) -> Self {
+        let mut views = Self::default();
+        views.hold(keys);
+        views
+    }
+
     /// Whether all that grants something to a tenant was written by us.
     pub fn is_proven(&self, view: &TenantView) -> bool {
         let (tenant, account) = (&view.tenant().id, &view.account().id);

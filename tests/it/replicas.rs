@@ -150,7 +150,7 @@ impl Replica {
 }
 
 #[expect(clippy::print_stderr, reason = "the times are what this test is for: see them with --nocapture")]
-fn report(what: &str, mut times: Vec<Duration>) {
+pub(crate) fn report(what: &str, mut times: Vec<Duration>) {
     times.sort();
     let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
     let nearly_most = times[times.len() * 99 / 100];

@@ -1,14 +1,15 @@
-//! The credentials that Genesys is reached with are rotated while calls flow, and while processes are killed.
+//! The credentials that Genesys is reached with are rotated while calls flow, and while processes are killed; what an account
+//! may send is changed beside.
 
 use std::time::Duration;
 
 use ringfence::simulator::{ALPHA, CLIENT_ID, CLIENT_SECRET, Fault, Match, Options, Rule, Simulator};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::flow::{CALLERS, Flow};
 use crate::{
-    replicas::Cluster,
+    replicas::{Cluster, report},
     support::{
         app::{TestApp, read},
         command::{Directory, Process, ready_file, ringfence, stderr, stdout},
@@ -91,6 +92,36 @@ async fn both_replicas_use_the_new_credentials_within_a_second_and_no_call_fails
         assert!(clients(&cluster.simulator).iter().all(|seen| *seen == client), "turn {turn}");
     }
     flow.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_budget_holds_at_the_other_replica_within_a_second() {
+    let cluster = Cluster::start().await;
+    let until = async |capacity: u32| {
+        let url = format!("{}/admin/v1/service-accounts/alpha/budget", cluster.replicas[1].operator);
+        let begun = Instant::now();
+        loop {
+            let budget = read(cluster.client.get(&url).bearer_auth(&cluster.admin_token)).await.expect(200);
+            if budget["capacity"] == capacity {
+                return begun.elapsed();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "still {budget} instead of {capacity}");
+        }
+    };
+    let change = async |rate: u32| {
+        let url = format!("{}/admin/v1/service-accounts/alpha", cluster.replicas[0].operator);
+        let change = json!({ "requests_per_minute": rate });
+        read(cluster.client.patch(url).bearer_auth(&cluster.admin_token).json(&change)).await.expect(200);
+    };
+    // Once they see each other, each has half of it.
+    change(1_000).await;
+    until(500).await;
+    let mut changes = Vec::new();
+    for turn in 1..=10 {
+        change(1_000 + 100 * turn).await;
+        changes.push(until(500 + 50 * turn).await);
+    }
+    report("a changed budget", changes);
 }
 
 #[tokio::test]
