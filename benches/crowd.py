@@ -42,7 +42,7 @@ def tenant(desk, number, keys):
 
 def seed(bench, tenants, keys):
     """All of them, as an operator would; the keys."""
-    bench.register_account(shared=True, requests_per_minute=10_000_000)
+    bench.register_account(shared=True)
     numbers, made, failed = iter(range(tenants)), [], []
     lock = threading.Lock()
 

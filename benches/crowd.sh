@@ -8,7 +8,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 1 ] || { echo "usage: $0 BINARY [--tenants N] [--keys N] [--rounds N] [--seconds N] [--json FILE]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 BINARY [--tenants N] [--keys N] [--rounds N] [--seconds N] [--least RATIO] [--json FILE]" >&2; exit 2; }
 binary=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
 peers=$(dirname "$binary")/examples/peers

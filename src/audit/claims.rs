@@ -1,9 +1,18 @@
 //! Calls that are made once: who comes first claims the call in the transaction that commits its intent, and says how it
 //! ended before it is answered.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use super::{Audit, NotRecorded, Record, keeper::dead_before};
+use chrono::{DateTime, TimeDelta, Utc};
+use moka::future::Cache;
+
+use super::{Audit, Inner, NotRecorded, Record, keeper::dead_before};
 use crate::{
     model::{Claim, Claimed, EventId, Settled, TenantId},
     store::{Store, StoreError},
@@ -17,6 +26,14 @@ const MOST: i64 = 100_000;
 const FORGOTTEN: u32 = 500;
 const BATCHES: u32 = 20;
 
+/// How many claims each tenant holds, as last counted.
+pub(super) type Counted = Cache<TenantId, Arc<AtomicI64>>;
+
+/// Nothing counted yet.
+pub(super) fn counted() -> Counted {
+    Cache::builder().max_capacity(10_000).time_to_live(Duration::from_mins(1)).build()
+}
+
 impl Audit {
     /// Who claimed a call, and what became of it.
     pub async fn claimed(&self, claim: &Claim) -> Result<Option<Claimed>, NotRecorded> {
@@ -27,10 +44,15 @@ impl Audit {
         found.map_err(|error| not_recorded(&error))
     }
 
-    /// Whether a tenant may claim another call.
+    /// Whether a tenant may claim another call. Its claims are counted once a minute, and in between as they come in here.
     pub async fn may_claim(&self, tenant: &TenantId) -> Result<bool, NotRecorded> {
-        let counted = self.inner.store.count_claims(tenant, ended(self.inner.clock.now()), MOST).await;
-        counted.map(|count| count < MOST).map_err(|error| not_recorded(&error))
+        let Inner { store, clock, claims, .. } = &*self.inner;
+        let count = async {
+            let counted = store.count_claims(tenant, ended(clock.now()), MOST).await?;
+            Ok::<_, StoreError>(Arc::new(AtomicI64::new(counted)))
+        };
+        let known = claims.try_get_with_by_ref(tenant, count).await.map_err(|error| not_recorded(&error))?;
+        Ok(known.fetch_add(1, Ordering::Relaxed) < MOST)
     }
 
     /// Says how a call ended that was claimed. If that cannot be written, the call will be taken for one whose end is
@@ -65,13 +87,18 @@ impl Record {
 }
 
 /// Forgets what holds no more: the rest in a minute.
-pub(super) async fn forget(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn forget(store: Store, now: DateTime<Utc>) {
     for _ in 0..BATCHES {
-        if store.forget_claims(ended(now), i64::from(FORGOTTEN)).await? < u64::from(FORGOTTEN) {
-            break;
+        match store.forget_claims(ended(now), i64::from(FORGOTTEN)).await {
+            Ok(forgotten) if forgotten < u64::from(FORGOTTEN) => break,
+            Ok(_) => {}
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "claims that hold no more could not be forgotten");
+                break;
+            }
         }
     }
-    Ok(())
 }
 
 /// What was claimed before holds no more.

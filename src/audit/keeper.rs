@@ -67,12 +67,8 @@ impl Keeper {
                 if let Err(error) = self.close_orphans().await {
                     warn!(error = &error as &dyn std::error::Error, "orphaned events could not be closed");
                 }
-                if let Err(error) = claims::forget(&self.store, self.clock.now()).await {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "claims that hold no more could not be forgotten"
-                    );
-                }
+                // It takes a while, and the sign of life must not wait for it.
+                tokio::spawn(claims::forget(self.store.clone(), self.clock.now()));
             }
         }
     }

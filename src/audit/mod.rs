@@ -80,6 +80,7 @@ struct Inner {
     available: Arc<AtomicBool>,
     stop: Arc<Notify>,
     stopped: watch::Receiver<bool>,
+    claims: claims::Counted,
 }
 
 impl Audit {
@@ -105,7 +106,10 @@ impl Audit {
         });
         tokio::spawn(keeper.run());
         let places = Arc::new(Semaphore::new(PLACES));
-        Ok(Self { inner: Arc::new(Inner { store, stream, clock, sender, places, available, stop, stopped }) })
+        let claims = claims::counted();
+        Ok(Self {
+            inner: Arc::new(Inner { store, stream, clock, sender, places, available, stop, stopped, claims }),
+        })
     }
 
     /// Whether the last commit or probe succeeded: when not, nothing may be forwarded.

@@ -92,7 +92,6 @@ use crate::{
     secret::{ClaimKey, Pepper, hex},
     tenancy::{Tenancy, Views},
     upstream::Upstream,
-    web::Place,
 };
 
 pub use self::limit::Upkeep;
@@ -167,7 +166,7 @@ impl Gateway {
     /// Answers a request, whatever happens, and sees to its record.
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Answered {
         let started = Instant::now();
-        let Some(_place) = self.0.limiter.enter() else { return self.turn_away(request, peer).await };
+        let Some(place) = self.0.limiter.enter() else { return self.turn_away(request, peer).await };
         let Ok(mut record) = self.0.parts.audit.open().await else {
             let id = EventId::at(self.0.parts.clock.now());
             return Refused::failed(Failure::NotRecorded, request.uri().path()).answer(&id);
@@ -179,6 +178,7 @@ impl Gateway {
         let span = request_span(&head, &id);
         // Boxed: the future of the whole path is large, and would be copied into each one that wraps it.
         let mut standing = Standing::default();
+        standing.enter(place);
         let route = Box::pin(self.route(head, body, &mut record, &mut standing)).instrument(span.clone());
         let routed = AssertUnwindSafe(route).catch_unwind().await;
         // A panic is a defect of ours; its request is answered and recorded like any other.
@@ -309,7 +309,7 @@ impl Gateway {
         {
             return Ok(first);
         }
-        self.send(permit, asked, place, record).await
+        self.send(permit, asked, (place, standing.held()), record).await
     }
 
     /// The path's second half: what is permitted is sent, and what comes back is looked at.
@@ -317,7 +317,7 @@ impl Gateway {
         &self,
         permit: Permit,
         asked: Asked<'_>,
-        place: Place,
+        places: impl Send + 'static,
         record: &mut Record,
     ) -> Result<Answered, Refused> {
         let (parts, operation) = (&self.0.parts, Arc::clone(permit.operation()));
@@ -334,11 +334,11 @@ impl Gateway {
             Sendable::Ready(ready) => ready,
             Sendable::Unclaimed(unclaimed) => {
                 // Boxed, as the next: nearly all requests do without, and would carry its size.
-                return Box::pin(self.make_once(unclaimed, (registering, changing), place, record)).await;
+                return Box::pin(self.make_once(unclaimed, (registering, changing), places, record)).await;
             }
         };
         let answer = if let Some(registering) = registering {
-            Box::pin(self.forward_and_register(registering, ready, (changing, place), record)).await?
+            Box::pin(self.forward_and_register(registering, ready, (changing, places), record)).await?
         } else {
             self.forward(ready, changing, record).await?
         };

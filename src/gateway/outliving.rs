@@ -6,21 +6,21 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tracing::{Instrument, Span};
 
 use super::{Gateway, denial::Failure};
-use crate::{audit::Record, web::Place};
+use crate::audit::Record;
 
 impl Gateway {
     /// Does some work in a task of its own. The record goes along, and ends as `aborted` there where nobody waits for it any
-    /// more; so does the place among the tenant's.
+    /// more; so do the places that the request holds.
     pub(super) async fn outlive<T: Send + 'static>(
         &self,
-        place: Place,
+        places: impl Send + 'static,
         record: &mut Record,
         work: impl for<'r> FnOnce(Self, &'r mut Record) -> BoxFuture<'r, T> + Send + 'static,
     ) -> Result<T, Failure> {
         let (gateway, mut lent) = (self.clone(), record.lend());
         let work = async move {
             let done = AssertUnwindSafe(work(gateway, &mut lent)).catch_unwind().await;
-            drop(place);
+            drop(places);
             (lent, done)
         };
         // An error: the process ends before the task did.

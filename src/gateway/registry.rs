@@ -16,7 +16,6 @@ use crate::{
     directory::Changing,
     model::{Actor, EntityId, Event, EventId, EventKind, Origin, Registration},
     tenancy::NotRegistered,
-    web::Place,
 };
 
 /// What a call does to the registry, and the id of what it deletes.
@@ -29,10 +28,10 @@ impl Gateway {
         &self,
         change: Change,
         ready: Ready,
-        (changing, place): (Option<Changing>, Place),
+        (changing, places): (Option<Changing>, impl Send + 'static),
         record: &mut Record,
     ) -> Result<Answer, Denial> {
-        let done = self.outlive(place, record, move |gateway, record| {
+        let done = self.outlive(places, record, move |gateway, record| {
             Box::pin(async move { gateway.change_registry(change, ready, changing, record).await })
         });
         done.await?

@@ -23,6 +23,8 @@ impl SealedSigningKey {
 
     /// The number of the key whose row is so named.
     pub fn number(purpose: &str) -> Option<u32> {
-        purpose.strip_prefix(PURPOSE)?.parse().ok()
+        let number = purpose.strip_prefix(PURPOSE)?.parse().ok()?;
+        // One name for each number.
+        (Self::purpose(number) == purpose).then_some(number)
     }
 }

@@ -124,8 +124,9 @@ impl Store {
 
     /// Forgets what was claimed before `ended`, at most `most`; returns how many.
     pub async fn forget_claims(&self, ended: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
-        const FORGET: &str = "DELETE FROM claim WHERE name IN \
+        const FORGET: &str = "DELETE FROM claim WHERE claimed_at < $1 AND name IN \
             (SELECT name FROM claim WHERE claimed_at < $1 ORDER BY claimed_at LIMIT $2)";
+        // Asked of the row that is deleted too: it may have been claimed anew since it was found.
         in_transaction!(self, "forgetting claims", soon, |transaction| {
             sqlx::query(FORGET).bind(ended).bind(most).execute(&mut *transaction).await?.rows_affected()
         })

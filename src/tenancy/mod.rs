@@ -224,7 +224,7 @@ impl Inner {
                 let all = self.store.changes_since(Ledger::BEFORE_ALL).await?;
                 *ledger = Ledger::new(self.store.grants_key()?.clone());
                 ledger.take_in(&all)?;
-                Views::default().with((&self.engine, &self.master), all, current)
+                current.anew().with((&self.engine, &self.master), all, current)
             }
         };
         next.unproven.clone_from(ledger.unproven());

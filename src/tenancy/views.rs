@@ -99,6 +99,11 @@ impl Views {
         ids.iter().filter_map(|id| self.keys.get(id))
     }
 
+    /// Nothing, but for what cannot be read anew while a signing key cannot be opened.
+    pub(super) fn anew(&self) -> Self {
+        Self { signing: self.signing.clone(), ..Self::default() }
+    }
+
     /// The views with some changes; tenants that nothing changed for keep theirs, with what it remembers.
     pub(super) fn with(
         &self,

@@ -170,9 +170,10 @@ impl Upstream {
         Ok(Self(Arc::new(Inner { client, broker, lines, parts, longest_exchange })))
     }
 
-    /// How long a token may be in use by a call that had it when the account was given other credentials.
+    /// How long a token may be in use by a call that had it when the account was given other credentials: it may be sent
+    /// again, and where its token is refused with another of the same credentials.
     pub fn longest_call(&self) -> Duration {
-        LONGEST_WAIT + self.0.longest_exchange
+        LONGEST_WAIT + repeat::GIVEN_UP_AFTER + 2 * self.0.longest_exchange
     }
 
     /// What of an account's budget may be sent from this process; of all accounts that nothing is said of, where none is
@@ -201,14 +202,28 @@ impl Upstream {
         let line = self.line(behalf.account);
         let before = behalf.sent.map_or(0, |sent| sent.fetch_add(1, Ordering::Relaxed));
         let call = Call { behalf, request, before };
-        let ended = self.send_on(&line, &call, effect).await;
+        let ended = self.send_on_newest(line, &call, effect).await;
+        // What was never to leave takes no place when it comes again.
+        if let Some(sent) = behalf.sent.filter(|_| matches!(ended, Err(UpstreamError::Withdrawn))) {
+            sent.fetch_sub(1, Ordering::Relaxed);
+        }
+        ended
+    }
+
+    async fn send_on_newest(
+        &self,
+        line: Arc<Line>,
+        call: &Call<'_>,
+        effect: Effect,
+    ) -> Result<UpstreamAnswer, UpstreamError> {
+        let ended = self.send_on(&line, call, effect).await;
         // Nothing was done with credentials that are not accepted: if there are others by now, they are tried.
         let is_refused =
             matches!(ended, Err(UpstreamError::NoToken { .. } | UpstreamError::Unauthorized { .. }));
         if is_refused {
             let newest = self.line(line.account());
             if newest.differs_from(&line) {
-                return self.send_on(&newest, &call, effect).await;
+                return self.send_on(&newest, call, effect).await;
             }
         }
         ended

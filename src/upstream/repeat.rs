@@ -9,7 +9,7 @@ use super::{Effect, UpstreamAnswer, UpstreamError};
 
 const ATTEMPTS: u32 = 3;
 /// All attempts at an upstream that answers errors end within this time.
-const GIVEN_UP_AFTER: Duration = Duration::from_secs(3);
+pub(super) const GIVEN_UP_AFTER: Duration = Duration::from_secs(3);
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// The attempts at one call.

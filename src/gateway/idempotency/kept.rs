@@ -27,6 +27,8 @@ const MAX_BODY: usize = 65_536;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Basis {
     divisions: Arc<[DivisionId]>,
+    // All that the policy granted: what stands inside of an answer may be of any of them.
+    granted: Vec<DivisionId>,
     masks: u8,
     account: String,
     // Of what carries no division: the store's version when something was last taken from the tenant.
@@ -54,6 +56,7 @@ impl Basis {
         let tenant = permit.caller().tenant();
         Self {
             divisions: permit.divisions_shared(),
+            granted: permit.granted().to_vec(),
             masks: permit.masks().to_byte(),
             account: tenant.account().id.to_string(),
             taken: permit.operation().registers().map(|_| tenant.registry().last_taken()),
@@ -63,10 +66,9 @@ impl Basis {
     /// Whether a permit covers all of it.
     fn is_covered_by(&self, permit: &Permit) -> bool {
         let now = Self::of(permit);
-        let granted = permit.granted();
         self.account == now.account
             && self.taken == now.taken
-            && self.divisions.iter().all(|division| granted.contains(division))
+            && self.granted.iter().all(|division| now.granted.contains(division))
             && Masks::from_byte(self.masks).covers(permit.masks())
     }
 }

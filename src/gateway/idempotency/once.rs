@@ -20,7 +20,6 @@ use crate::{
         scope::{Ready, Unclaimed},
     },
     model::{Claim, ClaimState},
-    web::Place,
 };
 
 /// What became of a call that was to be claimed.
@@ -68,11 +67,11 @@ impl Gateway {
         &self,
         unclaimed: Unclaimed,
         (registering, changing): (Option<Change>, Option<Changing>),
-        place: Place,
+        places: impl Send + 'static,
         record: &mut Record,
     ) -> Result<Answered, Refused> {
         let operation = Arc::clone(unclaimed.permit().operation());
-        let once = self.outlive(place, record, move |gateway, record| {
+        let once = self.outlive(places, record, move |gateway, record| {
             Box::pin(async move { gateway.claim_and_make(unclaimed, registering, changing, record).await })
         });
         match once.await?? {

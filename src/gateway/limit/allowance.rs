@@ -93,7 +93,9 @@ impl Allowance {
     pub(super) fn change(&self, limits: &Limits, now: DateTime<Utc>) {
         let mut used = self.used();
         used.roll(now, &self.sharing);
-        let next = Used::none(limits, &self.sharing, now).following(&used, self.sharing.cluster.replicas());
+        let cluster = &self.sharing.cluster;
+        let next = Used::none(limits, &self.sharing, now)
+            .following(&used, (cluster.replicas(), cluster.is_leasing()));
         *used = next;
     }
 
@@ -230,12 +232,16 @@ impl Used {
     }
 
     /// What was used under other limits counts on.
-    fn following(mut self, former: &Self, replicas: Replicas) -> Self {
+    fn following(mut self, former: &Self, (replicas, is_leasing): (Replicas, bool)) -> Self {
         for quota in &mut self.quotas {
             former.quotas.iter().for_each(|former| quota.follow(former, replicas));
         }
         if let (Some(rate), Some(former)) = (&mut self.rate, &former.rate) {
             rate.follow(former);
+        }
+        if is_leasing && let (Some(places), Some(former)) = (&mut self.places, &former.places) {
+            // What the others hold is not this replica's because the limit is another; the next lease tells.
+            places.here = places.here.min(former.here);
         }
         Self { under_way: former.under_way, touched: true, ..self }
     }

@@ -10,7 +10,7 @@ use super::{
     allowance::{Allowance, AllowanceStanding, Place},
     quota::Measure,
 };
-use crate::upstream::ShareStanding;
+use crate::{upstream::ShareStanding, web};
 
 static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -23,7 +23,9 @@ static RESET: HeaderName = HeaderName::from_static("inin-ratelimit-reset");
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Standing {
     lines: Vec<Line>,
-    places: Vec<Place>,
+    places: Arc<Vec<Place>>,
+    // Among all that are under way.
+    under_way: Option<Arc<web::Place>>,
     key_ends: Option<DateTime<Utc>>,
 }
 
@@ -81,7 +83,7 @@ impl Standing {
         let own = key.map(|key| key.take(now)).transpose()?;
         match tenant.map(|tenant| tenant.take(now)).transpose() {
             Ok(all) => {
-                self.places.extend(own.into_iter().chain(all));
+                self.places = Arc::new(own.into_iter().chain(all).collect());
                 Ok(())
             }
             Err(wait) => {
@@ -99,6 +101,16 @@ impl Standing {
         now: DateTime<Utc>,
     ) -> Self {
         Self { lines: lines(key, tenant, now), ..Self::default() }
+    }
+
+    /// The places that the request holds: what goes on although its caller left holds them too.
+    pub(in crate::gateway) fn held(&self) -> impl Send + use<> {
+        (Arc::clone(&self.places), self.under_way.clone())
+    }
+
+    /// Takes its place among all that are under way.
+    pub(in crate::gateway) fn enter(&mut self, place: web::Place) {
+        self.under_way = Some(Arc::new(place));
     }
 
     /// So many bytes were answered.

@@ -34,6 +34,15 @@ pub(super) fn explain(code: &str) -> (&'static str, &'static str) {
         "ringfence.not_recorded" | "ringfence.state_unconfirmed" | "ringfence.internal" => {
             ("answer", "Nothing is wrong with the request: send it again later.")
         }
+        "ringfence.idempotency_answer_withheld" | "ringfence.idempotency_answer_not_kept" => {
+            ("forward", "Read what the first request made.")
+        }
+        "ringfence.idempotency_keys_used_up" => {
+            ("limit", "Send it without an `Idempotency-Key`, or wait until some of yours are a day old.")
+        }
+        "ringfence.share_too_small" => {
+            ("forward", "Ask for less at once, or ask your operator for a larger share.")
+        }
         code if code.starts_with(concat!("ringfence.", "upstream"))
             || code.starts_with(concat!("ringfence.", "answer")) =>
         {

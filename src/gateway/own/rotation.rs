@@ -104,7 +104,7 @@ fn key_required() -> Invalid {
 }
 
 fn changed() -> Invalid {
-    let message = "This key was rotated or changed already. Use the one that followed it.";
+    let message = "This key was rotated or changed a moment ago. Use the one that followed it; if none did, repeat this.";
     Invalid::of(StatusCode::CONFLICT, "ringfence.key_rotated", message)
 }
 

@@ -140,7 +140,12 @@ impl Unclaimed {
     pub(super) async fn claim(self, record: &mut Record) -> Result<Result<Ready, Permit>, NotRecorded> {
         let Self(scoped, claim) = self;
         note_sent(&scoped.request, record);
-        Ok(if record.claim(&claim).await? { Ok(Ready(scoped)) } else { Err(scoped.permit) })
+        if record.claim(&claim).await? {
+            return Ok(Ok(Ready(scoped)));
+        }
+        // Nothing is sent.
+        record.call.request_after = None;
+        Ok(Err(scoped.permit))
     }
 }
 

@@ -112,7 +112,15 @@ async fn prove(
         return Err(Refusal::invalid("client_id", why));
     }
     match desk.upstream.identity(before).await {
-        Ok(old) => compare(&old, &new),
+        Ok(old) => {
+            let proven = compare(&old, &new)?;
+            // What Genesys does not tell of another client is asked for as if there were nothing to compare with.
+            let is_told = [proven.organisation, proven.roles].iter().all(|told| *told == Sameness::Same);
+            if before.client_id != after.client_id && !is_told {
+                check_reach(desk, &before.id, &new)?;
+            }
+            Ok(proven)
+        }
         // Genesys takes the old ones no more, so there is nothing to compare with.
         Err(UpstreamError::NoToken { refused: true, .. } | UpstreamError::Unauthorized { .. }) => {
             if before.client_id != after.client_id {

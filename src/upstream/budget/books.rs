@@ -22,6 +22,8 @@ pub(super) struct Books {
     // Of those that are known: the others were the account's before it changed.
     in_use: usize,
     tokens: Vec<Token>,
+    // How often they were had anew: what is told of one then says nothing of the one in its place.
+    generation: u64,
     tenants: HashMap<TenantId, Window>,
     operator: Window,
     lent: Window,
@@ -42,6 +44,7 @@ pub(super) struct Entry<'b> {
     pub(super) token: usize,
     // When.
     at: u64,
+    generation: u64,
     due: u64,
     from: From<'b>,
     from_due: u64,
@@ -113,6 +116,7 @@ impl Books {
             lends,
             in_use: 0,
             tokens: Vec::new(),
+            generation: 0,
             tenants: HashMap::new(),
             operator: Window::new(0),
             lent: Window::new(0),
@@ -192,7 +196,7 @@ impl Books {
             came_back = token.window.came_back();
             due = token.window.take();
         }
-        Entry { token: number, at: self.now, due, from, from_due, came_back }
+        Entry { token: number, at: self.now, generation: self.generation, due, from, from_due, came_back }
     }
 
     fn refuse(&mut self, payer: Payer<'_>, at: u64, share: Option<u32>, latest: u64) -> Refused {
@@ -228,10 +232,10 @@ impl Books {
     /// The exchange has ended; what its answer told is learnt.
     pub(super) fn settle(&mut self, entry: Entry<'_>, told: Option<Told>) {
         self.window_of(entry.from).settle(entry.from_due);
-        let now = self.now;
+        let (now, is_same) = (self.now, self.generation == entry.generation);
         let Some(token) = self.tokens.get_mut(entry.token) else { return };
         token.window.settle(entry.due);
-        let Some(told) = told else { return };
+        let Some(told) = told.filter(|_| is_same) else { return };
         token.told = told.allowed.or(token.told);
         // All of ours that can be among what was counted: a place that had come back before was of a minute before.
         let ours = token.window.taken().saturating_sub(entry.came_back);
@@ -243,15 +247,19 @@ impl Books {
     }
 
     /// Genesys told a token to wait: until that tick nothing is sent with it.
-    pub(super) fn rest(&mut self, token: usize, until: u64) {
-        if let Some(token) = self.tokens.get_mut(token) {
+    pub(super) fn rest(&mut self, entry: Entry<'_>, until: u64) {
+        let is_same = self.generation == entry.generation;
+        if let Some(token) = self.tokens.get_mut(entry.token).filter(|_| is_same) {
             token.rests_until = token.rests_until.max(until);
         }
     }
 
-    /// None rests any more.
-    pub(super) fn wake(&mut self) {
-        self.tokens.iter_mut().for_each(|token| token.rests_until = 0);
+    /// The tokens are had anew: who else used them and whether they rest is forgotten, what was sent is not.
+    pub(super) fn renew(&mut self) {
+        self.generation += 1;
+        for token in &mut self.tokens {
+            (token.others, token.rests_until) = ((0, 0), 0);
+        }
     }
 
     /// What the account may send within the minute from here. A token that rests has nothing to divide; where all do, it is
@@ -260,6 +268,12 @@ impl Books {
         let all_rest = self.in_use().all(|token| self.rests(token));
         let serving = self.in_use().filter(|token| all_rest || !self.rests(token));
         serving.map(|token| self.capacity_of(token)).fold(0, u32::saturating_add)
+    }
+
+    /// What a tenant may send when no token rests and the operator sends nothing: at least one.
+    pub(super) fn whole_share(&self, portion: Portion) -> u32 {
+        let all = self.in_use().map(|token| self.capacity_of(token)).fold(0, u32::saturating_add);
+        portion.of(all).max(1)
     }
 
     /// What a tenant may send: at least one, so that nobody is kept out for ever.

@@ -134,7 +134,7 @@ impl Budget {
         let mut books = self.books(Instant::now());
         books.follow(account.tokens, most, account.lend_idle);
         if anew {
-            books.wake();
+            books.renew();
         }
     }
 
@@ -164,18 +164,30 @@ impl Budget {
                 }
                 Err(Refused { at, share, .. }) => {
                     self.meters.refused.increment(1);
-                    let left = |at| self.pace.begin(at).saturating_duration_since(now);
-                    return Err(match share {
-                        None => UpstreamError::Waiting { left: left(at) },
-                        Some(allowed) if before >= allowed => UpstreamError::ShareTooSmall { allowed },
-                        Some(allowed) => {
-                            let at = at.max(self.books(now).room_for(payer, allowed, before));
-                            UpstreamError::Exhausted { left: left(at), allowed }
-                        }
-                    });
+                    return Err(self.refused(payer, (at, share), before, now));
                 }
             }
         }
+    }
+
+    fn refused(
+        &self,
+        payer: Payer<'_>,
+        (at, share): (u64, Option<u32>),
+        before: u32,
+        now: Instant,
+    ) -> UpstreamError {
+        let left = |at| self.pace.begin(at).saturating_duration_since(now);
+        let (Some(allowed), Payer::Tenant(_, portion)) = (share, payer) else {
+            return UpstreamError::Waiting { left: left(at) };
+        };
+        let mut books = self.books(now);
+        // Not what it is while a token rests: that passes.
+        let whole = books.whole_share(portion);
+        if before >= whole {
+            return UpstreamError::ShareTooSmall { allowed: whole };
+        }
+        UpstreamError::Exhausted { left: left(at.max(books.room_for(payer, allowed, before))), allowed }
     }
 
     /// How a tenant stands.
@@ -221,7 +233,7 @@ impl Ticket<'_> {
     /// Genesys told its token to wait for so long.
     pub(super) fn rest(&self, told: Duration) {
         let now = Instant::now();
-        self.budget.books(now).rest(self.entry.token, self.budget.pace.tick(now + told) + 1);
+        self.budget.books(now).rest(self.entry, self.budget.pace.tick(now + told) + 1);
     }
 
     /// The exchange has ended.

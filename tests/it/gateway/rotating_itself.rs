@@ -163,7 +163,7 @@ async fn a_revocation_and_a_rotation_at_once_leave_no_successor_alive() {
         assert_eq!(alive, 0, "{listed}");
         key = app.key("alpha", json!({ "name": "next" })).await;
     }
-    assert_eq!(rotated + refused, 30);
+    assert!(rotated > 0 && refused > 0, "they never met: {rotated} rotated, {refused} refused");
     app.finish().await;
 }
 

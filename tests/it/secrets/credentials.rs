@@ -143,7 +143,8 @@ async fn a_process_killed_while_it_rotates_has_the_old_credentials_or_the_new() 
     });
     read(post(&operator, "/service-accounts", &account)).await.expect(201);
     let mut seen = vec![CLIENT_ID.to_owned()];
-    for (turn, milliseconds) in (1..).zip([1, 4, 8, 12, 20, 40, 80]) {
+    let mut switched = 0;
+    for (turn, milliseconds) in (1..).zip([1, 4, 8, 12, 20, 40, 80, 1_000]) {
         let id = format!("client-{turn}");
         simulator.organisation().add_client(&id, "secret", None);
         let asked = json!({ "client_id": id, "client_secret": "secret" });
@@ -159,10 +160,12 @@ async fn a_process_killed_while_it_rotates_has_the_old_credentials_or_the_new() 
         let kept = kept.as_str().unwrap().to_owned();
         assert!(kept == id || Some(&kept) == seen.last(), "{kept}, after {seen:?} and {id}");
         assert!(!answered || kept == id, "what was answered is kept");
+        switched += usize::from(kept == id);
         read(post(&operator, "/service-accounts/main/check", &json!({}))).await.expect(200);
         assert_eq!(clients(&simulator).last(), Some(&kept));
         seen.push(kept);
     }
+    assert!((1..8).contains(&switched), "each was killed on the same side of the switch: {switched}");
 }
 
 /// Whether it was answered at all, and well.

@@ -80,6 +80,28 @@ async fn an_organisation_that_fails_or_says_wait_stops_no_other() {
     assert_eq!(call(&house, &Arc::new(third)).await.unwrap().status, 200);
 }
 
+/// What an old client is told while another took its place is nothing to the new one's tokens.
+#[tokio::test]
+async fn who_is_told_to_wait_after_its_credentials_were_replaced_stops_nobody() {
+    let house = House::open().await;
+    house.genesys.troubles([Trouble {
+        after: std::time::Duration::from_millis(500),
+        ..Trouble::status(429).with("retry-after", "30").with("inin-ratelimit-count", "300")
+    }]);
+    let late = house.get("/api/v2/token");
+    let account = &house.account;
+    let secret_at = account.secret_at + chrono::TimeDelta::seconds(1);
+    let newer = Arc::new(ServiceAccount { version: 9, secret_at, ..(**account).clone() });
+    let meanwhile = async {
+        super::eventually("it is under way", || async { house.upstream.standing(account).used == 1 }).await;
+        assert_eq!(call(&house, &newer).await.unwrap().status, 200);
+    };
+    let (late, ()) = tokio::join!(late, meanwhile);
+    assert_eq!(late.unwrap().status, 429);
+    assert_eq!(call(&house, &newer).await.unwrap().status, 200);
+    assert_eq!(house.upstream.standing(&newer).others, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_that_hangs_takes_no_connection_from_another() {
     let house = House::with(|options| {

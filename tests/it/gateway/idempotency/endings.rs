@@ -83,6 +83,32 @@ async fn a_caller_that_left_gets_the_answer_when_it_comes_back() {
     app.finish_after_loss().await;
 }
 
+/// Who leaves again and again has no more under way than who waits.
+#[tokio::test]
+async fn a_call_whose_caller_left_keeps_its_place_until_it_has_ended() {
+    let app = TestApp::start().await;
+    let limits = json!({ "limits": { "concurrent_requests": 1 } });
+    let alpha = app.tenant_with("alpha", &[ALPHA], limits).await;
+    disturb(&app, Fault::Latency { ms: 2_000 }, Some(1));
+    let left = {
+        let (one, body) = (alpha.clone(), user("ana"));
+        #[expect(clippy::disallowed_methods, reason = "tests are clients")]
+        tokio::spawn(async move { keyed(&one, USERS, "k", &body).send().await })
+    };
+    eventually("Genesys has the call", async || (made(&app) == 1).then_some(())).await;
+    left.abort();
+    // The gateway learns of it.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(post(&alpha, USERS, "l", &user("bob")).await.status, 429);
+    let next = eventually("the first has ended", async || {
+        let next = post(&alpha, USERS, "l", &user("bob")).await;
+        next.status.is_success().then_some(next)
+    })
+    .await;
+    assert_eq!((made(&app), is_replayed(&next)), (2, false));
+    app.finish_after_loss().await;
+}
+
 #[tokio::test]
 async fn what_nobody_knows_the_end_of_is_never_sent_again() {
     let app = TestApp::start().await;
@@ -245,6 +271,9 @@ async fn a_tenant_holds_a_bounded_number_of_keys() {
          SELECT {digits}, tenant_id, fingerprint, event_id, stream, claimed_at, 'unknown' FROM numbers, claim"
     );
     app.database().run(&fill).await;
+    // They are counted once a minute.
+    let app = app.restart().await;
+    let alpha = app.again(&alpha);
     let refused = post(&alpha, QUEUES, "new", &json!({ "name": "B" })).await;
     assert_refused(&refused, 429, "ringfence.idempotency_keys_used_up");
     assert!(refused.headers.get("retry-after").is_none());

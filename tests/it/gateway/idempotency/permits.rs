@@ -44,6 +44,27 @@ async fn an_answer_is_not_shown_again_without_its_division_and_is_when_that_is_b
     app.finish().await;
 }
 
+/// What stands inside of an answer may be of any division that was permitted, whichever the caller named.
+#[tokio::test]
+async fn an_answer_for_one_division_is_withheld_once_another_that_was_permitted_is_not() {
+    let app = TestApp::start().await;
+    let pair = app.tenant("pair", &[ALPHA, BETA]).await;
+    let body = json!({ "name": "Once", "division": { "id": ALPHA } });
+    let first = post(&pair, QUEUES, "k", &body).await;
+    assert!(first.status.is_success(), "{first:?}");
+    app.admin().patch("/tenants/pair", &json!({ "division_ids": [ALPHA] })).await.expect(200);
+    let refused = once_it_holds(&pair, QUEUES, &body).await;
+    assert_refused(&refused, 403, WITHHELD);
+    app.admin().patch("/tenants/pair", &json!({ "division_ids": [ALPHA, BETA] })).await.expect(200);
+    let again = eventually("it is back", async || {
+        let answer = post(&pair, QUEUES, "k", &body).await;
+        answer.status.is_success().then_some(answer)
+    })
+    .await;
+    assert_replayed(&app, &first, &again).await;
+    app.finish().await;
+}
+
 /// What is below a queue is of all divisions that are permitted, and says none.
 #[tokio::test]
 async fn an_answer_that_was_made_under_more_divisions_is_withheld() {
