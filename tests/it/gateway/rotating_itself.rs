@@ -147,10 +147,18 @@ async fn a_revocation_and_a_rotation_at_once_leave_no_successor_alive() {
     let (mut rotated, mut refused) = (0, 0);
     for turn in 0..30 {
         let path = format!("/keys/{}/revoke", key.client_id);
-        let (answer, ended) = tokio::join!(rotate_itself(&app, &key, 60), async {
-            tokio::time::sleep(Duration::from_micros(turn * 200)).await;
+        // By turns one of them comes later, by ever more, and in the end when the other has long ended.
+        let later = if turn < 28 { Duration::from_micros(turn * 200) } else { Duration::from_millis(300) };
+        let wait = |is_later| tokio::time::sleep(if is_later { later } else { Duration::ZERO });
+        let rotating = async {
+            wait(turn % 2 == 1).await;
+            rotate_itself(&app, &key, 60).await
+        };
+        let revoking = async {
+            wait(turn % 2 == 0).await;
             app.admin().post(&path, &json!({})).await.expect(200)
-        });
+        };
+        let (answer, ended) = tokio::join!(rotating, revoking);
         if answer.status == 201 {
             rotated += 1;
             assert_eq!(ended["also"], json!([answer.body["key_id"]]));
