@@ -30,6 +30,9 @@ use super::{
 
 /// How many foreign entities a lying answer holds.
 pub(super) const LIES: usize = 3;
+/// From how many bytes on a body is answered on a thread of its own: a hundred predicates are held against all there is, and
+/// what runs beside the simulator (a gateway under test, with its timers) is not to wait for that.
+const LONG_BODY: usize = 4_096;
 
 /// One authenticated request, and the data that it sees.
 #[derive(Debug)]
@@ -122,14 +125,13 @@ pub(super) async fn serve(
             | Fault::Done { .. }) => disturbing = Some(late),
         }
     }
-    let outcome = if login {
-        log_in(&organisation, &parts, &body)
-    } else {
-        client.and_then(|client| {
+    let outcome = match client {
+        _ if login => log_in(&organisation, &parts, &body),
+        Err(failure) => Err(failure),
+        Ok(client) => {
             let (query, world) = (Query::read(parts.uri.query()), organisation.world());
-            let organisation = Arc::clone(&organisation);
-            dispatch(&parts, &Exchange { query, client, world, organisation, lie, lie_from, early, body })
-        })
+            answer(parts, Exchange { query, client, world, organisation, lie, lie_from, early, body }).await?
+        }
     };
     let response = answer::response(outcome, &correlation, rate);
     match disturbing {
@@ -148,6 +150,15 @@ fn log_in(organisation: &Organisation, parts: &Parts, body: &[u8]) -> Result<Ans
         return Ok(oauth::refused(StatusCode::METHOD_NOT_ALLOWED));
     }
     Ok(oauth::token(organisation, &parts.headers, body))
+}
+
+async fn answer(parts: Parts, exchange: Exchange) -> io::Result<Result<Answer, Failure>> {
+    if exchange.body.len() > LONG_BODY {
+        return tokio::task::spawn_blocking(move || dispatch(&parts, &exchange))
+            .await
+            .map_err(io::Error::other);
+    }
+    Ok(dispatch(&parts, &exchange))
 }
 
 /// Finds the operation by method and path. What is not here does not exist.

@@ -174,28 +174,22 @@ impl Predicate {
     }
 
     fn holds(&self, row: &Row) -> bool {
-        let there = |test: &dyn Fn(&str, Option<f64>) -> bool| {
-            if let Some(wanted) = &self.metric {
-                return row.metrics.iter().any(|(name, number)| name == wanted && test("", Some(*number)));
-            }
-            let Some(wanted) = &self.dimension else { return false };
-            row.dimensions.iter().any(|(name, text)| name == wanted && test(text, text.parse().ok()))
+        // A number is read where it is compared: most filters name many ids, and are held against many rows.
+        let is = |text: &str| match (&self.value, &self.range) {
+            (Some(value), _) => value == text,
+            (None, Some(range)) => text.parse().is_ok_and(|number| range.holds(number)),
+            (None, None) => true,
         };
-        match self.operator() {
-            Operator::Exists => there(&|_, _| true),
-            Operator::NotExists => !there(&|_, _| true),
-            Operator::Matches => there(&|text, number| match (&self.value, &self.range) {
-                (Some(value), _) if self.metric.is_some() => {
-                    value.parse::<f64>().ok().zip(number).is_some_and(same)
-                }
-                (Some(value), _) => value == text,
-                (None, Some(range)) => number.is_some_and(|number| range.holds(number)),
-                (None, None) => false,
-            }),
-        }
+        let counts = |number: f64| match (&self.value, &self.range) {
+            (Some(value), _) => value.parse().is_ok_and(|value: f64| (value - number).abs() < 1e-9),
+            (None, Some(range)) => range.holds(number),
+            (None, None) => true,
+        };
+        let there = match (&self.metric, &self.dimension) {
+            (Some(wanted), _) => row.metrics.iter().any(|(name, number)| name == wanted && counts(*number)),
+            (None, Some(wanted)) => row.dimensions.iter().any(|(name, text)| name == wanted && is(text)),
+            (None, None) => false,
+        };
+        there != (self.operator() == Operator::NotExists)
     }
-}
-
-fn same((a, b): (f64, f64)) -> bool {
-    (a - b).abs() < 1e-9
 }
