@@ -22,12 +22,12 @@ class Desk:
     def __init__(self, bench):
         self.connection, self.token = HTTPConnection(*bench.operator.split(":")), bench.admin_token
 
-    def post(self, path, body):
+    def post(self, path, body, status=201):
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         self.connection.request("POST", f"/admin/v1{path}", json.dumps(body), headers)
         answer = self.connection.getresponse()
         read = answer.read()
-        if answer.status != 201:
+        if answer.status != status:
             raise SystemExit(f"{path}: {answer.status} {read.decode()}")
         return json.loads(read)
 
@@ -90,6 +90,48 @@ def start(bench, name, tenants, keys, starts):
     return peer
 
 
+def revocations(bench, many, count):
+    """How long revoked keys were still answered, in milliseconds, while others call and keys are made without pause."""
+    stopped, storms = threading.Event(), [0] * 4
+    load = threading.Thread(target=lambda: [bench.round(many, [], KEYS_FILE=str(many.keys)) for _ in iter(stopped.is_set, True)])
+
+    def make(number):
+        desk = Desk(bench)
+        while not stopped.is_set():
+            desk.post(f"/tenants/tenant-{number % bench.options.tenants}/keys", {"name": "more"})
+            storms[number] += 1
+
+    busy = [load, *(threading.Thread(target=make, args=[number]) for number in range(len(storms)))]
+    for thread in busy:
+        thread.start()
+    desk, caller, took = Desk(bench), HTTPConnection(*bench.gateway.split(":")), []
+
+    def status(key):
+        caller.request("GET", "/api/v2/tokens/me", headers={"Authorization": f"Bearer {key}"})
+        answer = caller.getresponse()
+        answer.read()
+        return answer.status
+
+    for number in range(count):
+        key = desk.post(f"/tenants/tenant-{number % bench.options.tenants}/keys", {"name": "revoked"})
+        while status(key["api_key"]) != 200:
+            pass
+        desk.post(f"/keys/{key['key_id']}/revoke", {}, 200)
+        begun = time.perf_counter()
+        while status(key["api_key"]) != 401:
+            pass
+        took.append((time.perf_counter() - begun) * 1000)
+    stopped.set()
+    for thread in busy:
+        thread.join()
+    took.sort()
+    figures = {"revocations": count, "median_ms": statistics.median(took), "p99_ms": took[len(took) * 99 // 100],
+               "most_ms": took[-1], "made_meanwhile": sum(storms)}
+    print("revocations among {revocations}, {made_meanwhile:,} keys made meanwhile, from the answer to the first refusal: median"
+          " {median_ms:.1f} ms, 99th percentile {p99_ms:.1f} ms, at most {most_ms:.1f} ms".format(**figures))
+    return figures
+
+
 def report(few, many):
     rows = {peer.name: {**peer.facts, **medians(peer.rounds)} for peer in (few, many)}
     print("| | tenants | keys | start ms | MB then | req/s | p50 ms | p99 ms | CPU µs/request | MB under load |")
@@ -117,6 +159,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--revocations", type=int, default=200)
     parser.add_argument("--least", type=float, default=0.95, help="requests a second, compared to ten tenants")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -132,13 +175,15 @@ def main():
             # Neither always goes first.
             for peer in (few, many) if number % 2 else (many, few):
                 bench.round(peer, peer.rounds, KEYS_FILE=str(peer.keys))
-        figures = report(few, many)
+        figures = {**report(few, many), "revoked": revocations(bench, many, options.revocations)}
         if options.json:
             options.json.write_text(json.dumps(figures, indent=2) + "\n")
     finally:
         bench.stop()
     if figures["ratio"] < options.least:
         sys.exit("many tenants slow it down")
+    if figures["revoked"]["most_ms"] >= 1_000:
+        sys.exit("a revoked key was answered for a second")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ CREATE TABLE tenant (
 );
 
 CREATE INDEX tenant_by_version ON tenant (version);
+CREATE INDEX tenant_by_account ON tenant (service_account);
 
 -- SECURITY: the primary key is the fence: no division belongs to two tenants. `position` keeps the order as given.
 CREATE TABLE tenant_division (

@@ -324,23 +324,23 @@ async fn check_vouched_again(desk: &Desk, before: &Tenant, after: &Tenant) -> Re
 
 /// What other tenants stand against: a division has one tenant, and so has an account that is not shared.
 async fn check_others(desk: &Desk, tenant: &Tenant, account: &ServiceAccount) -> Result<(), Refusal> {
-    let tenants = desk.store.list_tenants().await?;
-    for other in tenants.iter().filter(|other| other.id != tenant.id) {
-        if let Some(taken) = tenant.division_ids.iter().find(|id| other.division_ids.contains(*id)) {
-            let why = format!(
-                "division `{taken}` is tenant `{}`'s; take it from that tenant first, or name another",
-                other.id
-            );
-            return Err(Refusal::Conflict { code: "division_taken", why });
-        }
-        if other.service_account == account.id && !account.shared {
-            let why = format!(
-                "service account `{}` serves tenant `{}` and is not shared; register an OAuth client of this \
-                 tenant's own, or one with `\"shared\": true`",
-                account.id, other.id
-            );
-            return Err(Refusal::Conflict { code: "service_account_taken", why });
-        }
+    let owners = desk.store.owners_of(&tenant.division_ids).await?;
+    if let Some((taken, other)) = owners.iter().find(|(_, owner)| *owner != tenant.id) {
+        let why = format!(
+            "division `{taken}` is tenant `{other}`'s; take it from that tenant first, or name another"
+        );
+        return Err(Refusal::Conflict { code: "division_taken", why });
+    }
+    if account.shared {
+        return Ok(());
+    }
+    if let Some(other) = desk.store.served_by(&account.id).await?.iter().find(|other| **other != tenant.id) {
+        let why = format!(
+            "service account `{}` serves tenant `{other}` and is not shared; register an OAuth client of this \
+             tenant's own, or one with `\"shared\": true`",
+            account.id
+        );
+        return Err(Refusal::Conflict { code: "service_account_taken", why });
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::{
     grants::Row,
     pool::{in_change, on_pool},
     sealed::check_seal,
+    tenants::check_shared,
 };
 
 macro_rules! select {
@@ -104,7 +105,7 @@ impl Store {
     }
 
     /// Replaces what may change of it: all but its id, its URLs and `created_at`; `account.version` must still be the stored
-    /// one, else a conflict.
+    /// one, else a conflict; so is one that is not shared any more and serves several.
     pub async fn update_service_account(
         &self,
         account: &ServiceAccount,
@@ -133,7 +134,8 @@ impl Store {
                 .bind(account.secret_at)
                 .bind(version)
                 .execute(&mut *transaction)
-                .await?
+                .await?;
+            check_shared!(transaction, &account.id);
         })
     }
 

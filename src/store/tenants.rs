@@ -1,6 +1,7 @@
 //! Tenants and the divisions that are theirs alone.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 
 use crate::model::{CrossDivision, DivisionId, Event, ServiceAccountId, Tenant, TenantId};
 
@@ -106,8 +107,23 @@ macro_rules! add_divisions {
     };
 }
 
+/// Refuses what has just been written if it left an account that is not shared with two tenants. The raised version row is
+/// locked: no replica can let in a second one meanwhile.
+macro_rules! check_shared {
+    ($transaction:ident, $account:expr) => {
+        const SERVED: &str = "SELECT COUNT(*) FROM tenant WHERE service_account = $1 \
+            AND EXISTS (SELECT 1 FROM service_account WHERE id = $1 AND NOT shared)";
+        let served: i64 = sqlx::query_scalar(SERVED).bind($account).fetch_one(&mut *$transaction).await?;
+        if served > 1 {
+            let what = format!("a tenant of service account {}, which is not shared", $account);
+            return Err($crate::store::error::Failure::conflict(what));
+        }
+    };
+}
+pub(super) use check_shared;
+
 impl Store {
-    /// Adds a tenant; a division that is another tenant's is a conflict.
+    /// Adds a tenant; a division that is another tenant's is a conflict, and an account that serves another alone.
     pub async fn add_tenant(&self, tenant: &Tenant, event: &Event) -> Result<i64, StoreError> {
         const ADD: &str = "INSERT INTO tenant (id, name, service_account, policy_template, cross_division, \
             dedicated_agents, dedicated_at, dedicated_since, lenient, limits, token_lifetime_seconds, budget_weight, \
@@ -136,6 +152,7 @@ impl Store {
                 .execute(&mut *transaction)
                 .await
                 .map_err(refusal(taken, absent))?;
+            check_shared!(transaction, &tenant.service_account);
             add_divisions!(transaction, tenant);
         })
     }
@@ -153,6 +170,30 @@ impl Store {
         let rows: Vec<TenantRow> =
             on_pool!(self, "listing tenants", |pool| sqlx::query_as(LIST).fetch_all(pool))?;
         gather(rows).map_err(|failure| failure.into_error("listing tenants"))
+    }
+
+    /// Whose divisions are which, of those that are somebody's.
+    pub async fn owners_of(
+        &self,
+        divisions: &[DivisionId],
+    ) -> Result<Vec<(DivisionId, TenantId)>, StoreError> {
+        let places: Vec<_> = (1..=divisions.len()).map(|number| format!("${number}")).collect();
+        let find = format!(
+            "SELECT division_id, tenant_id FROM tenant_division WHERE division_id IN ({}) ORDER BY division_id",
+            places.join(", ")
+        );
+        on_pool!(self, "reading whose divisions are which", |pool| {
+            let query = sqlx::query_as(AssertSqlSafe(find));
+            divisions.iter().fold(query, sqlx::query::QueryAs::bind).fetch_all(pool)
+        })
+    }
+
+    /// The tenants that an account serves, by id.
+    pub async fn served_by(&self, account: &ServiceAccountId) -> Result<Vec<TenantId>, StoreError> {
+        const LIST: &str = "SELECT id FROM tenant WHERE service_account = $1 ORDER BY id";
+        on_pool!(self, "reading whom a service account serves", |pool| {
+            sqlx::query_scalar(LIST).bind(account).fetch_all(pool)
+        })
     }
 
     /// Replaces everything but id and `created_at`; `tenant.version` must still be the stored one, else a conflict.
@@ -188,6 +229,7 @@ impl Store {
                 .execute(&mut *transaction)
                 .await
                 .map_err(refusal(absent, absent))?;
+            check_shared!(transaction, &tenant.service_account);
             sqlx::query(DROP_DIVISIONS).bind(&tenant.id).execute(&mut *transaction).await?;
             add_divisions!(transaction, tenant);
         })

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{check_budget, check_description, keep, proven};
 use crate::{
-    model::{EventKind, ServiceAccount, ServiceAccountId},
+    model::{EventKind, ServiceAccount, ServiceAccountId, TenantId},
     operator::{Author, Desk, Refusal, check_reason, desk::Subject},
 };
 
@@ -87,18 +87,13 @@ fn apply(change: ServiceAccountChange, mut account: ServiceAccount) -> ServiceAc
 
 /// Who serves several is shared, whatever it is called.
 async fn check_alone(desk: &Desk, id: &ServiceAccountId) -> Result<(), Refusal> {
-    let tenants = desk.store.list_tenants().await?;
-    let own: Vec<_> = tenants
-        .iter()
-        .filter(|tenant| tenant.service_account == *id)
-        .map(|tenant| tenant.id.as_str())
-        .collect();
+    let own = desk.store.served_by(id).await?;
     if own.len() < 2 {
         return Ok(());
     }
     let why = format!(
         "service account `{id}` serves the tenants {}; give all but one of them another account first",
-        own.join(", ")
+        own.iter().map(TenantId::as_str).collect::<Vec<_>>().join(", ")
     );
     Err(Refusal::Conflict { code: "service_account_shared", why })
 }

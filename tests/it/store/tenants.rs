@@ -1,7 +1,7 @@
 //! Tenants and their divisions.
 
 use ringfence::{
-    model::{Limits, Tenant},
+    model::{Limits, ServiceAccount, Tenant},
     store::{EventFilter, Store, StoreError},
 };
 
@@ -71,6 +71,34 @@ async fn a_tenant_needs_a_service_account_that_exists() {
     }
 }
 
+/// Whoever asked first may have asked another replica.
+#[tokio::test]
+async fn an_account_that_is_not_shared_serves_one_tenant() {
+    for database in TestDatabase::both().await {
+        let store = store_with_account(&database).await;
+        let alone = ServiceAccount { shared: false, ..service_account("alone") };
+        store.add_service_account(&alone, &change()).await.unwrap();
+        let second = "a tenant of service account alone, which is not shared";
+        let is_second = |refused: Result<i64, StoreError>| {
+            assert!(matches!(refused, Err(StoreError::Conflict { what }) if what == second));
+        };
+        store.add_tenant(&tenant("north", "alone"), &change()).await.unwrap();
+        is_second(store.add_tenant(&tenant("south", "alone"), &change()).await);
+        let south = tenant("south", "main");
+        let version = store.add_tenant(&south, &change()).await.unwrap();
+        let moved = Tenant { service_account: alone.id.clone(), version, ..south };
+        is_second(store.update_tenant(&moved, &change()).await);
+        store.add_tenant(&tenant("west", "main"), &change()).await.unwrap();
+        let mut main = store.service_account(&"main".parse().unwrap()).await.unwrap().unwrap();
+        main.shared = false;
+        let second = store.update_service_account(&main, &change()).await;
+        assert!(
+            matches!(second, Err(StoreError::Conflict { what }) if what.contains("service account main"))
+        );
+        assert_eq!(store.served_by(&alone.id).await.unwrap(), ["north".parse().unwrap()]);
+    }
+}
+
 #[tokio::test]
 async fn a_division_belongs_to_one_tenant() {
     for database in TestDatabase::both().await {
@@ -95,6 +123,14 @@ async fn a_division_belongs_to_one_tenant() {
         assert!(events.iter().all(|recorded| recorded.event.id != event.id));
         let modest = Tenant { division_ids: greedy.division_ids[..1].to_vec(), ..greedy };
         store.add_tenant(&modest, &change()).await.unwrap();
+
+        let free = super::things::division();
+        let [theirs, ours] = [&modest.division_ids[0], &north.division_ids[0]].map(Clone::clone);
+        let mut owners = store.owners_of(&[free, theirs.clone(), ours.clone()]).await.unwrap();
+        owners.sort();
+        let mut expected = [(theirs, modest.id.clone()), (ours, north.id.clone())];
+        expected.sort();
+        assert_eq!(owners, expected);
     }
 }
 

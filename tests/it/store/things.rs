@@ -74,7 +74,7 @@ pub(super) fn service_account(id: &str) -> ServiceAccount {
         sealed_secret: vec![0, 255, 1],
         api_url: "https://api.mypurecloud.de".to_owned(),
         login_url: "https://login.mypurecloud.de".to_owned(),
-        shared: false,
+        shared: true,
         description: "for tests — ß".to_owned(),
         tokens: 1,
         requests_per_minute: None,

@@ -1,10 +1,16 @@
-//! A wire between the store and its PostgreSQL that a test can cut, block and mend.
+//! A wire between the store and its PostgreSQL that a test can cut, block and mend, and one that is slow.
+
+use std::{io, time::Duration};
 
 use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::watch,
     task::JoinHandle,
+    time,
 };
 
 /// What the wire does with what is sent over it.
@@ -46,6 +52,23 @@ impl Proxy {
         &self.address
     }
 
+    /// Likewise, but whatever is sent arrives that much later, in both directions, for good.
+    pub(crate) async fn slow(target: &str, by: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let target = target.to_owned();
+        let listening = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&target).await else { return };
+                let ((from_client, to_client), (from_server, to_server)) =
+                    (client.into_split(), server.into_split());
+                tokio::spawn(late(from_client, to_server, by));
+                tokio::spawn(late(from_server, to_client, by));
+            }
+        });
+        Self { address, wire: watch::Sender::new(Wire::Whole), listening }
+    }
+
     /// Changes what becomes of every connection from now on.
     pub(crate) fn set(&self, wire: Wire) {
         self.wire.send_replace(wire);
@@ -76,5 +99,17 @@ async fn carry(mut client: TcpStream, target: String, mut state: watch::Receiver
                 }
             }
         }
+    }
+}
+
+async fn late(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, by: Duration) -> io::Result<()> {
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut part).await?;
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        time::sleep(by).await;
+        to.write_all(&part[..length]).await?;
     }
 }

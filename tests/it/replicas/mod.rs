@@ -19,6 +19,8 @@ use crate::support::{
     database::TestDatabase,
 };
 
+mod storms;
+
 const QUEUES: &str = "/api/v2/routing/queues";
 /// What the gateway answers itself.
 const CHEAP: &str = "/api/v2/tokens/me";
@@ -43,9 +45,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::postgres().await;
+        let url = database.url();
+        Self::before(database, &url).await
+    }
+
+    /// With the database reached at a URL of the test's own.
+    async fn before(database: TestDatabase, store: &str) -> Self {
         let directory = Directory::new();
         let mut init = ringfence(&["init", "--dir", directory.path().to_str().unwrap(), "--json"]);
-        let init = init.env("RINGFENCE__STORE__URL", database.url()).output().unwrap();
+        let init = init.env("RINGFENCE__STORE__URL", store).output().unwrap();
         assert!(init.status.success(), "{}", stderr(&init));
         let made: Value = serde_json::from_str(&stdout(&init)).unwrap();
         let config = made["config"].as_str().unwrap();
