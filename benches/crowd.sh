@@ -1,14 +1,14 @@
 #!/bin/sh
 # A gateway of many tenants beside one of ten, interleaved in one run.
 #
-#   benches/crowd.sh BINARY [--tenants N] [--keys N] [--rounds N] [--seconds N] [--least RATIO] [--json FILE]
+#   benches/crowd.sh BINARY [--tenants N] [--keys N] [--warm SECONDS] [--rounds N] [--seconds N] [--least RATIO] [--json FILE]
 #
 # BINARY and the peers beside it are built as for compare.sh. What is missing (wrk) is installed from Debian, as root or
 # with sudo.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 1 ] || { echo "usage: $0 BINARY [--tenants N] [--keys N] [--rounds N] [--seconds N] [--least RATIO] [--json FILE]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 BINARY [--tenants N] [--keys N] [--warm SECONDS] [--rounds N] [--seconds N] [--least RATIO] [--json FILE]" >&2; exit 2; }
 binary=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
 peers=$(dirname "$binary")/examples/peers

@@ -234,7 +234,7 @@ mod tests {
         let (known, right) = (ApiKey::generate().unwrap(), ApiKey::generate().unwrap());
         // Its id is known, and its secret is another's.
         let wrong = Key { hmac: vec![0; 32], ..kept(&known, &pepper) };
-        let views = Views::of_keys(vec![wrong, kept(&right, &pepper)]);
+        let views = Views::of_keys([wrong, kept(&right, &pepper)].map(Arc::new).into());
         let tokens = Tokens::new("here");
         let (now, source) = (DateTime::UNIX_EPOCH, None);
         let authenticator = Authenticator { views: &views, pepper: &pepper, tokens: &tokens, now, source };

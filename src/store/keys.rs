@@ -1,6 +1,9 @@
 //! Tenants' keys: their hashes, never themselves.
 
+use std::{collections::HashSet, sync::Arc};
+
 use chrono::{DateTime, Utc};
+use futures_util::{Stream, TryStreamExt};
 
 use crate::model::{Event, Key, KeyId, Rotation, TenantId};
 
@@ -72,6 +75,25 @@ impl TryFrom<KeyRow> for Key {
 
 pub(super) fn read_all(rows: Vec<KeyRow>) -> Result<Vec<Key>, Failure> {
     Ok(rows.into_iter().map(Key::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Reads keys as they come, of which there may be a hundred thousand: no row stays, and what many have in common is there once.
+pub(super) async fn gather(
+    mut rows: impl Stream<Item = Result<KeyRow, sqlx::Error>> + Unpin,
+) -> Result<Vec<Arc<Key>>, Failure> {
+    let (mut keys, mut tenants) = (Vec::new(), HashSet::new());
+    while let Some(row) = rows.try_next().await? {
+        let mut key = Key::try_from(row)?;
+        match tenants.get(&key.tenant_id) {
+            Some(tenant) => key.tenant_id = TenantId::clone(tenant),
+            None => _ = tenants.insert(key.tenant_id.clone()),
+        }
+        if key.origin == key.id {
+            key.origin = key.id.clone();
+        }
+        keys.push(Arc::new(key));
+    }
+    Ok(keys)
 }
 
 /// Inserts a key.

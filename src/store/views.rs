@@ -1,5 +1,7 @@
 //! What the views in memory are filled from: the version, and all that changed since one.
 
+use std::sync::Arc;
+
 use crate::model::{
     Key, Operator, OperatorToken, PolicyVersion, Registration, SealedSigningKey, ServiceAccount, Tenant,
 };
@@ -26,7 +28,7 @@ pub struct Changes {
     /// Tenants added or changed.
     pub tenants: Vec<Tenant>,
     /// Keys issued, changed or revoked.
-    pub keys: Vec<Key>,
+    pub keys: Vec<Arc<Key>>,
     /// Service accounts added or changed.
     pub service_accounts: Vec<ServiceAccount>,
     /// Of each tenant's own policy that changed, the newest version of each mode.
@@ -58,7 +60,7 @@ macro_rules! read_all {
             proof,
             seals: grants::read_seals(changed!(grants::CHANGED)),
             tenants: tenants::gather(changed!(tenants::CHANGED))?,
-            keys: keys::read_all(changed!(keys::CHANGED))?,
+            keys: keys::gather(sqlx::query_as(keys::CHANGED).bind($since).fetch(&mut *$transaction)).await?,
             service_accounts: service_accounts::read_all(changed!(service_accounts::CHANGED)),
             policies: policies::read_all(changed!(policies::CHANGED)),
             registrations: registrations::read_all(changed!(registrations::CHANGED)),

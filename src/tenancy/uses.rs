@@ -28,7 +28,7 @@ const AT_ONCE: usize = 1_000;
 /// A key as the views hold it.
 #[derive(Debug)]
 pub struct HeldKey {
-    key: Key,
+    key: Arc<Key>,
     // The same for all views of one key.
     used: Arc<LastUse>,
 }
@@ -43,7 +43,7 @@ struct LastUse {
 
 impl HeldKey {
     /// A key that takes the place of another view of it, if there is one.
-    pub(super) fn new(key: Key, before: Option<&Arc<Self>>) -> Self {
+    pub(super) fn new(key: Arc<Key>, before: Option<&Arc<Self>>) -> Self {
         Self { key, used: before.map(|before| Arc::clone(&before.used)).unwrap_or_default() }
     }
 

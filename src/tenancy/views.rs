@@ -58,7 +58,7 @@ impl Views {
 
     /// Views of these keys, of tenants that there are not.
     #[cfg(test)]
-    pub(crate) fn of_keys(keys: Vec<Key>) -> Self {
+    pub(crate) fn of_keys(keys: Vec<Arc<Key>>) -> Self {
         let mut views = Self::default();
         views.hold(keys);
         views
@@ -175,7 +175,7 @@ impl Views {
     }
 
     /// Keeps keys that are new or have changed; whose.
-    fn hold(&mut self, keys: Vec<Key>) -> HashSet<TenantId> {
+    fn hold(&mut self, keys: Vec<Arc<Key>>) -> HashSet<TenantId> {
         let mut new: HashMap<TenantId, Vec<KeyId>> = HashMap::new();
         for key in keys {
             let before = self.keys.get(&key.id);

@@ -67,7 +67,8 @@ pub(super) enum Name {
     Tenant(TenantId),
     Key(KeyId),
     Policy(TenantId, &'static str),
-    Registration(TenantId, String, EntityId),
+    // Boxed: most names are a key's, of which there are many.
+    Registration(Box<(TenantId, String, EntityId)>),
     ServiceAccount(ServiceAccountId),
     Operator(OperatorId),
     Token(TokenId),
@@ -268,7 +269,7 @@ impl Grant for PolicyVersion {
 
 impl Grant for Registration {
     fn name(&self) -> Name {
-        Name::Registration(self.tenant_id.clone(), self.entity.clone(), self.id.clone())
+        Name::Registration(Box::new((self.tenant_id.clone(), self.entity.clone(), self.id.clone())))
     }
 
     fn subject(&self) -> Subject {

@@ -93,7 +93,9 @@ impl Ledger {
         } = changes;
         let mut touched = HashSet::new();
         self.rows(tenants, &mut touched);
-        self.rows(keys, &mut touched);
+        for key in keys {
+            self.row(&**key, &mut touched);
+        }
         self.rows(service_accounts, &mut touched);
         self.rows(policies, &mut touched);
         self.rows(registrations, &mut touched);

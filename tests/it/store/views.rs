@@ -1,6 +1,6 @@
 //! The version and what changed since one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ringfence::model::{PolicyMode, Tenant};
 
@@ -44,13 +44,14 @@ async fn changes_hold_whole_rows_and_only_those_that_changed() {
         let all = store.changes_since(0).await.unwrap();
         assert_eq!(all.version, 4);
         assert_eq!(all.tenants, [north.clone(), south.clone()]);
-        assert_eq!(all.keys, store.list_keys(&north.id).await.unwrap());
+        let keys = store.list_keys(&north.id).await.unwrap();
+        assert_eq!(all.keys, keys.into_iter().map(Arc::new).collect::<Vec<_>>());
         assert_eq!(all.service_accounts, store.list_service_accounts().await.unwrap());
 
         revoke(&store, &issued.id, 1).await.unwrap();
         let later = store.changes_since(4).await.unwrap();
         assert_eq!((later.version, later.tenants.len(), later.service_accounts.len()), (5, 0, 0));
-        assert_eq!(later.keys, [store.key(&issued.id).await.unwrap().unwrap()]);
+        assert_eq!(later.keys, [Arc::new(store.key(&issued.id).await.unwrap().unwrap())]);
 
         let suspended = Tenant { suspended: true, ..south };
         let version = store.update_tenant(&suspended, &change()).await.unwrap();
