@@ -83,8 +83,7 @@ def start(bench, name, tenants, keys, starts):
         process.wait()
         process, seconds = bench.start_ringfence()
         took.append(seconds)
-    rng = random.Random(20)
-    rng.shuffle(made)
+    random.Random(20).shuffle(made)
     peers = []
     for label, called in [(name, made[:FEW]), (f"{name}, each called", made)][:1 if len(made) == FEW else 2]:
         peer = Peer(label, bench.gateway, process)
@@ -92,7 +91,7 @@ def start(bench, name, tenants, keys, starts):
         peer.keys.write_text("\n".join(called))
         peer.facts = {"tenants": tenants, "keys": len(made), "called": len(called),
                       "seeded_per_second": (tenants * (keys + 1)) / seeded,
-                      "start_ms": statistics.median(took) * 1000, "started_mb": Peer(name, bench.gateway, process).memory_mb()}
+                      "start_ms": statistics.median(took) * 1000, "started_mb": peer.memory_mb()}
         peers.append(peer)
     return peers
 

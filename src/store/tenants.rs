@@ -21,6 +21,7 @@ macro_rules! select {
     };
 }
 
+// By version first: in the order of ids SQLite would walk all tenants with each change.
 pub(super) const CHANGED: &str =
     concat!(select!(), "WHERE version > $1 ORDER BY version, tenant.id, position");
 
