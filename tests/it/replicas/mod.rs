@@ -126,6 +126,18 @@ impl Cluster {
         }
     }
 
+    /// How long each of so many keys was answered at the other replica after it was revoked.
+    async fn revocations(&self, count: usize) -> Vec<Duration> {
+        let mut times = Vec::new();
+        for _ in 0..count {
+            let (id, key) = self.key().await;
+            self.until(1, &key, 200).await;
+            self.change(0, &format!("/keys/{id}/revoke"), &json!({})).await.expect(200);
+            times.push(self.until(1, &key, 401).await);
+        }
+        times
+    }
+
     /// Calls with a key of another kind go on at both until the flag falls.
     fn load(&self, key: &str, goes_on: &Arc<AtomicBool>, calls: &Arc<AtomicUsize>) -> JoinSet<()> {
         let mut load = JoinSet::new();
@@ -177,13 +189,7 @@ async fn a_revocation_and_a_suspension_hold_at_the_other_replica_within_a_second
     let (goes_on, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
     let load = cluster.load(&busy, &goes_on, &calls);
 
-    let mut revocations = Vec::new();
-    for _ in 0..200 {
-        let (id, key) = cluster.key().await;
-        cluster.until(1, &key, 200).await;
-        cluster.change(0, &format!("/keys/{id}/revoke"), &json!({})).await.expect(200);
-        revocations.push(cluster.until(1, &key, 401).await);
-    }
+    let revocations = cluster.revocations(200).await;
     let mut suspensions = Vec::new();
     for _ in 0..10 {
         cluster.change(1, "/tenants/alpha/suspend", &json!({})).await.expect(200);

@@ -40,13 +40,7 @@ async fn a_revocation_holds_at_the_other_replica_within_a_second_in_a_storm_of_n
     let cluster = Cluster::start().await;
     let (goes_on, made) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
     let makers = storm(&cluster, &goes_on, &made);
-    let mut revocations = Vec::new();
-    for _ in 0..20 {
-        let (id, key) = cluster.key().await;
-        cluster.until(1, &key, 200).await;
-        cluster.change(0, &format!("/keys/{id}/revoke"), &json!({})).await.expect(200);
-        revocations.push(cluster.until(1, &key, 401).await);
-    }
+    let revocations = cluster.revocations(20).await;
     goes_on.store(false, Ordering::Relaxed);
     makers.join_all().await;
     let made = made.load(Ordering::Relaxed);
@@ -61,12 +55,6 @@ async fn a_revocation_holds_at_the_other_replica_within_a_second_with_a_slow_dat
     let wire = Proxy::slow(&database.address(), Duration::from_millis(20)).await;
     let url = database.url_at(wire.address());
     let cluster = Cluster::before(database, &url).await;
-    let mut revocations = Vec::new();
-    for _ in 0..5 {
-        let (id, key) = cluster.key().await;
-        cluster.until(1, &key, 200).await;
-        cluster.change(0, &format!("/keys/{id}/revoke"), &json!({})).await.expect(200);
-        revocations.push(cluster.until(1, &key, 401).await);
-    }
+    let revocations = cluster.revocations(5).await;
     report("a revocation, the database 40 ms away", revocations);
 }
