@@ -34,8 +34,20 @@ report() {
 }
 trap report EXIT
 
+# What shows when several replicas or many callers meet says little on a machine that has others to serve: by itself, and
+# the rest without it.
+timed=(cluster:: replicas:: upstream::budget:: upstream::storm::)
+others=()
+for module in "${timed[@]}"; do
+    others+=(--skip "$module")
+done
+
+by_itself() {
+    RUST_TEST_THREADS=3 tests/postgres.sh cargo test --locked --test it -- "${timed[@]}"
+}
+
 on_sqlite() {
-    RINGFENCE_TEST_STORE=sqlite tests/postgres.sh cargo test --locked
+    RINGFENCE_TEST_STORE=sqlite tests/postgres.sh cargo test --locked --test it -- "${others[@]}"
 }
 
 # But for what no database could change: how requests arrive, what is asked of Genesys and what is made of its answers, by the hour, ten thousand
@@ -56,8 +68,11 @@ step "cargo fmt" cargo fmt --check
 step "cargo clippy" cargo clippy --all-targets --locked -- -D warnings
 step "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 step "cargo build" cargo build --locked
+step "cargo test, units" cargo test --locked --lib --bins --examples
+step "cargo test, documentation" cargo test --locked --doc
 step "cargo test, SQLite" on_sqlite
 step "cargo test, PostgreSQL" on_postgres
+step "cargo test, what is timed" by_itself
 # As few samples say nothing: that it runs is what is held here.
 step "timing of verdicts, briefly" cargo run --quiet --locked --example timing -- --samples 2000
 step "official Python and JavaScript SDKs" tests/sdk/run.sh "$binary"

@@ -15,7 +15,8 @@ use tokio::sync::Mutex;
 
 use crate::model::StreamId;
 
-const PATIENCE: Duration = Duration::from_millis(500);
+/// No request waits for it, and a slice is held for longer: a busy machine is no reason to do without.
+const PATIENCE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long a slice is held without a word of its holder.
 const LEASE_MS: u64 = 5_000;

@@ -39,10 +39,13 @@ async fn with_redis_a_rate_holds_over_all_replicas_and_one_may_use_what_the_othe
         accepted += house.burst(0, 5).await;
     }
     assert!(accepted >= 50, "{accepted}: a replica is not held to its fraction of 20");
-    for _ in 0..5 {
+    // What one holds and does not need the others get with its next word.
+    let mut rounds = 0;
+    while rounds < 5 || (accepted < 55 && begun.elapsed() < Duration::from_secs(20)) {
         for replica in 0..3 {
             accepted += house.burst(replica, 30).await;
         }
+        rounds += 1;
     }
     let most = most(60, begun);
     assert!((55..=most).contains(&accepted), "{accepted} of {most}");

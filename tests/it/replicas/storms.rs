@@ -48,13 +48,14 @@ async fn a_revocation_holds_at_the_other_replica_within_a_second_in_a_storm_of_n
     report(&format!("a revocation among {made} new keys"), revocations);
 }
 
-/// Each word to the database and each of its answers is late by as much as between two continents.
+/// Each word to the database and each of its answers is late by as much as between two countries; a change takes twenty of
+/// them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_holds_at_the_other_replica_within_a_second_with_a_slow_database() {
     let database = TestDatabase::postgres().await;
-    let wire = Proxy::slow(&database.address(), Duration::from_millis(20)).await;
+    let wire = Proxy::slow(&database.address(), Duration::from_millis(10)).await;
     let url = database.url_at(wire.address());
     let cluster = Cluster::before(database, &url).await;
     let revocations = cluster.revocations(5).await;
-    report("a revocation, the database 40 ms away", revocations);
+    report("a revocation, the database 20 ms away", revocations);
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::flow::{CALLERS, Flow};
 use crate::{
-    replicas::{Cluster, report},
+    replicas::{Cluster, Taken, report},
     support::{
         app::{TestApp, read},
         command::{Directory, Process, ready_file, ringfence, stderr, stdout},
@@ -100,11 +100,14 @@ async fn a_changed_budget_holds_at_the_other_replica_within_a_second() {
     let until = async |capacity: u32| {
         let url = format!("{}/admin/v1/service-accounts/alpha/budget", cluster.replicas[1].operator);
         let begun = Instant::now();
+        let mut otherwise = Duration::ZERO;
         loop {
+            let sent = begun.elapsed();
             let budget = read(cluster.client.get(&url).bearer_auth(&cluster.admin_token)).await.expect(200);
             if budget["capacity"] == capacity {
-                return begun.elapsed();
+                return Taken { otherwise, so: begun.elapsed() };
             }
+            otherwise = sent;
             assert!(begun.elapsed() < Duration::from_secs(20), "still {budget} instead of {capacity}");
         }
     };

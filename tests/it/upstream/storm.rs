@@ -10,9 +10,11 @@ use tokio::task::JoinSet;
 
 use super::budget::{Counted, tenant};
 
-const MINUTE: Duration = Duration::from_secs(4);
+/// Long enough that a machine with other work does not count: who is late by a twentieth of it has to wait.
+const MINUTE: Duration = Duration::from_secs(10);
 const TENANTS: u32 = 20;
-const SHARE: u32 = 10;
+/// Its calls are counted exactly: one of them is less than what is asserted.
+const SHARE: u32 = 20;
 const MINUTES: u32 = 3;
 
 /// What each of the quiet ones was answered, and how long each of their calls took.
@@ -65,6 +67,8 @@ async fn a_flood_takes_nothing_of_the_others_guaranteed_shares() {
         assert!(answered.iter().all(|answered| answered * 100 >= guaranteed * 95), "{answered:?}");
         took.sort();
         let at = |hundredth: usize| took[(took.len() - 1) * hundredth / 100];
+        // Nobody waits longer for a place of its own than anybody may, whoever stands in line beside it.
+        assert!(at(99) < MINUTE / 10, "storm {storm}: {:?}", at(99));
         eprintln!(
             "storm {storm}: least {:?} of {guaranteed}, median {:?}, p99 {:?}, longest {:?}",
             answered.iter().min(),
