@@ -7,9 +7,9 @@
 //! How many forms are waited for is limited too, in all and per source; so is how many requests are under way in all.
 //!
 //! **After**, each tenant has a share of those under way, and each key and each tenant has its [`allowance`]: requests a
-//! minute (with a burst), at once, a day and a month; a key's are its chain's, so that a rotation gives nothing back. No limit of these unless an operator sets one; then nothing is
-//! looked up at all. Each answer to a limited caller says how it stands ([`standing`]). A login counts for nothing of that;
-//! a limited key has so many a minute ([`logins`]).
+//! minute (with a burst), at once, a day and a month; a key's are its chain's, so that a rotation gives nothing back. There
+//! is no such limit unless an operator sets one: without, nothing is looked up at all. Each answer to a limited caller says
+//! how it stands ([`standing`]). A login counts for nothing of that; a limited key has so many a minute ([`logins`]).
 //!
 //! What comes no further than the door has its event, as many of a source as its failures and [`AT_DOOR`] at once. The
 //! limiter's own refusals have none: they are counted per source or key and minute ([`floods`]), so that a flood cannot
