@@ -386,8 +386,8 @@ async fn until(request: impl Fn() -> RequestBuilder, status: u16) -> Taken {
         if seen == status {
             return Taken { otherwise, so };
         }
-        // 503: it is not known whether it holds, so that nothing is answered.
-        if seen != 503 {
+        // 503: it is not known whether it holds. Nothing is answered, as after what is withdrawn; what is given is not there yet.
+        if seen != 503 || status == 200 {
             otherwise = sent;
         }
         assert!(so < Duration::from_secs(10), "still {seen} instead of {status}");
