@@ -15,8 +15,8 @@ use ringfence::{
     clock::Clock,
     config::Config,
     model::{
-        Actor, ApiKey, CrossDivision, Event, EventId, EventKind, Key, KeyId, Limits, ServiceAccount,
-        StreamId, Tenant, TenantId,
+        Actor, ApiKey, CrossDivision, Event, EventId, EventKind, Key, KeyId, Limits, ServiceAccount, Tenant,
+        TenantId,
     },
     secret::{MasterKey, Pepper},
     store::Store,
@@ -289,7 +289,6 @@ fn change() -> Event {
     Event {
         id: EventId::at(now()),
         at: now(),
-        stream: StreamId::from(uuid::Uuid::now_v7()),
         kind: EventKind::Change,
         actor: Actor::default(),
         operation: Some("bench.change".into()),

@@ -38,5 +38,6 @@ pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod tenancy;
+pub mod tlog;
 pub mod upstream;
 pub mod web;

@@ -190,24 +190,44 @@ CREATE TABLE grant_seal (
 
 CREATE INDEX grant_seal_by_version ON grant_seal (version);
 
--- One row per process start. A process that stops coming back leaves events without an outcome; `settled_at` says when
+-- One row per process start, and one for operators' changes. A process that stops coming back leaves events without an outcome; `settled_at` says when
 -- those were last closed, so that a stream is searched once and not at every start.
 CREATE TABLE stream (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36),
+    number INTEGER NOT NULL UNIQUE CHECK (number BETWEEN 1 AND 8388607),
+    kind TEXT NOT NULL CHECK (kind IN ('process', 'changes')),
     opened_at TEXT NOT NULL,
     seen_at TEXT NOT NULL,
     closed_at TEXT,
-    settled_at TEXT
+    settled_at TEXT,
+    -- SECURITY: the tree of its entries, and the checkpoint that was signed with the last of them.
+    size INTEGER NOT NULL CHECK (size >= 0),
+    frontier BLOB NOT NULL,
+    checkpoint TEXT NOT NULL
 ) STRICT;
 
--- Ids are in the order of time, so that neither time nor stream needs an index of its own.
+-- Operators' changes have a stream of their own; one at a time.
+CREATE UNIQUE INDEX stream_of_changes ON stream (kind) WHERE kind = 'changes' AND closed_at IS NULL;
+
+-- What was signed of streams, each minute: the witnesses get these.
+CREATE TABLE checkpoint (
+    stream TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (stream, size)
+) STRICT, WITHOUT ROWID;
+
+-- Ids are in the order of time, so that time needs no index of its own. `place` is the number of a stream and, in the lower
+-- 40 bits, the index in it; `hash` is that of the entry's line, a leaf of the stream's tree.
 --
 -- No references to tenants, keys or streams, and no bounds on lengths: an event must be writable whatever happened, one
 -- refused row would refuse its whole batch, and each reference costs a look-up per row on the hottest write there is.
 CREATE TABLE event (
     id TEXT NOT NULL PRIMARY KEY,
     at TEXT NOT NULL,
-    stream TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    hash BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('call', 'change', 'search', 'refusal', 'flood')),
     tenant_id TEXT,
     key_id TEXT,
@@ -220,18 +240,25 @@ CREATE TABLE event (
 -- A key's events are found among its tenant's, without looking at the rows.
 CREATE INDEX event_by_tenant ON event (tenant_id, id, key_id);
 CREATE INDEX event_by_operation ON event (operation, id);
+CREATE INDEX event_by_place ON event (place);
 
--- How an event ended. No reference to it, for the same reasons; the one writer of a stream sends the event first.
+-- How an event ended: once for good, and once as `unknown` where its process was taken for dead. No reference to it, for the
+-- same reasons; the one writer of a stream sends the event first.
 CREATE TABLE event_outcome (
-    event_id TEXT NOT NULL PRIMARY KEY,
+    event_id TEXT NOT NULL,
+    known INTEGER NOT NULL,
     at TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    hash BLOB NOT NULL,
     code TEXT NOT NULL,
     status INTEGER,
-    detail TEXT NOT NULL
+    detail TEXT NOT NULL,
+    PRIMARY KEY (event_id, known)
 ) STRICT, WITHOUT ROWID;
 
 -- Nearly every call ends as `ok`: whoever looks for those finds them everywhere.
 CREATE INDEX event_outcome_by_code ON event_outcome (code, event_id) WHERE code <> 'ok';
+CREATE INDEX event_outcome_by_place ON event_outcome (place);
 
 -- Calls that are to be made once: claimed with their intent, by a digest of whose and which they are. An `open` one is under
 -- way, or its process ended before it was known how it ended. What it was answered is sealed. No references: what is claimed is
@@ -257,9 +284,7 @@ BEGIN
     SELECT raise(ABORT, 'events are append-only');
 END;
 
--- But for `unknown`: a process that was taken for dead and wakes says how its events really ended.
 CREATE TRIGGER event_outcome_is_append_only BEFORE UPDATE ON event_outcome
-WHEN OLD.code <> 'unknown'
 BEGIN
     SELECT raise(ABORT, 'outcomes are append-only');
 END;

@@ -77,7 +77,7 @@ impl App {
         let cluster = join_cluster(&config, &store, &keys.installation, (&audit, &clock)).await?;
         let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), keys.master.clone()).await;
         let tenancy = tenancy.context("the tenants cannot be read")?;
-        let telling = proving::tell(tenancy.clone(), store.clone(), audit.clone(), clock.clone());
+        let telling = proving::tell(tenancy.clone(), store.clone(), clock.clone());
         let upstream = Upstream::new(upstream_options(&config, &clock), keys.master.clone())?;
         let (others, sending) = (cluster.clone(), upstream.clone());
         let following = Box::pin(async move {

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::json;
 
 use crate::{
-    audit::Audit,
     clock::Clock,
     model::{Actor, Event, EventId, EventKind, Outcome},
     store::{Store, StoreError, Subject},
@@ -15,7 +14,7 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Tells what is not proven as soon as it is known.
-pub(super) async fn tell(tenancy: Tenancy, store: Store, audit: Audit, clock: Clock) {
+pub(super) async fn tell(tenancy: Tenancy, store: Store, clock: Clock) {
     let mut unproven = tenancy.unproven();
     let mut told = BTreeSet::new();
     loop {
@@ -25,7 +24,7 @@ pub(super) async fn tell(tenancy: Tenancy, store: Store, audit: Audit, clock: Cl
             if told.contains(one) {
                 continue;
             }
-            if let Err(error) = record(one, &store, &audit, &clock).await {
+            if let Err(error) = record(one, &store, &clock).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "it could not be recorded yet");
                 tokio::time::sleep(AGAIN).await;
                 break;
@@ -38,7 +37,7 @@ pub(super) async fn tell(tenancy: Tenancy, store: Store, audit: Audit, clock: Cl
     }
 }
 
-async fn record(unproven: &Unproven, store: &Store, audit: &Audit, clock: &Clock) -> Result<(), StoreError> {
+async fn record(unproven: &Unproven, store: &Store, clock: &Clock) -> Result<(), StoreError> {
     let (subject, tenant_id) = match unproven {
         Unproven::Grants(subject @ Subject::Tenant(id)) => (subject.to_string(), Some(id.clone())),
         Unproven::Grants(subject) => (subject.to_string(), None),
@@ -52,7 +51,6 @@ async fn record(unproven: &Unproven, store: &Store, audit: &Audit, clock: &Clock
     let event = Event {
         id: EventId::at(at),
         at,
-        stream: audit.stream().clone(),
         kind: EventKind::Refusal,
         actor: Actor { tenant_id, ..Actor::default() },
         operation: Some("grants.unproven".into()),
@@ -66,5 +64,5 @@ async fn record(unproven: &Unproven, store: &Store, audit: &Audit, clock: &Clock
         status: None,
         detail: "{}".into(),
     };
-    store.append_events(&[event], &[outcome]).await
+    store.record(&event, &outcome).await
 }

@@ -1,5 +1,5 @@
-//! Calls that are made once: who comes first claims the call in the transaction that commits its intent, and says how it
-//! ended before it is answered.
+//! Calls that are made once: who comes first claims the call before its intent is committed, and says how it ended before it
+//! is answered.
 
 use std::{
     sync::{
@@ -66,23 +66,22 @@ impl Audit {
 }
 
 impl Record {
-    /// Claims the call and commits its intent with that, before it is made; `false`, and nothing committed, where
-    /// somebody has the claim.
+    /// Claims the call, and then commits its intent, before it is made; `false`, and nothing committed, where somebody has
+    /// the claim.
     pub async fn claim(&mut self, claim: &Claim) -> Result<bool, NotRecorded> {
-        let (store, intent) = (self.audit.inner.store.clone(), self.event());
-        match store.claim(claim, &intent, ended(intent.at)).await {
-            Ok(is_claimed) => {
-                if is_claimed {
-                    self.note_committed();
-                }
-                Ok(is_claimed)
-            }
-            Err(error) => {
-                // It may have been committed all the same, and the call is not made.
-                self.audit.settle(claim, &intent.id, &Settled::Released).await;
-                Err(not_recorded(&error))
-            }
+        let (store, stream) = (&self.audit.inner.store, self.audit.stream());
+        let claimed =
+            store.claim(claim, self.id(), (stream, self.opened_at()), ended(self.opened_at())).await;
+        let done = match claimed.map_err(|error| not_recorded(&error)) {
+            Ok(true) => self.commit_intent().await,
+            Ok(false) => return Ok(false),
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            // It may have been claimed all the same, and the call is not made.
+            self.audit.settle(claim, self.id(), &Settled::Released).await;
         }
+        done.map(|()| true)
     }
 }
 

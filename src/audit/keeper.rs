@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,10 +15,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::claims;
+use super::{Audit, Inner, claims};
 use crate::{
     clock::Clock,
-    model::StreamId,
+    model::{EventId, Outcome, StreamId, UNKNOWN},
     store::{Database, Store, StoreError},
 };
 
@@ -26,8 +26,12 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const LOOK_FOR_ORPHANS: Duration = Duration::from_mins(1);
 /// A process that was not heard of for this long is taken for dead: six heartbeats.
 const SILENCE: TimeDelta = TimeDelta::seconds(30);
+/// How many are closed at a time.
+const TOGETHER: i64 = 1_000;
 
 pub(super) struct Keeper {
+    // Not the handle itself: it would keep the writer from ending with the last of them.
+    audit: Weak<Inner>,
     store: Store,
     clock: Clock,
     stream: StreamId,
@@ -36,14 +40,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(
-        store: Store,
-        clock: Clock,
-        stream: StreamId,
-        owes: Arc<AtomicBool>,
-        stopped: watch::Receiver<bool>,
-    ) -> Self {
-        Self { store, clock, stream, owes, stopped }
+    pub(super) fn new(audit: &Audit, owes: Arc<AtomicBool>) -> Self {
+        let Inner { store, clock, stream, stopped, .. } = &*audit.inner;
+        Self {
+            audit: Arc::downgrade(&audit.inner),
+            store: store.clone(),
+            clock: clock.clone(),
+            stream: stream.clone(),
+            owes,
+            stopped: stopped.clone(),
+        }
     }
 
     /// Until the writer has ended.
@@ -75,10 +81,29 @@ impl Keeper {
 
     /// Gives the outcome `unknown` to what processes left that ended or fell silent.
     pub(super) async fn close_orphans(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let closed = self.store.close_orphans(&self.stream, dead_before(&self.store, now), now).await?;
-        if closed > 0 {
-            info!(count = closed, "events without an outcome were closed as unknown");
+        let dead_before = dead_before(&self.store, self.clock.now());
+        for stream in self.store.unsettled_streams(&self.stream, dead_before).await? {
+            let mut last: Option<EventId> = None;
+            loop {
+                let orphans = self.store.orphans(&stream, last.as_ref(), TOGETHER).await?;
+                let Some(highest) = orphans.last().cloned() else { break };
+                let count = orphans.len();
+                let at = self.clock.now();
+                let unknown = |event_id| {
+                    let (code, detail) = (UNKNOWN.into(), "{}".into());
+                    Outcome { event_id, at, code, status: None, detail }
+                };
+                let Some(inner) = self.audit.upgrade() else { return Ok(()) };
+                let unknown = orphans.into_iter().map(unknown).collect();
+                let audit = Audit { inner };
+                if audit.write_outcomes(unknown).await.is_err() {
+                    // It is looked for again, from the beginning.
+                    return Ok(());
+                }
+                info!(count, stream = %stream.id, "events without an outcome were closed as unknown");
+                last = Some(highest);
+            }
+            self.store.settle_stream(&stream.id, self.clock.now()).await?;
         }
         Ok(())
     }

@@ -14,8 +14,11 @@
 //! is written, by a ping; a batch that fails while the probe succeeds holds something that cannot be written, and is
 //! halved until that is found.
 //!
-//! **A call that is to be made once** ([`Record::claim`]) is claimed in the transaction of its intent, past the writer: who
-//! comes second must not wait for what others have to write, nor hold it up.
+//! **A call that is to be made once** ([`Record::claim`]) is claimed past the writer, before its intent is committed: who comes
+//! second must not wait for what others have to write, nor hold it up.
+//!
+//! **The process's stream** is a log with one writer: a tree that each commit grows and signs ([`crate::tlog`]). A commit
+//! whose end is not known is looked up before the next: the stream's size tells whether it came about.
 //!
 //! Metrics: `ringfence_events_written_total`, `ringfence_events_failed_total` (given up for good; each is logged),
 //! `ringfence_event_batch_size`, `ringfence_audit_available` (0 or 1).
@@ -35,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use self::{
@@ -49,7 +52,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    model::StreamId,
+    model::{Outcome, StreamId},
     store::{Store, StoreError},
 };
 
@@ -86,17 +89,20 @@ struct Inner {
 impl Audit {
     /// Opens the stream, closes orphans, starts the writer. Dropping every handle and record stops it too.
     pub async fn start(store: Store, clock: Clock) -> Result<Self, StoreError> {
-        let stream = StreamId::from(Uuid::now_v7());
-        store.open_stream(&stream, clock.now()).await?;
+        let id = StreamId::from(Uuid::now_v7());
+        let stream = store.open_stream(&id, clock.now()).await?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let (ended, stopped) = watch::channel(false);
         let available = Arc::new(AtomicBool::new(true));
         let owes = Arc::new(AtomicBool::new(false));
-        let keeper =
-            Keeper::new(store.clone(), clock.clone(), stream.clone(), Arc::clone(&owes), stopped.clone());
-        keeper.close_orphans().await?;
-        let writer =
-            Writer::new(store.clone(), clock.clone(), stream.clone(), receiver, Arc::clone(&available), owes);
+        let writer = Writer::new(
+            store.clone(),
+            clock.clone(),
+            stream,
+            receiver,
+            Arc::clone(&available),
+            Arc::clone(&owes),
+        );
         let stop = Arc::new(Notify::new());
         let stopping = Arc::clone(&stop);
         tokio::spawn(async move {
@@ -104,12 +110,14 @@ impl Audit {
             // The receivers may be gone; then nobody waits.
             let _ = ended.send(true);
         });
-        tokio::spawn(keeper.run());
         let places = Arc::new(Semaphore::new(PLACES));
         let claims = claims::counted();
-        Ok(Self {
-            inner: Arc::new(Inner { store, stream, clock, sender, places, available, stop, stopped, claims }),
-        })
+        let inner = Inner { store, stream: id, clock, sender, places, available, stop, stopped, claims };
+        let audit = Self { inner: Arc::new(inner) };
+        let keeper = Keeper::new(&audit, owes);
+        keeper.close_orphans().await?;
+        tokio::spawn(keeper.run());
+        Ok(audit)
     }
 
     /// Whether the last commit or probe succeeded: when not, nothing may be forwarded.
@@ -146,6 +154,21 @@ impl Audit {
     /// The stream that this process's events are in.
     pub fn stream(&self) -> &StreamId {
         &self.inner.stream
+    }
+
+    /// Writes outcomes of other processes' events, in commits of their own; waits for them.
+    async fn write_outcomes(&self, outcomes: Vec<Outcome>) -> Result<(), NotRecorded> {
+        let mut waiting = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            let place = Arc::clone(&self.inner.places).acquire_owned().await.map_err(|_| NotRecorded)?;
+            let (waiter, committed) = oneshot::channel();
+            self.send(Entry::new(None, Some(outcome), Some(waiter), place));
+            waiting.push(committed);
+        }
+        for committed in waiting {
+            committed.await.unwrap_or(Err(NotRecorded))?;
+        }
+        Ok(())
     }
 
     fn send(&self, entry: Entry) {

@@ -34,7 +34,7 @@ pub struct Record {
     // Taken when the intent and the outcome are sent.
     intent: Option<OwnedSemaphorePermit>,
     outcome: Option<OwnedSemaphorePermit>,
-    // With a claim, past the writer.
+    // With a claim, before the call is made.
     committed: bool,
 }
 
@@ -165,10 +165,11 @@ impl Record {
         async move { committed.await.unwrap_or(Err(NotRecorded)) }
     }
 
-    /// The intent was committed by somebody else than the writer.
-    pub(super) fn note_committed(&mut self) {
+    /// Commits the intent; it need not be waited for again.
+    pub(super) async fn commit_intent(&mut self) -> Result<(), NotRecorded> {
+        self.intend().await?;
         self.committed = true;
-        self.intent = None;
+        Ok(())
     }
 
     /// The end of a call whose intent was sent: queues the outcome, does not wait.
@@ -222,7 +223,7 @@ impl Record {
         Outcome { event_id: self.id.clone(), at, code: code.into(), status, detail }
     }
 
-    pub(super) fn event(&self) -> Event {
+    fn event(&self) -> Event {
         self.event_of(encode(&self.call))
     }
 
@@ -230,7 +231,6 @@ impl Record {
         Event {
             id: self.id.clone(),
             at: self.at,
-            stream: self.audit.stream().clone(),
             kind: self.kind,
             actor: self.actor.clone(),
             operation: self.operation.clone(),

@@ -18,8 +18,8 @@ use tracing::{error, info};
 use super::NotRecorded;
 use crate::{
     clock::Clock,
-    model::{Event, Outcome, StreamId},
-    store::{Store, StoreError},
+    model::{Event, Outcome},
+    store::{Store, StoreError, Stream},
 };
 
 /// Entries in one commit.
@@ -71,7 +71,10 @@ impl Entry {
 pub(super) struct Writer {
     store: Store,
     clock: Clock,
-    stream: StreamId,
+    // As the last commit left it.
+    stream: Stream,
+    // What was to be committed when the store was lost, and the stream with it: it may have come about.
+    in_doubt: Option<(Stream, Vec<Entry>)>,
     receiver: mpsc::UnboundedReceiver<Entry>,
     available: Arc<AtomicBool>,
     // Whether there is something kept.
@@ -85,12 +88,13 @@ impl Writer {
     pub(super) fn new(
         store: Store,
         clock: Clock,
-        stream: StreamId,
+        stream: Stream,
         receiver: mpsc::UnboundedReceiver<Entry>,
         available: Arc<AtomicBool>,
         owes: Arc<AtomicBool>,
     ) -> Self {
-        Self { store, clock, stream, receiver, available, owes, kept: Vec::new(), confirmed: Instant::now() }
+        let (in_doubt, kept, confirmed) = (None, Vec::new(), Instant::now());
+        Self { store, clock, stream, in_doubt, receiver, available, owes, kept, confirmed }
     }
 
     /// Until it is told to stop, or nobody is left who could send.
@@ -141,11 +145,12 @@ impl Writer {
                 Err(error) => self.lose(&error),
             }
         }
-        if self.is_available() && !self.kept.is_empty() {
-            let kept = mem::take(&mut self.kept);
-            self.write(kept).await;
-            self.owes.store(!self.kept.is_empty(), Ordering::Release);
+        if self.is_available() && self.owes_something() {
+            let mut owed = self.in_doubt.take().map_or_else(Vec::new, |(_, batch)| batch);
+            owed.append(&mut self.kept);
+            self.write(owed).await;
         }
+        self.owes.store(self.owes_something(), Ordering::Release);
     }
 
     /// Writes all of it, in as many commits as it takes; what cannot be written is kept.
@@ -166,38 +171,57 @@ impl Writer {
                 self.lose(&error);
             }
             self.probe().await;
+            let Some((_, mut batch)) = self.in_doubt.take_if(|_| self.available.load(Ordering::Acquire))
+            else {
+                continue;
+            };
             // The store takes writes, so it is something in the batch: no one's event may hold up everyone's.
-            if self.is_available() && batch.len() > 1 {
+            if batch.len() > 1 {
                 let rest = batch.split_off(batch.len() / 2);
                 todo.push(rest);
                 todo.push(batch);
+            } else if matches!(error, StoreError::Conflict { .. }) {
+                // Two that settle what a process left find the same.
+                self.confirm();
+                batch.iter_mut().for_each(|entry| entry.answer(Ok(())));
             } else {
-                let culprit = self.is_available().then_some(&error);
-                self.keep(batch, culprit);
+                self.keep(batch, Some(&error));
             }
         }
     }
 
-    async fn commit(&mut self, batch: &mut [Entry]) -> Result<(), StoreError> {
+    /// Commits a batch. Where it fails, what was in it is in doubt.
+    async fn commit(&mut self, batch: &mut Vec<Entry>) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
         let (event_owners, events) = take(batch, |entry| &mut entry.event);
         let (outcome_owners, outcomes) = take(batch, |entry| &mut entry.outcome);
-        let committed = self.store.append_events(&events, &outcomes).await;
-        if committed.is_ok() {
-            self.confirm();
-            metrics::counter!("ringfence_events_written_total").increment(events.len() as u64);
-            #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-            metrics::histogram!("ringfence_event_batch_size").record(batch.len() as f64);
-            for entry in batch {
-                entry.answer(Ok(()));
+        let now = self.clock.now();
+        match self.store.append(&self.stream, &events, &outcomes, now).await {
+            Ok(grown) => {
+                self.written(grown, batch, events.len());
+                Ok(())
             }
-        } else {
-            give_back(batch, |entry| &mut entry.event, event_owners, events);
-            give_back(batch, |entry| &mut entry.outcome, outcome_owners, outcomes);
+            Err(error) => {
+                let grown = self.store.grown(&self.stream, &events, &outcomes, now)?;
+                give_back(batch, |entry| &mut entry.event, event_owners, events);
+                give_back(batch, |entry| &mut entry.outcome, outcome_owners, outcomes);
+                self.in_doubt = Some((grown, mem::take(batch)));
+                Err(error)
+            }
         }
-        committed
+    }
+
+    fn written(&mut self, grown: Stream, batch: &mut [Entry], events: usize) {
+        self.stream = grown;
+        self.confirm();
+        metrics::counter!("ringfence_events_written_total").increment(events as u64);
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        metrics::histogram!("ringfence_event_batch_size").record(batch.len() as f64);
+        for entry in batch {
+            entry.answer(Ok(()));
+        }
     }
 
     /// Nobody is made to wait for the store's return: what was to be written is, when it comes back. What failed by
@@ -216,14 +240,36 @@ impl Writer {
             error!(error, event.id = ?id, "an event cannot be written and is given up");
             metrics::counter!("ringfence_events_failed_total").increment(1);
         }
-        self.owes.store(!self.kept.is_empty(), Ordering::Release);
+        self.owes.store(self.owes_something(), Ordering::Release);
     }
 
-    /// Tries a write: a store that only answers questions is no use.
+    fn owes_something(&self) -> bool {
+        self.in_doubt.is_some() || !self.kept.is_empty()
+    }
+
+    /// Tries a write: a store that only answers questions is no use. What was in doubt has come about, or is in doubt no more;
+    /// while the store is lost nobody waits for it.
     async fn probe(&mut self) {
-        match self.store.probe_stream(&self.stream).await {
-            Ok(()) => self.confirm(),
+        match self.store.probe_stream(self.stream.id()).await {
+            Ok(size) => {
+                if let Some((grown, mut batch)) = self.in_doubt.take_if(|(grown, _)| grown.size() == size) {
+                    let events = batch.iter().filter(|entry| entry.event.is_some()).count();
+                    self.written(grown, &mut batch, events);
+                } else if size == self.stream.size() {
+                    self.confirm();
+                } else {
+                    // SECURITY: a log with two writers proves nothing.
+                    self.lose(&StoreError::Conflict {
+                        what: format!("other entries of stream {}", self.stream.id()),
+                    });
+                }
+            }
             Err(error) => self.lose(&error),
+        }
+        if !self.is_available()
+            && let Some((_, batch)) = &mut self.in_doubt
+        {
+            batch.iter_mut().for_each(|entry| entry.answer(Err(NotRecorded)));
         }
     }
 
@@ -234,11 +280,12 @@ impl Writer {
             self.write(mem::take(&mut batch)).await;
         }
         self.look_after().await;
-        if !self.kept.is_empty() {
-            metrics::counter!("ringfence_events_failed_total").increment(self.kept.len() as u64);
-            error!(count = self.kept.len(), "events could not be written before the end");
+        let lost = self.kept.len() + self.in_doubt.map_or(0, |(_, batch)| batch.len());
+        if lost > 0 {
+            metrics::counter!("ringfence_events_failed_total").increment(lost as u64);
+            error!(count = lost, "events could not be written before the end");
         }
-        if let Err(error) = self.store.close_stream(&self.stream, self.clock.now()).await {
+        if let Err(error) = self.store.close_stream(self.stream.id(), self.clock.now()).await {
             error!(error = %error, "the stream of events could not be closed");
         }
     }

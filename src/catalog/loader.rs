@@ -7,6 +7,7 @@ use std::{
 
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::{
     Api, Catalog, Entity, Entry, Guarding, Shape,
@@ -61,12 +62,25 @@ struct File {
 }
 
 pub(super) fn embedded() -> Result<Catalog, CatalogError> {
+    load(&files())
+}
+
+/// Of all files, each with its name and length before it.
+pub(super) fn digest() -> String {
+    let mut digest = Sha256::new();
+    for (name, text) in files() {
+        digest.update(format!("{name} {}\n{text}", text.len()));
+    }
+    crate::secret::hex(&digest.finalize())
+}
+
+fn files() -> Vec<(&'static str, &'static str)> {
     // An editor's copy beside a file is not part of the contract.
     let written = FILES.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "toml"));
-    let mut files: Vec<(&str, &str)> =
+    let mut files: Vec<_> =
         written.filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
     files.sort_unstable();
-    load(&files)
+    files
 }
 
 pub(super) fn load(files: &[(&str, &str)]) -> Result<Catalog, CatalogError> {

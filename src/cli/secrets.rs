@@ -187,14 +187,13 @@ impl Accept {
             );
             return self.common.end(&json!({ "unproven": found, "all": whole, "accepted": [] }), &text);
         }
-        let rotation = Rotation::open(file, store.clone(), clock).await?;
+        let rotation = Rotation::open(file, store.clone(), clock);
         let event = rotation.event(
             "secrets.accept",
             &json!({ "unproven": found }),
             &json!({ "accepted": name, "reason": self.reason }),
         );
         let accepted = store.accept(one, &event).await;
-        rotation.close().await?;
         let accepted: Vec<_> = accepted?.iter().map(ToString::to_string).collect();
         self.common
             .end(&json!({ "accepted": accepted }), &format!("taken for right: {}", accepted.join(", ")))
@@ -204,9 +203,8 @@ impl Accept {
 impl Rotate {
     async fn run(&self, store: &Store, file: KeyFile, clock: Clock) -> anyhow::Result<()> {
         let passphrase = self.new_passphrase_file.as_deref().map(app::read_passphrase).transpose()?;
-        let mut rotation = Rotation::open(file, store.clone(), clock).await?;
+        let mut rotation = Rotation::open(file, store.clone(), clock);
         let done = self.go(&mut rotation, passphrase.as_ref().map(|line| line.as_str())).await;
-        rotation.close().await?;
         done
     }
 

@@ -121,7 +121,6 @@ impl Gateway {
         Event {
             id: EventId::at(now),
             at: now,
-            stream: self.0.parts.audit.stream().clone(),
             kind: EventKind::Change,
             actor: Actor {
                 tenant_id: Some(key.tenant_id.clone()),

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DivisionId, EventId, KeyId, Mask, Masks, OperatorId, StreamId, TenantId};
+use super::{DivisionId, EventId, KeyId, Mask, Masks, OperatorId, TenantId};
 
 /// The intent: who, what, under which policies, in which divisions. Committed before any data or effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,6 @@ pub struct Event {
     pub id: EventId,
     /// When the request was read.
     pub at: DateTime<Utc>,
-    /// The process that wrote it.
-    pub stream: StreamId,
     /// What kind of thing happened.
     pub kind: EventKind,
     /// Who did it.
@@ -135,6 +133,22 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// Everything else, as one JSON object: upstream status and correlation id, items dropped, bytes, durations.
     pub detail: Arc<str>,
+}
+
+/// The code of an outcome that nobody knows: its process ended before it was told, or was taken for dead.
+pub const UNKNOWN: &str = "unknown";
+
+impl Event {
+    /// The outcome of what is done in the transaction that records it.
+    pub fn ended_well(&self) -> Outcome {
+        Outcome {
+            event_id: self.id.clone(),
+            at: self.at,
+            code: "ok".into(),
+            status: None,
+            detail: "{}".into(),
+        }
+    }
 }
 
 /// An event with its outcome, as the record is read back.

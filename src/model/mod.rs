@@ -2,6 +2,7 @@
 
 mod claim;
 mod credential;
+mod entry;
 mod event;
 mod ids;
 mod key;
@@ -20,7 +21,8 @@ mod text;
 
 pub use claim::{Claim, ClaimState, Claimed, Settled};
 pub use credential::{ApiKey, ApiToken, InvalidCredential};
-pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent, ShadowDecision};
+pub use entry::{Place, SCHEMA, event_line, outcome_line};
+pub use event::{Actor, Call, Event, EventKind, Outcome, RecordedEvent, ShadowDecision, UNKNOWN};
 pub use ids::{
     DivisionId, EntityId, EventId, InvalidId, KeyId, OperatorId, ServiceAccountId, StreamId, TenantId,
     TokenId,

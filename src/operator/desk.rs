@@ -58,7 +58,7 @@ impl Desk {
         let detail = json!({ "role": role });
         let event = self.event(author, EventKind::Refusal, action, &Subject::default(), &detail);
         let outcome = self.outcome(&event, "forbidden", 403);
-        self.store.append_events(&[event], &[outcome]).await?;
+        self.store.record(&event, &outcome).await?;
         Err(Refusal::Forbidden { role, action })
     }
 
@@ -97,7 +97,6 @@ impl Desk {
         Event {
             id: author.event_id.clone(),
             at: self.clock.now(),
-            stream: self.audit.stream().clone(),
             kind,
             actor: Actor {
                 tenant_id: subject.tenant_id.clone(),

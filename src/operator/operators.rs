@@ -9,10 +9,7 @@ use uuid::Uuid;
 use super::{Author, Desk, Refusal, desk::Subject};
 use crate::{
     clock::Clock,
-    model::{
-        Actor, ApiToken, Event, EventId, EventKind, Operator, OperatorId, OperatorToken, Role, StreamId,
-        TokenId,
-    },
+    model::{Actor, ApiToken, Event, EventId, EventKind, Operator, OperatorId, OperatorToken, Role, TokenId},
     secret::{Pepper, SecretError},
     store::{Store, StoreError},
 };
@@ -126,11 +123,9 @@ pub async fn bootstrap(
     let at = clock.now();
     let operator = make(email, Role::Admin, at)?;
     let (kept, issued) = make_token(pepper, &operator.id, at, LONGEST_TOKEN_DAYS)?;
-    let stream = StreamId::from(Uuid::now_v7());
     let event = |operation: &str, after: serde_json::Value| Event {
         id: EventId::at(at),
         at,
-        stream: stream.clone(),
         kind: EventKind::Change,
         // Their own author: there is no other yet.
         actor: Actor { operator_id: Some(operator.id.clone()), ..Actor::default() },
@@ -138,10 +133,8 @@ pub async fn bootstrap(
         source: None,
         detail: json!({ "before": null, "after": after }).to_string().into(),
     };
-    store.open_stream(&stream, at).await?;
     store.add_operator(&operator, &event("operator.add", json!(operator))).await?;
     store.add_operator_token(&kept, &event("token.issue", shown(&kept))).await?;
-    store.close_stream(&stream, clock.now()).await?;
     Ok(issued)
 }
 

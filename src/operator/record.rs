@@ -52,7 +52,7 @@ pub async fn search(desk: &Desk, author: &Author, search: &Search) -> Result<Pag
     });
     let event = desk.event(author, EventKind::Search, ACTION, &Subject::default(), &detail);
     let outcome = desk.outcome(&event, "ok", 200);
-    desk.store.append_events(&[event], &[outcome]).await?;
+    desk.store.record(&event, &outcome).await?;
     Ok(Page { events, more })
 }
 

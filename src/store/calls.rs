@@ -48,14 +48,15 @@ impl Store {
         // Most calls end as `ok`, so only the others are looked up, by the index that holds no others.
         const COUNT: &str = "SELECT COUNT(*) AS requests, COUNT(outcome.event_id) AS refused \
             FROM event LEFT JOIN event_outcome AS outcome \
-            ON outcome.event_id = event.id AND outcome.code <> 'ok' \
+            ON outcome.event_id = event.id AND outcome.code <> 'ok' AND (outcome.known OR NOT EXISTS \
+            (SELECT 1 FROM event_outcome AS real WHERE real.event_id = outcome.event_id AND real.known)) \
             WHERE event.tenant_id = $1 AND event.id >= $2 AND event.id < $3 AND event.kind = 'call' \
             AND (event.operation IS NULL OR event.operation <> 'token.issue') \
             AND (outcome.code IS NULL OR outcome.code NOT IN ('ringfence.key_revoked', 'ringfence.key_expired', \
             'ringfence.token_expired', 'ringfence.tenant_suspended', 'ringfence.address_not_allowed')) \
             AND ($4 IS NULL OR event.key_id = $4 OR event.key_id IN \
             (SELECT id FROM tenant_key WHERE tenant_id = $1 AND origin = $4)) \
-            AND ($5 IS NULL OR event.stream = $5)";
+            AND ($5 IS NULL OR (event.place >> 40) = (SELECT number FROM stream WHERE id = $5))";
         let (since, until) = (EventId::lowest(since), EventId::lowest(until));
         on_pool!(self, eventually, "counting calls", |pool| {
             sqlx::query_as(COUNT)
@@ -87,7 +88,7 @@ impl Store {
              AND (event.operation IS NULL OR event.operation <> 'token.issue') \
              AND ($4 IS NULL OR event.key_id = $4 OR event.key_id IN \
              (SELECT id FROM tenant_key WHERE tenant_id = $1 AND origin = $4)) \
-             AND ($5 IS NULL OR event.stream = $5)"
+             AND ($5 IS NULL OR (event.place >> 40) = (SELECT number FROM stream WHERE id = $5))"
         );
         let (since, until) = (EventId::lowest(since), EventId::lowest(until));
         on_pool!(self, eventually, "summing bytes", |pool| {

@@ -1,15 +1,11 @@
-//! Calls that are made once: claimed together with their intent, by whoever comes first.
-
-use std::slice;
+//! Calls that are made once: claimed by whoever comes first.
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Claim, ClaimState, Claimed, Event, EventId, Settled, StreamId, TenantId};
+use crate::model::{Claim, ClaimState, Claimed, EventId, Settled, StreamId, TenantId};
 
 use super::{
     Store, StoreError,
-    append::Append,
-    error::Failure,
     pool::{in_transaction, on_pool},
 };
 
@@ -34,12 +30,13 @@ impl From<ClaimRow> for Claimed {
 }
 
 impl Store {
-    /// Claims a call and appends its intent, both or neither; `false`, and nothing done, where somebody has the claim. What
-    /// was claimed before `ended` counts for nothing.
+    /// Claims a call; `false`, and nothing done, where somebody has the claim. What was claimed before `ended` counts for
+    /// nothing.
     pub async fn claim(
         &self,
         claim: &Claim,
-        intent: &Event,
+        call: &EventId,
+        (stream, at): (&StreamId, DateTime<Utc>),
         ended: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         const CLAIM: &str = "INSERT INTO claim (name, tenant_id, fingerprint, event_id, stream, claimed_at, state) \
@@ -51,17 +48,13 @@ impl Store {
                 .bind(claim.name.as_slice())
                 .bind(&claim.tenant_id)
                 .bind(claim.fingerprint.as_slice())
-                .bind(&intent.id)
-                .bind(&intent.stream)
-                .bind(intent.at)
+                .bind(call)
+                .bind(stream)
+                .bind(at)
                 .bind(ended)
                 .execute(&mut *transaction)
                 .await?;
-            let is_claimed = done.rows_affected() == 1;
-            if is_claimed && transaction.append_events(slice::from_ref(intent)).await? != 1 {
-                return Err(Failure::conflict(format!("event {}", intent.id)));
-            }
-            is_claimed
+            done.rows_affected() == 1
         })
     }
 

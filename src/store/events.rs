@@ -5,15 +5,9 @@ use std::{net::IpAddr, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 
-use crate::model::{
-    Actor, Event, EventId, EventKind, KeyId, OperatorId, Outcome, RecordedEvent, StreamId, TenantId,
-};
+use crate::model::{Actor, Event, EventId, EventKind, KeyId, OperatorId, Outcome, RecordedEvent, TenantId};
 
-use super::{
-    Store, StoreError,
-    append::{Append, append_at_once},
-    pool::{Pool, in_transaction},
-};
+use super::{Store, StoreError, pool::Pool};
 
 /// No call is under way for longer: its timers are bounded by less. An id is made when its call comes, and clocks may be
 /// set: whoever looks for events of a time looks at ids from so much earlier to so much later.
@@ -63,7 +57,6 @@ impl EventFilter {
 struct EventRow {
     id: EventId,
     at: DateTime<Utc>,
-    stream: StreamId,
     kind: EventKind,
     tenant_id: Option<TenantId>,
     key_id: Option<KeyId>,
@@ -89,7 +82,6 @@ impl From<EventRow> for RecordedEvent {
         let event = Event {
             id: row.id,
             at: row.at,
-            stream: row.stream,
             kind: row.kind,
             actor: Actor { tenant_id: row.tenant_id, key_id: row.key_id, operator_id: row.operator_id },
             operation: row.operation,
@@ -169,30 +161,13 @@ const IN_CHAIN: &str = " AND event.key_id IN (SELECT other.id FROM tenant_key AS
 /// The outcome that is in no index.
 const COMMON: &str = "ok";
 
-const SEARCH: &str = "SELECT event.id, event.at, event.stream, event.kind, event.tenant_id, event.key_id, \
+const SEARCH: &str = "SELECT event.id, event.at, event.kind, event.tenant_id, event.key_id, \
     event.operator_id, event.operation, event.source, event.detail, outcome.at AS outcome_at, outcome.code, \
     outcome.status, outcome.detail AS outcome_detail \
-    FROM event LEFT JOIN event_outcome AS outcome ON outcome.event_id = event.id WHERE 1 = 1";
+    FROM event LEFT JOIN event_outcome AS outcome ON outcome.event_id = event.id AND (outcome.known OR NOT EXISTS \
+    (SELECT 1 FROM event_outcome AS real WHERE real.event_id = outcome.event_id AND real.known)) WHERE 1 = 1";
 
 impl Store {
-    /// Appends a batch in one transaction; what is there already stays as it is.
-    pub async fn append_events(&self, events: &[Event], outcomes: &[Outcome]) -> Result<(), StoreError> {
-        const DOING: &str = "writing events";
-        if let Pool::Sqlite { write, .. } = &self.pool
-            && self.soon(DOING, Box::pin(append_at_once(write, events, outcomes))).await?
-        {
-            return Ok(());
-        }
-        in_transaction!(self, DOING, soon, |transaction| {
-            if !events.is_empty() {
-                transaction.append_events(events).await?;
-            }
-            if !outcomes.is_empty() {
-                transaction.append_outcomes(outcomes).await?;
-            }
-        })
-    }
-
     /// Lists events newest first, at most `limit`: those with an id below `before`, for the next page.
     pub async fn list_events(
         &self,

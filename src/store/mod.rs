@@ -12,6 +12,9 @@
 //! **Grants are proven.** Every change says which rows it touches, and what grants something there is sealed anew
 //! ([`grants`]).
 //!
+//! **The record is a log**: each process, and the changes together, append to a stream of their own, whose tree is signed
+//! with each commit ([`log`]).
+//!
 //! **Time is bound, never asked of the database**: callers pass it, cut to microseconds, which is what both keep.
 //!
 //! **A lost database is known soon**: what the hot path waits for fails after [`Database::patience`], and pools mend
@@ -26,6 +29,7 @@ mod events;
 mod grants;
 mod key_uses;
 mod keys;
+mod log;
 mod open;
 mod operators;
 mod policies;
@@ -44,16 +48,18 @@ mod wakeups;
 
 use std::sync::{Arc, OnceLock};
 
-use crate::secret::GrantsKey;
+use crate::{secret::GrantsKey, tlog::Signer};
 
 pub use calls::{Calls, CallsOf};
 pub use error::StoreError;
 pub use events::EventFilter;
 pub use grants::{Ledger, Subject};
+pub use log::{Entry, Stream, StreamHead};
 pub use open::Database;
 pub use presence::Presence;
 pub use quotas::{QuotaOf, QuotaShare};
 pub use sealed::{PASSPHRASE_SALT, SealedPlace};
+pub use streams::Unsettled;
 pub use views::Changes;
 
 /// A handle, cheap to clone.
@@ -61,6 +67,7 @@ pub use views::Changes;
 pub struct Store {
     pool: pool::Pool,
     grants: Arc<OnceLock<GrantsKey>>,
+    signer: Arc<OnceLock<Signer>>,
 }
 
 impl std::fmt::Debug for Store {

@@ -59,7 +59,7 @@ impl Store {
         } else {
             return Err(invalid());
         };
-        pool.map(|pool| Self { pool, grants: Arc::default() })
+        pool.map(|pool| Self { pool, grants: Arc::default(), signer: Arc::default() })
             .map_err(|failure| failure.into_error("opening the database"))
     }
 

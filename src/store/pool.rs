@@ -23,6 +23,8 @@ pub(super) const BEGIN_POSTGRES: &str = "BEGIN";
 /// Raises the version and locks its row until the change commits: changes happen one after the other.
 pub(super) const RAISE_VERSION: &str =
     "UPDATE version SET value = value + 1 WHERE id = 1 RETURNING value, proof";
+/// Locks its row as a change does.
+pub(super) const LOCK_VERSION: &str = "UPDATE version SET value = value WHERE id = 1";
 
 /// How long an auditor's search and the closing of orphans may take: nobody's request waits for them.
 const LONG: Duration = Duration::from_secs(30);
@@ -120,7 +122,9 @@ macro_rules! in_change {
             let proof = $crate::store::grants::Proof::begin(&mut *$transaction, key, &rows, raised).await?;
             $work;
             proof.end(&mut *$transaction).await?;
-            $crate::store::append::record_change(&mut *$transaction, $event).await?;
+            let signer = $store.signer().map_err($crate::store::error::Failure::Refused)?;
+            $crate::store::log::record_change(&mut *$transaction, $event, &$event.ended_well(), signer)
+                .await?;
             $crate::store::wakeups::announce(&mut *$transaction).await?;
             $version
         })

@@ -44,7 +44,7 @@ impl Store {
 
     /// The streams of the processes that are seen, and gave a sign of life since then, in order; none on SQLite.
     pub async fn present(&self, since: DateTime<Utc>) -> Result<Vec<StreamId>, StoreError> {
-        const PRESENT: &str = "SELECT id FROM stream WHERE closed_at IS NULL AND seen_at >= $1 \
+        const PRESENT: &str = "SELECT id FROM stream WHERE kind = 'process' AND closed_at IS NULL AND seen_at >= $1 \
             AND EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted \
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
             AND classid::bigint = $2 AND objid::bigint = (hashtext(id)::bigint & 4294967295)) ORDER BY id";

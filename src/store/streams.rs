@@ -2,19 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{EventId, StreamId};
+use crate::model::{EventId, Place, StreamId};
 
-use super::{Store, StoreError, events::LONGEST_CALL, pool::in_transaction};
+use super::{
+    Store, StoreError,
+    error::Failure,
+    events::LONGEST_CALL,
+    pool::{in_transaction, on_pool},
+};
 
 impl Store {
-    /// Notes a process start; its events carry the stream.
-    pub async fn open_stream(&self, stream: &StreamId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        const OPEN: &str = "INSERT INTO stream (id, opened_at, seen_at) VALUES ($1, $2, $2)";
-        in_transaction!(self, "opening a stream of events", soon, |transaction| {
-            sqlx::query(OPEN).bind(stream).bind(at).execute(&mut *transaction).await?;
-        })
-    }
-
     /// Says that the process still lives, and has written all that it had to: orphans are looked for from here on.
     pub async fn touch_stream(&self, stream: &StreamId, at: DateTime<Utc>) -> Result<(), StoreError> {
         // A process that was paused and taken for dead may leave new orphans: it is to be settled again.
@@ -24,11 +21,14 @@ impl Store {
         })
     }
 
-    /// Writes to the stream without saying anything new: whether it can be written to.
-    pub async fn probe_stream(&self, stream: &StreamId) -> Result<(), StoreError> {
-        const PROBE: &str = "UPDATE stream SET settled_at = NULL WHERE id = $1";
+    /// Writes to the stream without saying anything new: whether it can be written to. Its size, when what was under way has
+    /// ended.
+    pub async fn probe_stream(&self, stream: &StreamId) -> Result<i64, StoreError> {
+        const PROBE: &str = "UPDATE stream SET settled_at = NULL WHERE id = $1 RETURNING size";
         in_transaction!(self, "probing a stream of events", soon, |transaction| {
-            sqlx::query(PROBE).bind(stream).execute(&mut *transaction).await?;
+            let size: Option<i64> =
+                sqlx::query_scalar(PROBE).bind(stream).fetch_optional(&mut *transaction).await?;
+            size.ok_or_else(|| Failure::missing(format!("stream {stream}")))?
         })
     }
 
@@ -40,40 +40,59 @@ impl Store {
         })
     }
 
-    /// Gives the outcome `unknown` to events without one, of streams that ended or were last seen before
-    /// `dead_before` (never of `own`); returns how many.
-    pub async fn close_orphans(
+    /// Streams of processes that ended or were last seen before `dead_before` (never `own`), and may have left something
+    /// unfinished.
+    pub async fn unsettled_streams(
         &self,
         own: &StreamId,
         dead_before: DateTime<Utc>,
-        at: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
-        const MARK: &str = "UPDATE stream SET settled_at = $3 WHERE id <> $1 AND settled_at IS NULL \
-            AND (closed_at IS NOT NULL OR seen_at < $2) RETURNING id, seen_at";
-        const CLOSE: &str = "INSERT INTO event_outcome (event_id, at, code, status, detail) \
-            SELECT event.id, $2, 'unknown', NULL, '{}' FROM event \
-            LEFT JOIN event_outcome AS outcome ON outcome.event_id = event.id \
-            WHERE event.stream = $1 AND event.id >= $3 AND outcome.event_id IS NULL ON CONFLICT (event_id) DO NOTHING";
-        in_transaction!(self, "closing what was left without an outcome", eventually, |transaction| {
-            let dead: Vec<(StreamId, DateTime<Utc>)> = sqlx::query_as(MARK)
-                .bind(own)
-                .bind(dead_before)
-                .bind(at)
-                .fetch_all(&mut *transaction)
-                .await?;
-            let mut closed = 0;
-            for (stream, seen_at) in dead {
-                // What could be under way when it was last seen. What is older has its outcome, or one that could never be
-                // written and was logged.
-                closed += sqlx::query(CLOSE)
-                    .bind(stream)
-                    .bind(at)
-                    .bind(EventId::lowest(seen_at - LONGEST_CALL))
-                    .execute(&mut *transaction)
-                    .await?
-                    .rows_affected();
-            }
-            closed
+    ) -> Result<Vec<Unsettled>, StoreError> {
+        const FIND: &str = "SELECT id, number, seen_at FROM stream WHERE id <> $1 AND kind = 'process' \
+            AND settled_at IS NULL AND (closed_at IS NOT NULL OR seen_at < $2) ORDER BY number";
+        on_pool!(self, "looking for streams that ended", |pool| {
+            sqlx::query_as(FIND).bind(own).bind(dead_before).fetch_all(pool)
         })
     }
+
+    /// Events without an outcome, of a stream that ended: at most `most`, with ids above `after`, in their order.
+    pub async fn orphans(
+        &self,
+        stream: &Unsettled,
+        after: Option<&EventId>,
+        most: i64,
+    ) -> Result<Vec<EventId>, StoreError> {
+        const FIND: &str = "SELECT event.id FROM event \
+            LEFT JOIN event_outcome AS outcome ON outcome.event_id = event.id \
+            WHERE event.id > $1 AND event.place >= $2 AND event.place < $3 AND outcome.event_id IS NULL \
+            ORDER BY event.id LIMIT $4";
+        // What could be under way when it was last seen. What is older has its outcome, or one that could never be written
+        // and was logged.
+        let lowest = EventId::lowest(stream.seen_at - LONGEST_CALL);
+        let after = after.unwrap_or(&lowest);
+        on_pool!(self, eventually, "looking for what was left without an outcome", |pool| {
+            sqlx::query_scalar(FIND)
+                .bind(after)
+                .bind(Place::new(stream.number, 0))
+                .bind(Place::new(stream.number + 1, 0))
+                .bind(most)
+                .fetch_all(pool)
+        })
+    }
+
+    /// Notes that a stream that ended has left nothing unfinished any more.
+    pub async fn settle_stream(&self, stream: &StreamId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        const SETTLE: &str = "UPDATE stream SET settled_at = $2 WHERE id = $1";
+        in_transaction!(self, "settling a stream of events", soon, |transaction| {
+            sqlx::query(SETTLE).bind(stream).bind(at).execute(&mut *transaction).await?;
+        })
+    }
+}
+
+/// A stream whose process ended, and may have left something unfinished.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Unsettled {
+    /// Its id.
+    pub id: StreamId,
+    number: i64,
+    seen_at: DateTime<Utc>,
 }

@@ -13,6 +13,8 @@ const LEAVES: &[&str] = &["clock", "config", "model", "secret", "web"];
 const MAP: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("secret", &[]),
+    // Knows nothing of what an entry is.
+    ("tlog", &[]),
     ("model", &[]),
     ("config", &["model"]),
     ("web", &["model"]),
@@ -20,7 +22,7 @@ const MAP: &[(&str, &[&str])] = &[
     // Imports nothing of ours: two programs that share a table share its mistakes.
     ("simulator", &[]),
     ("policy", &["model"]),
-    ("store", &["model", "secret"]),
+    ("store", &["model", "secret", "tlog"]),
     ("upstream", &["clock", "model", "secret"]),
     // The catalog says which actions policies may speak of.
     ("catalog", &["policy"]),
@@ -47,6 +49,7 @@ const MAP: &[(&str, &[&str])] = &[
             "store",
             "telemetry",
             "tenancy",
+            "tlog",
             "upstream",
         ],
     ),

@@ -12,17 +12,20 @@ pub use file::{KeyFile, read_passphrase};
 pub use rotation::{Rotation, Step};
 
 use crate::{
+    catalog::Catalog,
     clock::Clock,
     config::Secrets,
     model::SealedSigningKey,
     secret::{self, ClaimKey, GrantsKey, MasterKeyId, MasterKeys, Pepper},
     store::{SealedPlace, Store},
+    tlog::{Signer, SigningKey},
     upstream,
 };
 
 // How the sealed rows are named; also the context that they are sealed with.
 const HANDLE_KEY: &str = "handle-key";
 const INSTALLATION: &str = "installation";
+const LOG_KEY: &str = "log-key";
 
 /// An id that nothing else has.
 const INSTALLATION_BYTES: usize = 16;
@@ -58,6 +61,9 @@ impl Keys {
         let claims = ClaimKey::new(&sealed(&master, ClaimKey::PURPOSE, store, clock).await?)?;
         let installation = sealed(&master, INSTALLATION, store, clock).await?;
         let installation = secret::hex(installation.get(..INSTALLATION_BYTES).unwrap_or_default());
+        let log_key = sealed(&master, LOG_KEY, store, clock).await?;
+        let log_key = SigningKey::new(&format!("ringfence/{installation}"), &log_key)?;
+        store.sign_with(Signer::new(log_key, &Catalog::embedded_digest()));
         if store.list_signing_keys().await?.is_empty() {
             sealed(&master, &SealedSigningKey::purpose(1), store, clock).await?;
         }

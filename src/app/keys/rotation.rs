@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{FOLLOW, KeyFile, context_of, sealed_under};
 use crate::{
     clock::Clock,
-    model::{Actor, Event, EventId, EventKind, StreamId},
+    model::{Actor, Event, EventId, EventKind},
     secret::{MasterKey, MasterKeyId, MasterKeys},
     store::{SealedPlace, Store},
 };
@@ -26,7 +25,6 @@ pub struct Rotation {
     file: KeyFile,
     store: Store,
     clock: Clock,
-    stream: StreamId,
     left: Vec<(SealedPlace, Vec<u8>)>,
 }
 
@@ -45,10 +43,8 @@ pub enum Step {
 
 impl Rotation {
     /// Takes up what the file and the store tell.
-    pub async fn open(file: KeyFile, store: Store, clock: Clock) -> anyhow::Result<Self> {
-        let stream = StreamId::from(Uuid::now_v7());
-        store.open_stream(&stream, clock.now()).await?;
-        Ok(Self { file, store, clock, stream, left: Vec::new() })
+    pub fn open(file: KeyFile, store: Store, clock: Clock) -> Self {
+        Self { file, store, clock, left: Vec::new() }
     }
 
     /// Whether one is under way.
@@ -118,11 +114,6 @@ impl Rotation {
         }
     }
 
-    /// Ends this process's part.
-    pub async fn close(self) -> anyhow::Result<()> {
-        Ok(self.store.close_stream(&self.stream, self.clock.now()).await?)
-    }
-
     async fn retire(&self, to: MasterKeyId, older: &[MasterKey]) -> anyhow::Result<Option<MasterKeyId>> {
         ensure!(
             self.store.master_key_retired(to).await?.is_none(),
@@ -158,14 +149,7 @@ impl Rotation {
         after: &serde_json::Value,
     ) -> anyhow::Result<()> {
         let event = self.event(operation, before, after);
-        let outcome = crate::model::Outcome {
-            event_id: event.id.clone(),
-            at: event.at,
-            code: "ok".into(),
-            status: None,
-            detail: "{}".into(),
-        };
-        Ok(self.store.append_events(&[event], &[outcome]).await?)
+        Ok(self.store.record(&event, &event.ended_well()).await?)
     }
 
     /// The event of a change by whoever has the machine: no operator is signed in there.
@@ -174,7 +158,6 @@ impl Rotation {
         Event {
             id: EventId::at(at),
             at,
-            stream: self.stream.clone(),
             kind: EventKind::Change,
             actor: Actor::default(),
             operation: Some(operation.into()),

@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: a call that changes something and is sent twice is made once.
 //!
 //! A caller whose connection broke does not know whether its queue was made. With a key of its own beside the call it may
-//! send it again: the first is *claimed* in the transaction that commits its intent, before it is forwarded, and whoever
-//! comes second finds the claim, here or on another replica.
+//! send it again: the first is *claimed*, and its intent committed, before it is forwarded, and whoever comes second
+//! finds the claim, here or on another replica.
 //!
 //! | the first | the repeat |
 //! |---|---|

@@ -116,7 +116,6 @@ fn event(gateway: &Gateway, key: &Key, rotation: &Rotation, record: &Record) -> 
     Event {
         id: EventId::at(now),
         at: now,
-        stream: parts.audit.stream().clone(),
         kind: EventKind::Change,
         actor: Actor {
             tenant_id: Some(key.tenant_id.clone()),

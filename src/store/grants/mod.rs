@@ -295,7 +295,8 @@ impl Store {
                 let raised = sqlx::query_as(RAISE_VERSION).fetch_one(&mut *transaction).await?;
                 let all = read_all!(transaction, Ledger::BEFORE_ALL);
                 let accepted = accept(&mut *transaction, key, raised, &all, subject).await?;
-                super::append::record_change(&mut *transaction, event).await?;
+                let signer = self.signer().map_err(Failure::Refused)?;
+                super::log::record_change(&mut *transaction, event, &event.ended_well(), signer).await?;
                 super::wakeups::announce(&mut *transaction).await?;
                 transaction.commit().await?;
                 Ok(accepted)

@@ -14,7 +14,7 @@ use super::{
     proxy::{Proxy, Way},
     record, until,
 };
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, signer};
 
 /// Cuts the database off, looks on, and gives it back.
 async fn loses_and_finds_again<Lost>(
@@ -122,5 +122,6 @@ async fn behind_a_proxy() -> (TestDatabase, Proxy, Store) {
     let at = if user.is_empty() { "" } else { "@" };
     let proxy = Proxy::start(server.to_owned()).await;
     let store = Store::open(&format!("{before}://{user}{at}{}/{path}", proxy.address())).await.unwrap();
+    store.sign_with(signer());
     (database, proxy, store)
 }

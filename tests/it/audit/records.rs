@@ -24,7 +24,6 @@ async fn an_intent_is_kept_when_it_says_so_and_the_outcome_follows() {
         let kept = find(&store, &id).await.unwrap();
         assert_eq!(kept.outcome, None);
         assert_eq!(kept.event.kind, EventKind::Call);
-        assert_eq!(kept.event.stream, *audit.stream());
         assert_eq!(kept.event.operation.as_deref(), Some("getUsers"));
         assert_eq!(kept.event.source, Some("203.0.113.7".parse().unwrap()));
         let tenant_id = Some("alpha".parse().unwrap());

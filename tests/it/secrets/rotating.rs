@@ -21,7 +21,7 @@ async fn rotation(app: &TestApp, config: &Config) -> Rotation {
     let store = app.store().await;
     Keys::load(&config.secrets, &store, &app.clock).await.unwrap();
     let file = KeyFile::open(&config.secrets, &store, &app.clock).await.unwrap();
-    Rotation::open(file, store, app.clock.clone()).await.unwrap()
+    Rotation::open(file, store, app.clock.clone())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use ringfence::{
-    model::{Actor, Event, EventKind, Key, Outcome, StreamId},
+    model::{Actor, Event, EventKind, Key, Outcome},
     store::{Calls, CallsOf},
 };
 
-use super::things::{at, change, event_at, id, key, outcome, service_account, tenant};
+use super::things::{append, at, change, event_at, key, outcome, service_account, tenant};
 use crate::support::database::TestDatabase;
 
 const FIRST: &str = "aaaaaaaaaaaaaaaa";
@@ -14,14 +14,13 @@ const SECOND: &str = "bbbbbbbbbbbbbbbb";
 
 #[tokio::test]
 async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
-    let stream = id();
     let call = |tenant: &str, key: &str, seconds: i64| {
         let actor = Actor {
             tenant_id: Some(tenant.parse().unwrap()),
             key_id: Some(key.parse().unwrap()),
             operator_id: None,
         };
-        Event { actor, ..event_at(&stream, at(seconds)) }
+        Event { actor, ..event_at(at(seconds)) }
     };
     let login = Event { operation: Some("token.issue".into()), ..call("north", FIRST, 5) };
     let flood = Event { kind: EventKind::Flood, ..call("north", FIRST, 5) };
@@ -44,7 +43,7 @@ async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
     let events = [login, flood, change, dead, unknown, early, first, second, late, other];
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        store.append_events(&events, &outcomes).await.unwrap();
+        append(&store, &events, &outcomes).await;
         let (tenant, first, second) =
             ("north".parse().unwrap(), FIRST.parse().unwrap(), SECOND.parse().unwrap());
         let (since, until) = (at(0), at(10));
@@ -70,22 +69,21 @@ async fn calls_are_counted_per_tenant_and_key_in_a_span_of_time() {
 
 #[tokio::test]
 async fn the_bytes_of_answers_are_summed_per_process_too() {
-    let [one, two]: [StreamId; 2] = [id(), id()];
     let actor = Actor { tenant_id: Some("north".parse().unwrap()), ..Actor::default() };
-    let call =
-        |stream: &StreamId, seconds: i64| Event { actor: actor.clone(), ..event_at(stream, at(seconds)) };
-    let events = [call(&one, 0), call(&two, 1), call(&two, 2), call(&two, 10)];
+    let call = |seconds: i64| Event { actor: actor.clone(), ..event_at(at(seconds)) };
+    let events = [0, 1, 2, 10].map(call);
     let bytes = ["{\"bytes\":5}", "{\"bytes\":70}", "{}", "{\"bytes\":1000}"];
     let outcomes = events.iter().zip(bytes);
     let outcomes: Vec<_> =
         outcomes.map(|(event, detail)| Outcome { detail: detail.into(), ..outcome(event, "ok") }).collect();
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        store.append_events(&events, &outcomes).await.unwrap();
+        append(&store, &events[..1], &outcomes[..1]).await;
+        let two = append(&store, &events[1..], &outcomes[1..]).await;
         let tenant = "north".parse().unwrap();
         let all = CallsOf::tenant(&tenant, None);
         assert_eq!(store.sum_bytes(all, at(0), at(10)).await.unwrap(), 75);
-        let of_two = CallsOf { stream: Some(two.as_str()), ..all };
+        let of_two = CallsOf { stream: Some(two.id().as_str()), ..all };
         assert_eq!(store.sum_bytes(of_two, at(0), at(10)).await.unwrap(), 70);
         assert_eq!(store.count_calls(of_two, at(0), at(10)).await.unwrap().requests, 2);
         assert_eq!(store.sum_bytes(all, at(20), at(30)).await.unwrap(), 0);
@@ -95,11 +93,10 @@ async fn the_bytes_of_answers_are_summed_per_process_too() {
 /// What the first of a chain of keys is asked for is the chain's.
 #[tokio::test]
 async fn the_calls_of_a_key_and_of_those_that_it_was_rotated_into_are_counted_together() {
-    let stream = id();
     let call = |tenant: &str, key: &str| {
         let (tenant, key) = (tenant.parse().unwrap(), key.parse().unwrap());
         let actor = Actor { tenant_id: Some(tenant), key_id: Some(key), operator_id: None };
-        Event { actor, ..event_at(&stream, at(1)) }
+        Event { actor, ..event_at(at(1)) }
     };
     let events = [call("north", FIRST), call("north", SECOND), call("north", "cccccccccccccccc")];
     let outcomes: Vec<_> = events
@@ -117,7 +114,7 @@ async fn the_calls_of_a_key_and_of_those_that_it_was_rotated_into_are_counted_to
         for key in [&first, &second, &other] {
             store.add_key(key, &change()).await.unwrap();
         }
-        store.append_events(&events, &outcomes).await.unwrap();
+        append(&store, &events, &outcomes).await;
         let of_chain = CallsOf::tenant(&first.tenant_id, Some(&origin));
         assert_eq!(store.count_calls(of_chain, at(0), at(10)).await.unwrap().requests, 2);
         assert_eq!(store.sum_bytes(of_chain, at(0), at(10)).await.unwrap(), 10);

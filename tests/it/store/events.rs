@@ -1,12 +1,14 @@
 //! The record: appending and searching.
 
+use std::slice;
+
 use chrono::TimeDelta;
 use ringfence::{
-    model::{Actor, Event, EventId, EventKind, RecordedEvent, StreamId},
+    model::{Actor, Event, EventId, EventKind, RecordedEvent},
     store::{EventFilter, Store, StoreError},
 };
 
-use super::things::{at, change, event, event_at, id, operator, outcome};
+use super::things::{append, at, change, event, event_at, id, operator, outcome};
 use crate::support::database::TestDatabase;
 
 async fn found(store: &Store, filter: EventFilter) -> Vec<EventId> {
@@ -18,7 +20,6 @@ async fn found(store: &Store, filter: EventFilter) -> Vec<EventId> {
 async fn events_and_outcomes_are_kept_whole() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream: StreamId = id();
         let full = Event {
             at: at(1) + TimeDelta::microseconds(123_456),
             kind: EventKind::Search,
@@ -29,14 +30,14 @@ async fn events_and_outcomes_are_kept_whole() {
             },
             source: Some("2001:db8::7".parse().unwrap()),
             detail: r#"{"path":"/a\"b\\c\u0000","text":"ß — \n"}"#.into(),
-            ..event(&stream)
+            ..event()
         };
-        let bare = Event { operation: None, kind: EventKind::Refusal, ..event(&stream) };
+        let bare = Event { operation: None, kind: EventKind::Refusal, ..event() };
         let mut ended = outcome(&full, "ringfence.operation_denied");
         ended.status = Some(403);
         let aborted = ringfence::model::Outcome { status: None, ..outcome(&bare, "aborted") };
         let events = [full.clone(), bare.clone()];
-        store.append_events(&events, &[ended.clone(), aborted.clone()]).await.unwrap();
+        append(&store, &events, &[ended.clone(), aborted.clone()]).await;
         let expected = [
             RecordedEvent { event: bare, outcome: Some(aborted) },
             RecordedEvent { event: full, outcome: Some(ended) },
@@ -49,11 +50,10 @@ async fn events_and_outcomes_are_kept_whole() {
 async fn an_outcome_may_follow_later_or_never() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream = id();
-        let [first, second] = [event(&stream), event(&stream)];
-        store.append_events(&[first.clone(), second.clone()], &[]).await.unwrap();
-        store.append_events(&[], &[outcome(&first, "ok")]).await.unwrap();
-        store.append_events(&[], &[]).await.unwrap();
+        let [first, second] = [event(), event()];
+        append(&store, &[first.clone(), second.clone()], &[]).await;
+        append(&store, &[], &[outcome(&first, "ok")]).await;
+        append(&store, &[], &[]).await;
         let read = store.list_events(&EventFilter::default(), None, 10).await.unwrap();
         let codes =
             read.iter().map(|recorded| recorded.outcome.as_ref().map(|outcome| outcome.code.as_ref()));
@@ -62,21 +62,43 @@ async fn an_outcome_may_follow_later_or_never() {
 }
 
 #[tokio::test]
-async fn a_batch_sent_twice_is_kept_once_as_it_first_was() {
+async fn what_is_there_already_refuses_its_whole_batch() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let first = event(&id());
+        let first = event();
         let ended = outcome(&first, "ok");
-        store.append_events(std::slice::from_ref(&first), std::slice::from_ref(&ended)).await.unwrap();
+        let stream = append(&store, slice::from_ref(&first), slice::from_ref(&ended)).await;
         let changed = Event { detail: "{}".into(), ..first.clone() };
-        let second = event(&id());
-        let batch = [changed, second.clone(), second.clone()];
-        store.append_events(&batch, &[outcome(&first, "aborted")]).await.unwrap();
-        let expected = [
-            RecordedEvent { event: second, outcome: None },
-            RecordedEvent { event: first, outcome: Some(ended) },
-        ];
+        let second = event();
+        for (events, outcomes) in [
+            (vec![second.clone(), changed], vec![]),
+            (vec![second.clone(), second.clone()], vec![]),
+            (vec![second.clone()], vec![outcome(&first, "aborted")]),
+        ] {
+            let refused = store.append(&stream, &events, &outcomes, at(1)).await;
+            assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+        }
+        assert_eq!(store.probe_stream(stream.id()).await.unwrap(), 2);
+        let expected = [RecordedEvent { event: first, outcome: Some(ended) }];
         assert_eq!(store.list_events(&EventFilter::default(), None, 10).await.unwrap(), expected);
+    }
+}
+
+/// Two that hold the same stream would give it two histories.
+#[tokio::test]
+async fn a_stream_is_gone_on_with_as_its_writer_left_it_or_not_at_all() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let opened = store.open_stream(&id(), at(0)).await.unwrap();
+        let one = store.append(&opened, &[event()], &[], at(0)).await.unwrap();
+        for count in [1, 2, 100] {
+            let events: Vec<_> = (0..count).map(|_| event()).collect();
+            let fork = store.append(&opened, &events, &[], at(0)).await;
+            assert!(fork.is_err(), "{fork:?}");
+        }
+        assert_eq!(store.list_events(&EventFilter::default(), None, 10).await.unwrap().len(), 1);
+        store.append(&one, &[event()], &[], at(0)).await.unwrap();
+        assert_eq!(store.list_events(&EventFilter::default(), None, 10).await.unwrap().len(), 2);
     }
 }
 
@@ -84,9 +106,8 @@ async fn a_batch_sent_twice_is_kept_once_as_it_first_was() {
 async fn pages_follow_each_other_without_gap_or_overlap() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream = id();
-        let mut events: Vec<Event> = (0..25).map(|_| event(&stream)).collect();
-        store.append_events(&events, &[]).await.unwrap();
+        let mut events: Vec<Event> = (0..25).map(|_| event()).collect();
+        append(&store, &events, &[]).await;
         events.reverse();
 
         let (mut read, mut before) = (Vec::new(), None);
@@ -95,7 +116,7 @@ async fn pages_follow_each_other_without_gap_or_overlap() {
             let Some(last) = page.last() else { break };
             before = Some(last.event.id.clone());
             // What arrives meanwhile is newer and does not disturb the pages.
-            store.append_events(&[event(&stream)], &[]).await.unwrap();
+            append(&store, &[event()], &[]).await;
             read.extend(page.into_iter().map(|recorded| recorded.event));
         }
         assert_eq!(read, events);
@@ -106,11 +127,10 @@ async fn pages_follow_each_other_without_gap_or_overlap() {
 async fn pages_of_one_outcome_follow_each_other_too() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream = id();
-        let events: Vec<Event> = (0..9).map(|_| event(&stream)).collect();
+        let events: Vec<Event> = (0..9).map(|_| event()).collect();
         let codes = ["ok", "aborted", "ok"].into_iter().cycle();
         let outcomes: Vec<_> = events.iter().zip(codes).map(|(event, code)| outcome(event, code)).collect();
-        store.append_events(&events, &outcomes).await.unwrap();
+        append(&store, &events, &outcomes).await;
         let ok = EventFilter { outcome: Some("ok".to_owned()), ..EventFilter::default() };
         let first = store.list_events(&ok, None, 4).await.unwrap();
         let second = store.list_events(&ok, Some(&first[3].event.id), 4).await.unwrap();
@@ -123,7 +143,6 @@ async fn pages_of_one_outcome_follow_each_other_too() {
 async fn each_filter_narrows_and_all_narrow_together() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream = id();
         let by = |tenant: &str, key: &str, operation: &str, second| Event {
             actor: Actor {
                 tenant_id: Some(tenant.parse().unwrap()),
@@ -131,28 +150,28 @@ async fn each_filter_narrows_and_all_narrow_together() {
                 operator_id: None,
             },
             operation: Some(operation.into()),
-            ..event_at(&stream, at(second))
+            ..event_at(at(second))
         };
         let a = by("north", "aaaaaaaaaaaaaaaa", "getUsers", 10);
         let b = by("north", "bbbbbbbbbbbbbbbb", "getusers", 20);
         let c = by("south", "cccccccccccccccc", "getUsers", 30);
-        let none = Event { operation: None, ..event_at(&stream, at(40)) };
+        let none = Event { operation: None, ..event_at(at(40)) };
         let events = [&a, &b, &c, &none].map(Clone::clone);
         let outcomes = [outcome(&a, "ok"), outcome(&b, "aborted"), outcome(&c, "ok")];
-        store.append_events(&events, &outcomes).await.unwrap();
+        append(&store, &events, &outcomes).await;
 
         let all = EventFilter::default();
         let north = EventFilter { tenant_id: Some("north".parse().unwrap()), ..all.clone() };
         assert_eq!(found(&store, north.clone()).await, [&b, &a].map(|event| event.id.clone()));
         let key = EventFilter { key_id: Some("cccccccccccccccc".parse().unwrap()), ..all.clone() };
-        assert_eq!(found(&store, key).await, std::slice::from_ref(&c.id));
+        assert_eq!(found(&store, key).await, slice::from_ref(&c.id));
         // Exact, also in case.
         let operation = EventFilter { operation: Some("getUsers".to_owned()), ..all.clone() };
         assert_eq!(found(&store, operation.clone()).await, [&c, &a].map(|event| event.id.clone()));
         let ok = EventFilter { outcome: Some("ok".to_owned()), ..all.clone() };
         assert_eq!(found(&store, ok).await, [&c, &a].map(|event| event.id.clone()));
         let one = EventFilter { id: Some(b.id.clone()), ..all.clone() };
-        assert_eq!(found(&store, one).await, std::slice::from_ref(&b.id));
+        assert_eq!(found(&store, one).await, slice::from_ref(&b.id));
         // From the first moment, up to but not with the second.
         let time = EventFilter { since: Some(at(20)), until: Some(at(40)), ..all };
         assert_eq!(found(&store, time).await, [&c, &b].map(|event| event.id.clone()));
@@ -165,8 +184,8 @@ async fn each_filter_narrows_and_all_narrow_together() {
 async fn patterns_and_odd_text_match_only_themselves() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let plain = event(&id());
-        store.append_events(std::slice::from_ref(&plain), &[outcome(&plain, "ok")]).await.unwrap();
+        let plain = event();
+        append(&store, slice::from_ref(&plain), &[outcome(&plain, "ok")]).await;
         for text in ["%", "get%", "get_sers", "*", "", "GETUSERS", "getUsers\0", "' OR 1 = 1 --"] {
             let operation = EventFilter { operation: Some(text.to_owned()), ..EventFilter::default() };
             assert!(found(&store, operation).await.is_empty(), "{text:?}");
@@ -181,14 +200,13 @@ async fn patterns_and_odd_text_match_only_themselves() {
 async fn times_with_and_without_a_fraction_compare_as_times() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream = id();
         let half = TimeDelta::milliseconds(500);
-        let whole = event_at(&stream, at(20));
-        let fraction = event_at(&stream, at(20) + half);
-        let finer = event_at(&stream, at(20) + half + TimeDelta::microseconds(1));
-        let next = event_at(&stream, at(21));
+        let whole = event_at(at(20));
+        let fraction = event_at(at(20) + half);
+        let finer = event_at(at(20) + half + TimeDelta::microseconds(1));
+        let next = event_at(at(21));
         let events = [&whole, &fraction, &finer, &next].map(Clone::clone);
-        store.append_events(&events, &[]).await.unwrap();
+        append(&store, &events, &[]).await;
         for (place, from) in events.iter().enumerate() {
             let since = EventFilter { since: Some(from.at), ..EventFilter::default() };
             assert_eq!(found(&store, since).await.len(), events.len() - place, "since {}", from.at);
@@ -232,10 +250,9 @@ async fn a_change_under_an_event_that_is_used_up_does_not_happen() {
 async fn a_thousand_events_are_one_batch() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
-        let stream = id();
-        let events: Vec<Event> = (0..1_000).map(|_| event(&stream)).collect();
+        let events: Vec<Event> = (0..1_000).map(|_| event()).collect();
         let outcomes: Vec<_> = events.iter().map(|event| outcome(event, "ok")).collect();
-        store.append_events(&events, &outcomes).await.unwrap();
+        append(&store, &events, &outcomes).await;
         let read = store.list_events(&EventFilter::default(), None, 2_000).await.unwrap();
         assert_eq!(read.len(), 1_000);
         assert!(read.iter().all(|recorded| recorded.outcome.is_some()));

@@ -6,6 +6,7 @@ mod completeness;
 mod events;
 mod grants;
 mod keys;
+mod log;
 mod opening;
 mod operators;
 mod policies;

@@ -10,7 +10,7 @@ use ringfence::{
 
 use super::things::{at, change, event, id, operator, outcome};
 use crate::support::{
-    database::TestDatabase,
+    database::{TestDatabase, signer},
     proxy::{Proxy, Wire},
 };
 
@@ -36,16 +36,18 @@ async fn is_lost_and_found_again(wire: Wire) {
     let proxy = Proxy::before(&database.address()).await;
     let store = Store::open(&database.url_at(proxy.address())).await.unwrap();
     store.prove_with(GrantsKey::new(&[7; 32]).unwrap());
+    store.sign_with(signer());
+    let stream = store.open_stream(&id(), at(0)).await.unwrap();
     store.add_operator(&operator("ada@bpo.example"), &change()).await.unwrap();
 
-    let (grace, raised, events) = (operator("grace@bpo.example"), change(), [event(&id())]);
+    let (grace, raised, events) = (operator("grace@bpo.example"), change(), [event()]);
     proxy.set(wire);
     tokio::join!(
         fails_soon(store.ping()),
         fails_soon(store.version()),
         fails_soon(store.changes_since(0)),
-        fails_soon(store.append_events(&events, &[])),
-        fails_soon(store.touch_stream(&events[0].stream, at(0))),
+        fails_soon(store.append(&stream, &events, &[], at(0))),
+        fails_soon(store.touch_stream(stream.id(), at(0))),
         fails_soon(store.add_operator(&grace, &raised)),
     );
 
@@ -81,34 +83,39 @@ async fn a_locked_file_is_an_error_and_free_again_afterwards() {
     use sqlx::{Connection, Executor, SqliteConnection};
     let database = TestDatabase::sqlite();
     let store = database.store().await;
+    let stream = store.open_stream(&id(), at(0)).await.unwrap();
     let mut other = SqliteConnection::connect(&database.url()).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
-    let refused = store.append_events(&[event(&id())], &[]).await;
+    let refused = store.append(&stream, &[event()], &[], at(0)).await;
     assert!(matches!(refused, Err(StoreError::Database { doing: "writing events", .. })), "{refused:?}");
     // Readers are not disturbed.
     assert_eq!(store.version().await.unwrap(), 0);
     other.execute("ROLLBACK").await.unwrap();
-    store.append_events(&[event(&id())], &[]).await.unwrap();
+    store.append(&stream, &[event()], &[], at(0)).await.unwrap();
 }
 
 #[tokio::test]
 async fn whoever_leaves_in_the_midst_of_a_batch_leaves_nothing_half_done_and_nobody_locked_out() {
     for database in TestDatabase::both().await {
         let store = database.store().await;
+        let mut stream = store.open_stream(&id(), at(0)).await.unwrap();
         let mut left = 0;
         for round in 0..60_u64 {
             let tenant: TenantId = format!("tenant-{round}").parse().unwrap();
-            let mut events: Vec<_> = (0..40).map(|_| event(&id())).collect();
+            let mut events: Vec<_> = (0..40).map(|_| event()).collect();
             for event in &mut events {
                 event.actor.tenant_id = Some(tenant.clone());
             }
             let outcomes: Vec<_> = events.iter().map(|event| outcome(event, "ok")).collect();
             // At another point each time, from before the first step to after the last.
             let patience = Duration::from_micros(round * 40);
-            let done = tokio::time::timeout(patience, store.append_events(&events, &outcomes)).await;
+            let done = tokio::time::timeout(patience, store.append(&stream, &events, &outcomes, at(0))).await;
             left += u32::from(done.is_err());
-
-            store.append_events(&[event(&id())], &[]).await.unwrap();
+            // The stream's size tells whether it came about.
+            if store.probe_stream(stream.id()).await.unwrap() > stream.size() {
+                stream = store.grown(&stream, &events, &outcomes, at(0)).unwrap();
+            }
+            stream = store.append(&stream, &[event()], &[], at(0)).await.unwrap();
             let filter = EventFilter { tenant_id: Some(tenant), ..EventFilter::default() };
             let found = store.list_events(&filter, None, 100).await.unwrap();
             assert!(

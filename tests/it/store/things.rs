@@ -4,9 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ringfence::{
     model::{
         Actor, CrossDivision, DivisionId, Event, EventId, EventKind, Key, KeyId, Limits, Operator, Outcome,
-        PolicyMode, PolicyVersion, Role, ServiceAccount, StreamId, Tenant,
+        PolicyMode, PolicyVersion, Role, ServiceAccount, Tenant,
     },
-    store::{Store, StoreError},
+    store::{Store, StoreError, Stream},
 };
 
 /// Seconds after a fixed time, some of which have a fraction.
@@ -25,14 +25,13 @@ pub(super) fn division() -> DivisionId {
 
 /// The event that a change needs.
 pub(super) fn change() -> Event {
-    Event { kind: EventKind::Change, ..event(&id()) }
+    Event { kind: EventKind::Change, ..event() }
 }
 
-pub(super) fn event(stream: &StreamId) -> Event {
+pub(super) fn event() -> Event {
     Event {
         id: id(),
         at: at(0),
-        stream: stream.clone(),
         kind: EventKind::Call,
         actor: Actor::default(),
         operation: Some("getUsers".into()),
@@ -42,8 +41,8 @@ pub(super) fn event(stream: &StreamId) -> Event {
 }
 
 /// An event of a call that came and was read at one time.
-pub(super) fn event_at(stream: &StreamId, at: DateTime<Utc>) -> Event {
-    Event { id: EventId::at(at), at, ..event(stream) }
+pub(super) fn event_at(at: DateTime<Utc>) -> Event {
+    Event { id: EventId::at(at), at, ..event() }
 }
 
 pub(super) fn outcome(event: &Event, code: &str) -> Outcome {
@@ -54,6 +53,12 @@ pub(super) fn outcome(event: &Event, code: &str) -> Outcome {
         status: Some(200),
         detail: "{}".into(),
     }
+}
+
+/// Appends to a stream of its own.
+pub(super) async fn append(store: &Store, events: &[Event], outcomes: &[Outcome]) -> Stream {
+    let stream = store.open_stream(&id(), at(0)).await.unwrap();
+    store.append(&stream, events, outcomes, at(0)).await.unwrap()
 }
 
 /// Revokes a key as it is now.

@@ -5,7 +5,7 @@ use ringfence::{
     app::{self, Addresses, Keys},
     clock::Clock,
     config::Config,
-    model::{Actor, Event, EventId, EventKind, StreamId},
+    model::{Actor, Event, EventId, EventKind},
     operator::operators,
 };
 use secrecy::ExposeSecret;
@@ -30,7 +30,6 @@ pub(crate) fn change_at(at: DateTime<Utc>) -> Event {
     Event {
         id: EventId::at(at),
         at,
-        stream: StreamId::from(uuid::Uuid::now_v7()),
         kind: EventKind::Change,
         actor: Actor::default(),
         operation: Some("test.alter".into()),

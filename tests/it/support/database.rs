@@ -6,7 +6,11 @@ use std::{
     path::PathBuf,
 };
 
-use ringfence::{secret::GrantsKey, store::Store};
+use ringfence::{
+    secret::GrantsKey,
+    store::Store,
+    tlog::{Signer, SigningKey},
+};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 /// A database of one test's own, gone when dropped.
@@ -126,6 +130,7 @@ impl TestDatabase {
         let store = Store::open(&self.url()).await.unwrap();
         store.migrate().await.unwrap();
         store.prove_with(GrantsKey::new(&[7; 32]).unwrap());
+        store.sign_with(signer());
         store
     }
 }
@@ -215,4 +220,9 @@ fn database_url(server: &str, name: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "tests are configured by two variables of their own")]
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What a store without an installation is signed with.
+pub(crate) fn signer() -> Signer {
+    Signer::new(SigningKey::new("ringfence/test", &[7; 32]).unwrap(), "none")
 }
