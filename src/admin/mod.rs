@@ -9,6 +9,7 @@ mod authenticate;
 mod catalog;
 mod events;
 mod keys;
+mod log;
 mod openapi;
 mod operators;
 mod policies;

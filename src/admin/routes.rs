@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
-    Document, catalog, events, keys, operators, policies, registry, service_accounts, signing_keys, tenants,
+    Document, catalog, events, keys, log, operators, policies, registry, service_accounts, signing_keys,
+    tenants,
 };
 use crate::{
     model::{Operator, PolicyVersion, Registration, ServiceAccount, Tenant},
@@ -260,11 +261,17 @@ impl Routes {
             "Searches the record, newest first; the search is itself on record.",
         );
         let document = answers::<Value>("api.describe", "Describes this API: OpenAPI 3.1.");
-        self.add(GET, "/events", events::search, search.asks::<events::Parameters>()).add(
-            GET,
-            "/openapi.json",
-            Document::show,
-            document,
-        )
+        let export = answers::<Value>(
+            "event.export",
+            "Exports the record as lines that `ringfence audit verify` proves; the export is itself on record.",
+        );
+        let checkpoints = answers::<log::Checkpoints>(
+            "checkpoint.list",
+            "Lists what was signed of the record, now included, and the key that it is verified with.",
+        );
+        self.add(GET, "/events", events::search, search.asks::<events::Parameters>())
+            .add(GET, "/events/export", log::export, export.asks::<log::Parameters>())
+            .add(GET, "/checkpoints", log::checkpoints, checkpoints)
+            .add(GET, "/openapi.json", Document::show, document)
     }
 }

@@ -24,6 +24,8 @@ use crate::{
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const LOOK_FOR_ORPHANS: Duration = Duration::from_mins(1);
+/// How often the checkpoints of all streams are kept, those of processes that were killed too.
+const CHECKPOINT: Duration = Duration::from_mins(1);
 /// A process that was not heard of for this long is taken for dead: six heartbeats.
 const SILENCE: TimeDelta = TimeDelta::seconds(30);
 /// How many are closed at a time.
@@ -56,11 +58,18 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         let mut heartbeat = interval(HEARTBEAT);
         let mut looked = Instant::now();
+        let mut kept = Instant::now();
         loop {
             tokio::select! {
                 // An error means that the writer is gone without a word.
                 _ = self.stopped.changed() => return,
                 _ = heartbeat.tick() => {}
+            }
+            if kept.elapsed() >= CHECKPOINT {
+                kept = Instant::now();
+                if let Err(error) = self.store.keep_checkpoints(self.clock.now()).await {
+                    warn!(error = &error as &dyn std::error::Error, "checkpoints could not be kept");
+                }
             }
             // What is still to be written is looked for from the last sign of life on, should it never come.
             if self.owes.load(Ordering::Acquire) {

@@ -183,7 +183,9 @@ impl Writer {
             } else if matches!(error, StoreError::Conflict { .. }) {
                 // Two that settle what a process left find the same.
                 self.confirm();
-                batch.iter_mut().for_each(|entry| entry.answer(Ok(())));
+                for entry in &mut batch {
+                    entry.answer(Ok(()));
+                }
             } else {
                 self.keep(batch, Some(&error));
             }
@@ -269,7 +271,9 @@ impl Writer {
         if !self.is_available()
             && let Some((_, batch)) = &mut self.in_doubt
         {
-            batch.iter_mut().for_each(|entry| entry.answer(Err(NotRecorded)));
+            for entry in batch {
+                entry.answer(Err(NotRecorded));
+            }
         }
     }
 
@@ -285,8 +289,12 @@ impl Writer {
             metrics::counter!("ringfence_events_failed_total").increment(lost as u64);
             error!(count = lost, "events could not be written before the end");
         }
-        if let Err(error) = self.store.close_stream(self.stream.id(), self.clock.now()).await {
+        let now = self.clock.now();
+        if let Err(error) = self.store.close_stream(self.stream.id(), now).await {
             error!(error = %error, "the stream of events could not be closed");
+        }
+        if let Err(error) = self.store.keep_checkpoints(now).await {
+            error!(error = %error, "the last checkpoint could not be kept");
         }
     }
 

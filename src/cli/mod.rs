@@ -1,5 +1,6 @@
 //! The commands. One file each; exit codes 0, 1 failed, 2 wrong usage, 3 something differs, 64 wrong configuration.
 
+mod audit;
 mod catalog;
 mod config;
 mod demo;
@@ -57,6 +58,7 @@ enum Command {
     Doctor(doctor::Arguments),
     Policy(policy::Arguments),
     Key(key::Arguments),
+    Audit(audit::Arguments),
     Registry(registry::Arguments),
     ServiceAccount(service_account::Arguments),
     Secrets(secrets::Arguments),
@@ -95,6 +97,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Catalog(arguments) => catalog::run(&arguments),
             Command::Policy(arguments) => policy::run(arguments).await,
             Command::Key(arguments) => key::run(arguments).await,
+            Command::Audit(arguments) => audit::run(arguments).await,
             Command::Registry(arguments) => registry::run(arguments).await,
             Command::ServiceAccount(arguments) => service_account::run(arguments).await,
             Command::Secrets(arguments) => secrets::run(arguments).await,

@@ -1,5 +1,7 @@
 //! Requests to a running Ringfence, over HTTP as anyone would send them.
 
+use std::io::Write;
+
 use anyhow::{Context, bail, ensure};
 use reqwest::{Method, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -53,20 +55,47 @@ impl Server {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
-        let url = format!("{}/admin/v1{path}", self.server.trim_end_matches('/'));
-        let token = self.token.as_ref().context("set RINGFENCE_TOKEN to an operator's API token")?;
+        let (url, token) = self.url_and_token(path)?;
         let reply = Remote::new()?.call(method, &url, token.expose_secret(), body).await?;
         if (200..300).contains(&reply.status) {
             return Ok(reply.body);
         }
-        let text = |name: &str| reply.body.get(name).and_then(Value::as_str);
-        let id = reply.correlation_id.as_deref().unwrap_or("none");
-        match text("detail") {
-            Some(detail) => {
-                bail!("{detail} ({} {}, correlation id {id})", reply.status, text("code").unwrap_or("-"))
-            }
-            None => bail!("{url} answered {}: is it the operator listener of a Ringfence?", reply.status),
+        refused(&url, &reply)
+    }
+
+    /// Writes what a path answers as it comes, however much; how many bytes it was.
+    pub(super) async fn download(&self, path: &str, to: &mut impl Write) -> anyhow::Result<u64> {
+        let (url, token) = self.url_and_token(path)?;
+        let request = Remote::new()?.client.get(&url).bearer_auth(token.expose_secret());
+        let lost = || format!("no whole answer from {url}");
+        let mut response = begin(request).await.with_context(lost)?;
+        if !response.status().is_success() {
+            return refused(&url, &read(response).await.with_context(lost)?);
         }
+        let mut bytes = 0;
+        while let Some(piece) = response.chunk().await.with_context(lost)? {
+            to.write_all(&piece).context("the answer cannot be written")?;
+            bytes += piece.len() as u64;
+        }
+        to.flush().context("the answer cannot be written")?;
+        Ok(bytes)
+    }
+
+    fn url_and_token(&self, path: &str) -> anyhow::Result<(String, &SecretString)> {
+        let url = format!("{}/admin/v1{path}", self.server.trim_end_matches('/'));
+        let token = self.token.as_ref().context("set RINGFENCE_TOKEN to an operator's API token")?;
+        Ok((url, token))
+    }
+}
+
+fn refused<T>(url: &str, reply: &Reply) -> anyhow::Result<T> {
+    let text = |name: &str| reply.body.get(name).and_then(Value::as_str);
+    let id = reply.correlation_id.as_deref().unwrap_or("none");
+    match text("detail") {
+        Some(detail) => {
+            bail!("{detail} ({} {}, correlation id {id})", reply.status, text("code").unwrap_or("-"))
+        }
+        None => bail!("{url} answered {}: is it the operator listener of a Ringfence?", reply.status),
     }
 }
 
@@ -142,8 +171,15 @@ impl Remote {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line's own way to the network")]
+async fn begin(request: reqwest::RequestBuilder) -> reqwest::Result<reqwest::Response> {
+    request.send().await
+}
+
 async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<Reply> {
-    let response = request.send().await?;
+    read(begin(request).await?).await
+}
+
+async fn read(response: reqwest::Response) -> anyhow::Result<Reply> {
     let correlation_id = response.headers().get("inin-correlation-id");
     let correlation_id = correlation_id.and_then(|id| id.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();

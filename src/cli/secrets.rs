@@ -204,8 +204,7 @@ impl Rotate {
     async fn run(&self, store: &Store, file: KeyFile, clock: Clock) -> anyhow::Result<()> {
         let passphrase = self.new_passphrase_file.as_deref().map(app::read_passphrase).transpose()?;
         let mut rotation = Rotation::open(file, store.clone(), clock);
-        let done = self.go(&mut rotation, passphrase.as_ref().map(|line| line.as_str())).await;
-        done
+        self.go(&mut rotation, passphrase.as_ref().map(|line| line.as_str())).await
     }
 
     async fn go(&self, rotation: &mut Rotation, passphrase: Option<&str>) -> anyhow::Result<()> {

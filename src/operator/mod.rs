@@ -9,6 +9,7 @@
 
 pub mod catalog;
 mod desk;
+pub mod export;
 pub mod keys;
 pub mod operators;
 pub mod policies;

@@ -120,8 +120,8 @@ mod tests {
         let mut tree = Frontier::default();
         tree.push(Hash::leaf(b"entry"));
         signer.note_skew(-250);
-        let signed = signer.sign("stream", &tree, DateTime::UNIX_EPOCH);
-        let opened = Checkpoint::open(&signed, &[signer.verifier().clone()]).unwrap();
+        let note = signer.sign("stream", &tree, DateTime::UNIX_EPOCH);
+        let opened = Checkpoint::open(&note, &[signer.verifier().clone()]).unwrap();
         assert_eq!((opened.origin.as_str(), opened.stream()), ("ringfence/one/stream", "stream"));
         assert_eq!((opened.size, opened.root), (1, tree.root()));
         assert_eq!(opened.extensions, ["time 1970-01-01T00:00:00.000000Z", "catalog abc", "skew-ms -250"]);

@@ -5,9 +5,12 @@
 //! other logs are verified with verifies ours too. Nothing here knows what an entry is.
 
 mod checkpoint;
+mod manifest;
 mod note;
 mod tree;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, Signer};
+pub use manifest::Manifest;
 pub use note::{Note, NoteError, SigningKey, VerifierKey};
 pub use tree::{Frontier, Hash};

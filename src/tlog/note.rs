@@ -125,12 +125,12 @@ pub struct Note<'n> {
 
 impl<'n> Note<'n> {
     /// Verifies a note: at least one signature by a key that is known, and none by such a key that is wrong.
-    pub fn open(signed: &'n str, keys: &[VerifierKey]) -> Result<Self, NoteError> {
-        if signed.len() > LONGEST {
+    pub fn open(note: &'n str, keys: &[VerifierKey]) -> Result<Self, NoteError> {
+        if note.len() > LONGEST {
             return Err(NoteError::Malformed);
         }
-        let (text, signatures) = signed.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
-        let text = signed.get(..=text.len()).ok_or(NoteError::Malformed)?;
+        let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+        let text = note.get(..=text.len()).ok_or(NoteError::Malformed)?;
         let signatures = signatures.strip_suffix('\n').ok_or(NoteError::Malformed)?;
         let (mut signer, mut unknown) = (None, Vec::new());
         for line in signatures.split('\n') {
@@ -198,7 +198,7 @@ mod tests {
             "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse().unwrap();
         let signed = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n\
             \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
-        assert!(Note::open(signed, &[key.clone()]).is_ok());
+        assert!(Note::open(signed, std::slice::from_ref(&key)).is_ok());
         assert_eq!(key.to_string().parse::<VerifierKey>(), Ok(key));
     }
 

@@ -53,7 +53,7 @@ const MAP: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("cli", &["app", "catalog", "operator", "simulator", "store", "telemetry"]),
+    ("cli", &["app", "catalog", "operator", "simulator", "store", "telemetry", "tlog"]),
 ];
 
 /// Above these the leaves are open to all.

@@ -17,7 +17,7 @@ fn code(arguments: &[&str]) -> i32 {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["init"],
         &["serve"],
@@ -31,6 +31,8 @@ fn every_command_explains_itself_with_an_example() {
         &["catalog", "coverage"],
         &["catalog", "show"],
         &["catalog", "drift"],
+        &["audit", "export"],
+        &["audit", "verify"],
         &["simulate"],
         &["demo"],
     ];

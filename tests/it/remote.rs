@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    command::{Directory, ringfence, stderr, stdout},
+    command::{self, Directory, ringfence, stderr, stdout},
 };
 
 /// Exit code, standard output and standard error.
@@ -95,6 +95,51 @@ async fn a_refusal_is_told_in_its_own_words_and_exits_1() {
     let (code, _, _) = run(&app, &["policy", "explain", "alpha", "getUsers", "--context", "[]"]).await;
     assert_eq!(code, 2);
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_is_exported_and_verified_without_a_server() {
+    let app = TestApp::start().await;
+    app.tenant("alpha", &[ringfence::simulator::ALPHA]).await;
+    let files = Directory::new();
+    let (_, key, _) = run(&app, &["audit", "key"]).await;
+    let (_, checkpoints, _) = run(&app, &["audit", "checkpoints"]).await;
+    let (key, checkpoints) = (files.write("key", &key), files.write("checkpoints", &checkpoints));
+    let export = files.file("record.jsonl");
+    let (code, told, _) = run(&app, &["audit", "export", "--output", &export]).await;
+    assert!(code == 0 && told.contains("bytes in"), "{told}");
+    let (code, _, complaint) = run(&app, &["audit", "export", "--output", &export]).await;
+    assert!(code == 1 && complaint.contains("cannot be made"), "nothing is overwritten: {complaint}");
+    let (_, piped, _) = run(&app, &["audit", "export"]).await;
+    assert!(piped.lines().last().unwrap().starts_with(r#"{"manifest":"#), "{piped}");
+    app.finish().await;
+
+    let verify = |export: &str| {
+        let done = command::run(&["audit", "verify", export, "--checkpoints", &checkpoints, "--key", &key]);
+        (done.status.code(), command::stdout(&done))
+    };
+    let (code, told) = verify(&export);
+    assert!(code == Some(0) && told.contains("all of it is what was written"), "{told}");
+    let text = std::fs::read_to_string(&export).unwrap();
+    let (at, line) = text.lines().enumerate().find(|(_, line)| line.contains("tenant.add")).unwrap();
+    let altered =
+        files.write("altered.jsonl", &text.replace(line, &line.replace("tenant.add", "tenant.aid")));
+    let (code, told) = verify(&altered);
+    let index = serde_json::from_str::<Value>(line).unwrap()["index"].clone();
+    assert!(code == Some(1) && told.contains(&format!("line {}: stream", at + 1)), "{told}");
+    assert!(told.contains(&format!("entry {index}: altered")), "{told}");
+    let done = command::run(&["audit", "verify", &altered, "--key", &key, "--json"]);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(
+        (&report["clean"], &report["export"]["defects"][0]["what"]),
+        (&false.into(), &"altered".into())
+    );
+    let nothing = files.write("nothing", "");
+    let done = command::run(&["audit", "verify", &export, "--key", &nothing]);
+    assert!(done.status.code() == Some(1) && command::stderr(&done).contains("holds no key"));
+    let shorter: String =
+        text.lines().filter(|line| !line.contains("tenant.")).flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(verify(&files.write("shorter.jsonl", &shorter)).0, Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

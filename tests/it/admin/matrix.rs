@@ -43,6 +43,8 @@ const OPERATIONS: &[&str] = &[
     "POST /keys/{id}/rotate",
     "POST /keys/{id}/revoke",
     "GET /events",
+    "GET /events/export",
+    "GET /checkpoints",
     "GET /operations",
     "GET /catalog/coverage",
     "GET /catalog/operations/{id}",

@@ -4,6 +4,7 @@ mod losses;
 mod orphans;
 mod proxy;
 mod records;
+mod tampering;
 
 use std::{fmt::Debug, time::Duration};
 

@@ -13,6 +13,8 @@ const READS: &[&str] = &[
     "policy.list",
     "policy.explain",
     "event.list",
+    "event.export",
+    "checkpoint.list",
     "operation.list",
     "operation.coverage",
     "api.describe",

@@ -468,9 +468,11 @@ impl TenantClient {
 }
 
 impl Answer {
-    /// An answer whose body is JSON, or empty.
+    /// An answer whose body is JSON, lines of JSON, or empty.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, text: String) -> Self {
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        let is_one = headers.get("content-type").is_none_or(|kind| kind != "application/jsonl");
+        let is_one = is_one && !text.is_empty();
+        let body = if is_one { serde_json::from_str(&text).unwrap() } else { Value::Null };
         Self { status, headers, body, text }
     }
 
