@@ -12,7 +12,10 @@ use serde::Serialize;
 
 use super::Signed;
 use crate::{
-    operator::{Desk, export},
+    operator::{
+        Desk,
+        export::{self, Report},
+    },
     web::{Problem, Query},
 };
 
@@ -69,4 +72,22 @@ pub(super) async fn checkpoints(
 ) -> Result<Json<Checkpoints>, Problem> {
     let checkpoints = export::checkpoints(&desk, &author).await?;
     Ok(Json(Checkpoints { key: export::verifier_key(&desk, &author).await?, checkpoints }))
+}
+
+/// What was found.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Verified {
+    /// Whether all of it is what was written.
+    clean: bool,
+    #[serde(flatten)]
+    report: Report,
+}
+
+/// Verifies the record where it is; that is on record as an export.
+pub(super) async fn verify(
+    State(desk): State<Desk>,
+    Signed(author): Signed,
+) -> Result<Json<Verified>, Problem> {
+    let report = export::verify(&desk, &author).await?;
+    Ok(Json(Verified { clean: report.is_clean(), report }))
 }

@@ -269,9 +269,14 @@ impl Routes {
             "checkpoint.list",
             "Lists what was signed of the record, now included, and the key that it is verified with.",
         );
+        let verify = answers::<log::Verified>(
+            "event.verify",
+            "Verifies the record where it is, against its checkpoints; on record as an export.",
+        );
         self.add(GET, "/events", events::search, search.asks::<events::Parameters>())
             .add(GET, "/events/export", log::export, export.asks::<log::Parameters>())
             .add(GET, "/checkpoints", log::checkpoints, checkpoints)
+            .add(POST, "/events/verify", log::verify, verify)
             .add(GET, "/openapi.json", Document::show, document)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
-    path::PathBuf,
+    io::{self, BufReader, BufWriter},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -64,23 +64,23 @@ struct Listing {
     common: Common,
 }
 
-/// Verify an export without a server: whether all of it is what was written, and if not, where.
+/// Verify an export without a server, or the record of a running one: whether all of it is what was written, and if not, where.
 ///
 /// Exit code 0: it is; 1: it is not, and each place is named.
 #[derive(Debug, clap::Args)]
 #[command(after_help = VERIFY_EXAMPLES)]
 struct Verify {
-    /// What `audit export` wrote; `-` for standard input
-    export: PathBuf,
+    /// What `audit export` wrote; `-` for standard input; without it, the record itself, by a running server
+    #[arg(requires = "key")]
+    export: Option<PathBuf>,
     /// What `audit checkpoints` printed, then or earlier: shows that nothing is missing at the end, and no whole stream
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "export")]
     checkpoints: Option<PathBuf>,
     /// What `audit key` printed; a key per line
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+    #[arg(long, value_name = "FILE", requires = "export")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -88,7 +88,8 @@ Examples:
   ringfence audit key > record.key
   ringfence audit checkpoints > record.checkpoints
   ringfence audit export --output record.jsonl
-  ringfence audit verify record.jsonl --checkpoints record.checkpoints --key record.key";
+  ringfence audit verify record.jsonl --checkpoints record.checkpoints --key record.key
+  ringfence audit verify                         the record itself, by the server's own word";
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
@@ -106,7 +107,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             common.print(&json!({ "key": key }), || key.clone())?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Verify(arguments) => check(&arguments),
+        Command::Verify(Verify { export: Some(export), checkpoints, key: Some(key), common }) => {
+            let report = check(&export, checkpoints.as_ref(), &key)?;
+            let mut shown = serde_json::to_value(&report)?;
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("clean".to_owned(), report.is_clean().into());
+            }
+            show(&shown, &report, &common)
+        }
+        Command::Verify(Verify { common, .. }) => {
+            let shown = common.call(Method::POST, "/events/verify", Some(&json!({}))).await?;
+            let report: Report = serde_json::from_value(shown.clone()).context("another version's answer")?;
+            show(&shown, &report, &common)
+        }
     }
 }
 
@@ -125,9 +138,8 @@ async fn write_export(export: &Export) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(arguments: &Verify) -> anyhow::Result<ExitCode> {
-    let Verify { export, checkpoints, key, json } = arguments;
-    let read = |file: &PathBuf| {
+fn check(export: &Path, checkpoints: Option<&PathBuf>, key: &Path) -> anyhow::Result<Report> {
+    let read = |file: &Path| {
         std::fs::read_to_string(file).with_context(|| format!("`{}` cannot be read", file.display()))
     };
     let keys = read(key)?;
@@ -137,46 +149,38 @@ fn check(arguments: &Verify) -> anyhow::Result<ExitCode> {
     if keys.is_empty() {
         bail!("`{}` holds no key: write what `ringfence audit key` prints", key.display());
     }
-    let (kept, found) = match checkpoints {
+    let (kept, wrong) = match checkpoints {
         Some(file) => read_checkpoints(&read(file)?, &keys),
-        None => (Vec::new(), Report::default()),
+        None => (Vec::new(), Vec::new()),
     };
-    let shown = export.display();
+    let unreadable = || format!("`{}` cannot be read", export.display());
     let verified = if export.as_os_str() == "-" {
         verify(io::stdin().lock(), &keys, kept)
     } else {
-        let file = File::open(export).with_context(|| format!("`{shown}` cannot be read"))?;
+        let file = File::open(export).with_context(unreadable)?;
         verify(BufReader::with_capacity(1 << 20, file), &keys, kept)
     };
-    let verified = verified.with_context(|| format!("`{shown}` cannot be read"))?;
-    let is_clean = verified.is_clean() && found.is_clean();
-    if *json {
-        let checkpoints = &found.defects;
-        output::print_json(&json!({ "clean": is_clean, "export": verified, "checkpoints": checkpoints }))?;
-    } else {
-        output::print(&describe(&verified, &found)?)?;
-    }
-    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Report { checkpoints: wrong, ..verified.with_context(unreadable)? })
 }
 
-fn describe(verified: &Report, found: &Report) -> anyhow::Result<String> {
-    let mut text = Vec::new();
+fn show(value: &Value, report: &Report, common: &Common) -> anyhow::Result<ExitCode> {
+    common.print(value, || describe(report))?;
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn describe(report: &Report) -> String {
     let mut table = output::table(&["stream", "entries", "proven", "signed at"]);
-    for (name, proven) in &verified.streams {
+    for (name, proven) in &report.streams {
         let signed_at = proven.signed_at.clone().unwrap_or_default();
         table.add_row([name.clone(), proven.entries.to_string(), proven.size.to_string(), signed_at]);
     }
-    writeln!(text, "{table}")?;
-    for defect in &found.defects {
-        writeln!(text, "checkpoints, {defect}")?;
-    }
-    for defect in &verified.defects {
-        writeln!(text, "{defect}")?;
-    }
-    let count = found.defects.len() as u64 + verified.defects.len() as u64 + verified.more_defects;
-    match count {
-        0 => write!(text, "all of it is what was written")?,
-        count => write!(text, "{count} defect(s)")?,
-    }
-    Ok(String::from_utf8(text)?)
+    let mut lines = vec![table.to_string()];
+    lines.extend(report.checkpoints.iter().map(|defect| format!("checkpoints, {defect}")));
+    lines.extend(report.defects.iter().map(ToString::to_string));
+    let count = (report.checkpoints.len() + report.defects.len()) as u64 + report.more_defects;
+    lines.push(match count {
+        0 => "all of it is what was written".to_owned(),
+        count => format!("{count} defect(s)"),
+    });
+    lines.join("\n")
 }

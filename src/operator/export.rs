@@ -1,16 +1,21 @@
 //! The record as a file that proves itself; that it was exported goes on record.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, pin::pin};
 
-use futures_util::{Stream, stream};
+use futures_util::{Stream, TryStreamExt, stream};
 use serde_json::json;
 
 use super::{Author, Desk, Refusal, desk::Subject};
 use crate::{
     model::EventKind,
     store::{Entry, Store, StoreError, StreamHead},
-    tlog::Manifest,
+    tlog::{
+        Manifest,
+        verify::{Verifier, read_checkpoints},
+    },
 };
+
+pub use crate::tlog::verify::Report;
 
 /// Entries that are read at a time.
 const TOGETHER: i64 = 1_024;
@@ -57,6 +62,24 @@ pub async fn checkpoints(desk: &Desk, author: &Author) -> Result<Vec<String>, Re
 pub async fn verifier_key(desk: &Desk, author: &Author) -> Result<String, Refusal> {
     desk.authorize(author, "checkpoint.list").await?;
     Ok(desk.store.signer()?.verifier().to_string())
+}
+
+/// Verifies the whole record where it is, against the checkpoints that are kept beside it: what an export of now would prove.
+pub async fn verify(desk: &Desk, author: &Author) -> Result<Report, Refusal> {
+    desk.authorize(author, "event.verify").await?;
+    let checkpoints = checkpoints(desk, author).await?;
+    let keys = [desk.store.signer()?.verifier().clone()];
+    let (kept, found) = read_checkpoints(&checkpoints.join("\n"), &keys);
+    let mut verifier = Verifier::new(&keys, kept);
+    let mut lines = pin!(export(desk, author).await?);
+    while let Some(piece) = lines.try_next().await? {
+        piece.split_inclusive('\n').for_each(|line| verifier.take(line.as_bytes()));
+        // It is work for the processor alone, and others have requests here.
+        tokio::task::yield_now().await;
+    }
+    let mut report = verifier.finish();
+    report.checkpoints = found;
+    Ok(report)
 }
 
 struct Exporting {

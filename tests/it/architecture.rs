@@ -32,7 +32,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("tenancy", &["model", "policy", "store"]),
     // Which division an entity is in, asked upstream and remembered; since when, kept in the store.
     ("directory", &["catalog", "store", "upstream"]),
-    ("operator", &["audit", "catalog", "policy", "store", "tenancy", "upstream"]),
+    ("operator", &["audit", "catalog", "policy", "store", "tenancy", "tlog", "upstream"]),
     ("admin", &["operator"]),
     ("gateway", &["audit", "catalog", "cluster", "directory", "policy", "tenancy", "upstream"]),
     (

@@ -106,6 +106,8 @@ async fn the_record_is_exported_and_verified_without_a_server() {
     let (_, checkpoints, _) = run(&app, &["audit", "checkpoints"]).await;
     let (key, checkpoints) = (files.write("key", &key), files.write("checkpoints", &checkpoints));
     let export = files.file("record.jsonl");
+    let (code, told, _) = run(&app, &["audit", "verify"]).await;
+    assert!(code == 0 && told.contains("all of it is what was written"), "{told}");
     let (code, told, _) = run(&app, &["audit", "export", "--output", &export]).await;
     assert!(code == 0 && told.contains("bytes in"), "{told}");
     let (code, _, complaint) = run(&app, &["audit", "export", "--output", &export]).await;
@@ -130,10 +132,7 @@ async fn the_record_is_exported_and_verified_without_a_server() {
     assert!(told.contains(&format!("entry {index}: altered")), "{told}");
     let done = command::run(&["audit", "verify", &altered, "--key", &key, "--json"]);
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
-    assert_eq!(
-        (&report["clean"], &report["export"]["defects"][0]["what"]),
-        (&false.into(), &"altered".into())
-    );
+    assert_eq!((&report["clean"], &report["defects"][0]["what"]), (&false.into(), &"altered".into()));
     let nothing = files.write("nothing", "");
     let done = command::run(&["audit", "verify", &export, "--key", &nothing]);
     assert!(done.status.code() == Some(1) && command::stderr(&done).contains("holds no key"));

@@ -25,18 +25,19 @@ use std::{
     io::{self, BufRead},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Checkpoint, Hash, Manifest, NoteError, VerifierKey};
 use stream::Following;
 
 /// Longer lines are not read.
-const LONGEST_LINE: usize = 16 * 1024 * 1024;
+const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 /// More defects are counted and not told.
 const MOST_DEFECTS: usize = 10_000;
 
 /// What is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Defect {
     /// What is wrong.
     pub what: What,
@@ -49,7 +50,7 @@ pub struct Defect {
 }
 
 /// What can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// Not what was written.
@@ -109,7 +110,7 @@ impl fmt::Display for Defect {
 }
 
 /// What was proven of a stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Proven {
     /// How many entries were read.
     pub entries: u64,
@@ -120,12 +121,14 @@ pub struct Proven {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// By stream.
     pub streams: BTreeMap<String, Proven>,
     /// In the order in which they were found.
     pub defects: Vec<Defect>,
+    /// Of checkpoints that were kept elsewhere, by the lines of their file.
+    pub checkpoints: Vec<Defect>,
     /// How many more there are.
     pub more_defects: u64,
 }
@@ -133,7 +136,7 @@ pub struct Report {
 impl Report {
     /// Whether all of it is what was written.
     pub fn is_clean(&self) -> bool {
-        self.defects.is_empty()
+        self.defects.is_empty() && self.checkpoints.is_empty()
     }
 
     fn add(&mut self, defect: Defect) {
@@ -147,15 +150,15 @@ impl Report {
 
 /// Checkpoints that were kept elsewhere: signed notes one behind the other, blank lines between them or not.
 ///
-/// What is wrong with them is told in the report that is given back with them.
-pub fn read_checkpoints(text: &str, keys: &[VerifierKey]) -> (Vec<Checkpoint>, Report) {
-    let (mut checkpoints, mut report) = (Vec::new(), Report::default());
+/// What is wrong with them is given back with them.
+pub fn read_checkpoints(text: &str, keys: &[VerifierKey]) -> (Vec<Checkpoint>, Vec<Defect>) {
+    let (mut checkpoints, mut defects) = (Vec::new(), Vec::new());
     let (mut note, mut begun, mut signed) = (String::new(), 0, false);
     let mut close = |note: &mut String, line: u64| {
         if !note.is_empty() {
             match Checkpoint::open(note, keys) {
                 Ok(checkpoint) => checkpoints.push(checkpoint),
-                Err(error) => report.add(unproven(&error, line)),
+                Err(error) => defects.push(unproven(&error, line)),
             }
             note.clear();
         }
@@ -175,7 +178,7 @@ pub fn read_checkpoints(text: &str, keys: &[VerifierKey]) -> (Vec<Checkpoint>, R
         note.push_str(line);
     }
     close(&mut note, begun);
-    (checkpoints, report)
+    (checkpoints, defects)
 }
 
 fn unproven(error: &NoteError, line: u64) -> Defect {
@@ -212,93 +215,104 @@ struct Hashes<'l> {
 ///
 /// If it cannot be read. What is wrong with it is no error: it stands in the report.
 pub fn verify(mut export: impl BufRead, keys: &[VerifierKey], kept: Vec<Checkpoint>) -> io::Result<Report> {
-    let mut report = Report::default();
-    let mut streams: BTreeMap<String, Following> = BTreeMap::new();
-    for checkpoint in kept {
-        let stream = checkpoint.stream().to_owned();
-        streams.entry(stream).or_default().expect(checkpoint);
-    }
-    let (mut line, mut number) = (Vec::new(), 0_u64);
-    let (mut manifest, mut signed) = (Manifest::default(), None::<(u64, String)>);
+    let mut verifier = Verifier::new(keys, kept);
+    let mut line = Vec::new();
     loop {
         line.clear();
-        let read = io::Read::take(&mut export, LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            break;
+        if io::Read::take(&mut export, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(verifier.finish());
         }
-        number += 1;
-        if let Some((at, note)) = signed.take() {
-            // It was not the last line.
-            check_manifest(&manifest, at, &note, keys, &mut report);
-        }
-        signed = take(&line, number, keys, &mut streams, &mut report).map(|note| (number, note));
-        if signed.is_none() {
-            manifest.add(&line);
-        }
-    }
-    match signed {
-        Some((at, note)) => check_manifest(&manifest, at, &note, keys, &mut report),
-        None => report.add(Defect { what: What::ManifestMissing, stream: None, index: None, line: None }),
-    }
-    for (name, stream) in streams {
-        let proven = stream.finish(&name, &mut report);
-        if proven.entries > 0 {
-            report.streams.insert(name, proven);
-        }
-    }
-    report.defects.sort_by_key(|defect| defect.line);
-    Ok(report)
-}
-
-fn check_manifest(manifest: &Manifest, line: u64, note: &str, keys: &[VerifierKey], report: &mut Report) {
-    match manifest.is_of(note, keys) {
-        Ok(true) => {}
-        Ok(false) => {
-            report.add(Defect { what: What::NotAsExported, stream: None, index: None, line: Some(line) });
-        }
-        Err(error) => report.add(unproven(&error, line)),
+        verifier.take(&line);
     }
 }
 
-/// Takes a line; a manifest is given back.
-fn take(
-    line: &[u8],
-    number: u64,
-    keys: &[VerifierKey],
-    streams: &mut BTreeMap<String, Following>,
-    report: &mut Report,
-) -> Option<String> {
-    let altered = Defect { what: What::Altered, stream: None, index: None, line: Some(number) };
-    let Some(line) = line.strip_suffix(b"\n") else {
-        report.add(altered);
-        return None;
-    };
-    let read = std::str::from_utf8(line).ok().and_then(|text| serde_json::from_str(text).ok());
-    match read {
-        Some(Line { manifest: Some(note), .. }) => return Some(note),
-        Some(Line { stream: Some(stream), index: Some(index), hashes: None, checkpoint: None, .. }) => {
-            streams.entry(stream.clone().into_owned()).or_default().entry(
-                number,
-                index,
-                Hash::leaf(line),
-                &stream,
-                report,
-            );
+/// Verifies an export line by line.
+pub struct Verifier<'k> {
+    keys: &'k [VerifierKey],
+    streams: BTreeMap<String, Following>,
+    lines: u64,
+    manifest: Manifest,
+    // The manifest's line and note, while nothing came behind it.
+    signed: Option<(u64, String)>,
+    report: Report,
+}
+
+impl<'k> Verifier<'k> {
+    /// Before the first line. `kept` are checkpoints from elsewhere.
+    pub fn new(keys: &'k [VerifierKey], kept: Vec<Checkpoint>) -> Self {
+        let mut streams: BTreeMap<String, Following> = BTreeMap::new();
+        for checkpoint in kept {
+            let stream = checkpoint.stream().to_owned();
+            streams.entry(stream).or_default().expect(checkpoint);
         }
-        Some(Line { hashes: Some(Hashes { stream, first, run }), checkpoint: None, .. }) => {
-            streams
-                .entry(stream.clone().into_owned())
-                .or_default()
-                .hashes(number, first, &run, &stream, report);
+        let (manifest, report) = (Manifest::default(), Report::default());
+        Self { keys, streams, lines: 0, manifest, signed: None, report }
+    }
+
+    /// Takes the next line, with the line feed at its end.
+    pub fn take(&mut self, line: &[u8]) {
+        self.lines += 1;
+        // It was not the last line.
+        self.check_manifest();
+        self.read(line);
+        if self.signed.is_none() {
+            self.manifest.add(line);
         }
-        Some(Line { checkpoint: Some(note), .. }) => match Checkpoint::open(&note, keys) {
-            Ok(checkpoint) => {
-                let stream = checkpoint.stream().to_owned();
-                streams.entry(stream.clone()).or_default().checkpoint(number, checkpoint, &stream, report);
+    }
+
+    /// What was found, when the last line was taken.
+    pub fn finish(mut self) -> Report {
+        if self.signed.is_none() {
+            self.tell(What::ManifestMissing, None);
+        }
+        self.check_manifest();
+        let Self { streams, mut report, .. } = self;
+        for (name, stream) in streams {
+            let proven = stream.finish(&name, &mut report);
+            if proven.entries > 0 {
+                report.streams.insert(name, proven);
             }
-            Err(error) => report.add(unproven(&error, number)),
-        },
-        Some(Line { .. }) | None => report.add(altered),
+        }
+        report.defects.sort_by_key(|defect| defect.line);
+        report
     }
-    None
+
+    fn tell(&mut self, what: What, line: Option<u64>) {
+        self.report.add(Defect { what, stream: None, index: None, line });
+    }
+
+    fn check_manifest(&mut self) {
+        let Some((line, note)) = self.signed.take() else { return };
+        match self.manifest.is_of(&note, self.keys) {
+            Ok(true) => {}
+            Ok(false) => self.tell(What::NotAsExported, Some(line)),
+            Err(error) => self.report.add(unproven(&error, line)),
+        }
+    }
+
+    fn read(&mut self, line: &[u8]) {
+        let (number, report) = (self.lines, &mut self.report);
+        let whole = line.strip_suffix(b"\n");
+        let text = whole.and_then(|line| std::str::from_utf8(line).ok());
+        match text.and_then(|text| serde_json::from_str(text).ok()) {
+            Some(Line { manifest: Some(note), .. }) => self.signed = Some((number, note)),
+            Some(Line { checkpoint: Some(note), .. }) => match Checkpoint::open(&note, self.keys) {
+                Ok(checkpoint) => {
+                    let stream = checkpoint.stream().to_owned();
+                    let following = self.streams.entry(stream.clone()).or_default();
+                    following.checkpoint(number, checkpoint, &stream, report);
+                }
+                Err(error) => report.add(unproven(&error, number)),
+            },
+            Some(Line { hashes: Some(Hashes { stream, first, run }), .. }) => {
+                let following = self.streams.entry(stream.clone().into_owned()).or_default();
+                following.hashes(number, first, &run, &stream, report);
+            }
+            Some(Line { stream: Some(stream), index: Some(index), .. }) => {
+                let following = self.streams.entry(stream.clone().into_owned()).or_default();
+                following.entry(number, index, Hash::leaf(whole.unwrap_or_default()), &stream, report);
+            }
+            Some(Line { .. }) | None => self.tell(What::Altered, Some(number)),
+        }
+    }
 }

@@ -45,6 +45,7 @@ const OPERATIONS: &[&str] = &[
     "GET /events",
     "GET /events/export",
     "GET /checkpoints",
+    "POST /events/verify",
     "GET /operations",
     "GET /catalog/coverage",
     "GET /catalog/operations/{id}",

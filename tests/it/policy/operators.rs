@@ -14,6 +14,7 @@ const READS: &[&str] = &[
     "policy.explain",
     "event.list",
     "event.export",
+    "event.verify",
     "checkpoint.list",
     "operation.list",
     "operation.coverage",
