@@ -1,12 +1,6 @@
 //! Checkpoints: what a log says, signed, of how far it is.
 
-use std::{
-    fmt::Write,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{fmt::Write, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -21,7 +15,7 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root of its tree.
     pub root: Hash,
-    /// What else was signed: `time …`, `catalog …`, `skew-ms …`.
+    /// What else was signed: `time …`, `catalog …`.
     pub extensions: Vec<String>,
 }
 
@@ -66,17 +60,12 @@ impl Checkpoint {
 pub struct Signer {
     key: Arc<SigningKey>,
     catalog: Arc<str>,
-    skew: Arc<AtomicI64>,
 }
-
-/// No answer was compared yet.
-const UNKNOWN_SKEW: i64 = i64::MIN;
 
 impl Signer {
     /// `catalog` is the digest of the catalog that the process runs with.
     pub fn new(key: SigningKey, catalog: &str) -> Self {
-        let skew = Arc::new(AtomicI64::new(UNKNOWN_SKEW));
-        Self { key: Arc::new(key), catalog: catalog.into(), skew }
+        Self { key: Arc::new(key), catalog: catalog.into() }
     }
 
     /// What its checkpoints are verified with.
@@ -84,21 +73,12 @@ impl Signer {
         self.key.verifier()
     }
 
-    /// Notes how many milliseconds upstream's clock is ahead of ours.
-    pub fn note_skew(&self, milliseconds: i64) {
-        self.skew.store(milliseconds, Ordering::Relaxed);
-    }
-
     /// Signs what a stream is now.
     pub fn sign(&self, stream: &str, tree: &Frontier, now: DateTime<Utc>) -> String {
-        let mut extensions = vec![
+        let extensions = vec![
             format!("time {}", now.to_rfc3339_opts(SecondsFormat::Micros, true)),
             format!("catalog {}", self.catalog),
         ];
-        let skew = self.skew.load(Ordering::Relaxed);
-        if skew != UNKNOWN_SKEW {
-            extensions.push(format!("skew-ms {skew}"));
-        }
         let origin = format!("{}/{stream}", self.key.verifier().name());
         let checkpoint = Checkpoint { origin, size: tree.size(), root: tree.root(), extensions };
         self.key.sign(&checkpoint.text())
@@ -119,12 +99,11 @@ mod tests {
         let signer = Signer::new(SigningKey::new("ringfence/one", &[7; 32]).unwrap(), "abc");
         let mut tree = Frontier::default();
         tree.push(Hash::leaf(b"entry"));
-        signer.note_skew(-250);
         let note = signer.sign("stream", &tree, DateTime::UNIX_EPOCH);
         let opened = Checkpoint::open(&note, &[signer.verifier().clone()]).unwrap();
         assert_eq!((opened.origin.as_str(), opened.stream()), ("ringfence/one/stream", "stream"));
         assert_eq!((opened.size, opened.root), (1, tree.root()));
-        assert_eq!(opened.extensions, ["time 1970-01-01T00:00:00.000000Z", "catalog abc", "skew-ms -250"]);
+        assert_eq!(opened.extensions, ["time 1970-01-01T00:00:00.000000Z", "catalog abc"]);
     }
 
     #[test]
