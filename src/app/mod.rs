@@ -72,8 +72,9 @@ impl App {
         let catalog = Arc::new(catalog);
         let engine = Engine::new(&catalog.actions()).context("the base policies do not load")?;
         let engine = Arc::new(engine);
-        let audit =
-            Audit::start(store.clone(), clock.clone()).await.context("the record cannot be opened")?;
+        let audit = Audit::start_with(store.clone(), clock.clone(), &config.audit)
+            .await
+            .context("the record cannot be opened")?;
         let cluster = join_cluster(&config, &store, &keys.installation, (&audit, &clock)).await?;
         let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), keys.master.clone()).await;
         let tenancy = tenancy.context("the tenants cannot be read")?;

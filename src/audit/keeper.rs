@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Audit, Inner, claims};
+use super::{Audit, Inner, claims, witness::Witnesses};
 use crate::{
     clock::Clock,
     model::{EventId, Outcome, StreamId, UNKNOWN},
@@ -24,8 +24,6 @@ use crate::{
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const LOOK_FOR_ORPHANS: Duration = Duration::from_mins(1);
-/// How often the checkpoints of all streams are kept, those of processes that were killed too.
-const CHECKPOINT: Duration = Duration::from_mins(1);
 /// A process that was not heard of for this long is taken for dead: six heartbeats.
 const SILENCE: TimeDelta = TimeDelta::seconds(30);
 /// How many are closed at a time.
@@ -38,25 +36,30 @@ pub(super) struct Keeper {
     clock: Clock,
     stream: StreamId,
     owes: Arc<AtomicBool>,
+    witnesses: Witnesses,
+    /// How often the checkpoints of all streams are kept, those of processes that were killed too.
+    every: Duration,
     stopped: watch::Receiver<bool>,
 }
 
 impl Keeper {
-    pub(super) fn new(audit: &Audit, owes: Arc<AtomicBool>) -> Self {
-        let Inner { store, clock, stream, stopped, .. } = &*audit.inner;
+    pub(super) fn new(audit: &Audit, owes: Arc<AtomicBool>, every: Duration) -> Self {
+        let Inner { store, clock, stream, stopped, witnesses, .. } = &*audit.inner;
         Self {
             audit: Arc::downgrade(&audit.inner),
             store: store.clone(),
             clock: clock.clone(),
             stream: stream.clone(),
             owes,
+            witnesses: witnesses.clone(),
+            every,
             stopped: stopped.clone(),
         }
     }
 
     /// Until the writer has ended.
     pub(super) async fn run(mut self) {
-        let mut heartbeat = interval(HEARTBEAT);
+        let mut heartbeat = interval(HEARTBEAT.min(self.every));
         let mut looked = Instant::now();
         let mut kept = Instant::now();
         loop {
@@ -65,11 +68,14 @@ impl Keeper {
                 _ = self.stopped.changed() => return,
                 _ = heartbeat.tick() => {}
             }
-            if kept.elapsed() >= CHECKPOINT {
+            if kept.elapsed() >= self.every {
                 kept = Instant::now();
                 if let Err(error) = self.store.keep_checkpoints(self.clock.now()).await {
                     warn!(error = &error as &dyn std::error::Error, "checkpoints could not be kept");
                 }
+                // The sign of life must not wait for a witness.
+                let (witnesses, store) = (self.witnesses.clone(), self.store.clone());
+                tokio::spawn(async move { tell(&witnesses, &store).await });
             }
             // What is still to be written is looked for from the last sign of life on, should it never come.
             if self.owes.load(Ordering::Acquire) {
@@ -115,6 +121,19 @@ impl Keeper {
             self.store.settle_stream(&stream.id, self.clock.now()).await?;
         }
         Ok(())
+    }
+}
+
+/// Tells the witnesses the newest checkpoint of each stream.
+pub(super) async fn tell(witnesses: &Witnesses, store: &Store) {
+    if witnesses.is_empty() {
+        return;
+    }
+    match (store.newest_checkpoints().await, store.signer()) {
+        (Ok(notes), Ok(signer)) => witnesses.tell(notes, signer.verifier()).await,
+        (Err(error), _) | (_, Err(error)) => {
+            warn!(error = &error as &dyn std::error::Error, "witnesses could not be told of checkpoints");
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod flood;
 mod keeper;
 mod query;
 mod record;
+mod witness;
 mod writer;
 
 use std::{
@@ -48,10 +49,12 @@ pub use self::{
 };
 use self::{
     keeper::Keeper,
+    witness::Witnesses,
     writer::{Entry, Writer},
 };
 use crate::{
     clock::Clock,
+    config,
     model::{Outcome, StreamId},
     store::{Store, StoreError},
 };
@@ -60,6 +63,9 @@ use crate::{
 const PLACES: usize = 32_768;
 /// How long a request waits for its places before it is told that the record cannot be written.
 const PLACE_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long a stop waits for witnesses.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The record cannot be written: the caller must get 503 and no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -84,11 +90,17 @@ struct Inner {
     stop: Arc<Notify>,
     stopped: watch::Receiver<bool>,
     claims: claims::Counted,
+    witnesses: Witnesses,
 }
 
 impl Audit {
-    /// Opens the stream, closes orphans, starts the writer. Dropping every handle and record stops it too.
+    /// As [`Audit::start_with`], with what holds where nothing is configured.
     pub async fn start(store: Store, clock: Clock) -> Result<Self, StoreError> {
+        Self::start_with(store, clock, &config::Audit::default()).await
+    }
+
+    /// Opens the stream, closes orphans, starts the writer. Dropping every handle and record stops it too.
+    pub async fn start_with(store: Store, clock: Clock, config: &config::Audit) -> Result<Self, StoreError> {
         let id = StreamId::from(Uuid::now_v7());
         let stream = store.open_stream(&id, clock.now()).await?;
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -112,9 +124,11 @@ impl Audit {
         });
         let places = Arc::new(Semaphore::new(PLACES));
         let claims = claims::counted();
-        let inner = Inner { store, stream: id, clock, sender, places, available, stop, stopped, claims };
+        let witnesses = Witnesses::new(config);
+        let inner =
+            Inner { store, stream: id, clock, sender, places, available, stop, stopped, claims, witnesses };
         let audit = Self { inner: Arc::new(inner) };
-        let keeper = Keeper::new(&audit, owes);
+        let keeper = Keeper::new(&audit, owes, Duration::from_secs(config.checkpoint_seconds));
         keeper.close_orphans().await?;
         tokio::spawn(keeper.run());
         Ok(audit)
@@ -149,6 +163,9 @@ impl Audit {
         self.inner.stop.notify_one();
         // An error means that the writer is gone, which is what is waited for.
         let _ = self.inner.stopped.clone().wait_for(|stopped| *stopped).await;
+        // The last checkpoints are kept by now. A witness that hangs is told at the next start.
+        let Inner { store, witnesses, .. } = &*self.inner;
+        let _ = tokio::time::timeout(LAST_WORD, keeper::tell(witnesses, store)).await;
     }
 
     /// The stream that this process's events are in.

@@ -4,6 +4,7 @@
 //! name the key, where it stands and what to write instead. Paths are relative to the configuration file and absolute
 //! once loaded. This is the only reader of the environment.
 
+mod audit;
 mod cluster;
 mod gateway;
 mod operator;
@@ -27,6 +28,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use audit::{Audit, Witness};
 pub use cluster::{Cluster, RedisUrl};
 pub use gateway::{Gateway, Tls};
 pub use operator::Operator;
@@ -51,6 +53,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Where everything is kept.
     pub store: Store,
+    /// How the record is signed for good, and who is told.
+    pub audit: Audit,
     /// What replicas share beside it.
     pub cluster: Cluster,
     /// What holds for service accounts that do not say otherwise.
@@ -78,6 +82,7 @@ impl Config {
         let directory = file.parent().unwrap_or(Path::new("/"));
         config.gateway.make_absolute(directory);
         config.store.make_absolute(directory);
+        config.audit.make_absolute(directory);
         config.secrets.make_absolute(directory);
         config.upstream.normalise();
         config.operator.normalise();
@@ -107,6 +112,7 @@ impl Config {
         self.operator.check(&mut problems);
         self.telemetry.check(&mut problems);
         self.store.check(&mut problems);
+        self.audit.check(&mut problems);
         self.cluster.check(&mut problems);
         self.upstream.check(&mut problems);
         self.secrets.check(&mut problems);

@@ -26,7 +26,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("upstream", &["clock", "model", "secret"]),
     // The catalog says which actions policies may speak of.
     ("catalog", &["policy"]),
-    ("audit", &["clock", "model", "store"]),
+    ("audit", &["clock", "model", "store", "tlog"]),
     // Who serves, and what a quota has left, stand in the store.
     ("cluster", &["clock", "model", "store"]),
     ("tenancy", &["model", "policy", "store"]),

@@ -133,6 +133,15 @@ impl Store {
         Ok(entries)
     }
 
+    /// The newest checkpoint of each stream that was kept, as signed notes.
+    pub async fn newest_checkpoints(&self) -> Result<Vec<String>, StoreError> {
+        const LIST: &str = "SELECT note FROM checkpoint WHERE size = (SELECT max(newest.size) FROM checkpoint AS newest \
+            WHERE newest.stream = checkpoint.stream) ORDER BY stream";
+        on_pool!(self, eventually, "listing the newest checkpoints", |pool| {
+            sqlx::query_scalar(LIST).fetch_all(pool)
+        })
+    }
+
     /// Lists the checkpoints that were kept, as signed notes, by stream and size.
     pub async fn list_checkpoints(&self) -> Result<Vec<String>, StoreError> {
         const LIST: &str = "SELECT checkpoint.note FROM checkpoint LEFT JOIN stream ON stream.id = checkpoint.stream \

@@ -5,6 +5,7 @@ mod orphans;
 mod proxy;
 mod records;
 mod tampering;
+mod witnesses;
 
 use std::{fmt::Debug, time::Duration};
 

@@ -112,5 +112,7 @@ async fn a_checkpoint_is_kept_of_each_stream_that_has_grown() {
         let kept: Vec<_> = kept.iter().map(|note| open(note)).collect();
         assert_eq!(kept.iter().map(|one| one.size).collect::<Vec<_>>(), [1, 2]);
         assert!(kept.iter().all(|kept| kept.stream() == one.id().as_str()));
+        let newest = store.newest_checkpoints().await.unwrap();
+        assert_eq!(newest.iter().map(|note| open(note)).collect::<Vec<_>>(), kept[1..]);
     }
 }
