@@ -16,6 +16,7 @@
 //! - [`tenancy`]: tenants, keys and policies as immutable views in memory, swapped whole on change.
 //! - [`operator`]: what operators do, as plain functions; [`admin`] and [`cli`] are its doors.
 //! - [`store`]: everything kept, in SQLite or PostgreSQL.
+//! - [`tlog`]: a log that proves itself: trees, signed checkpoints, and their verification.
 //! - [`model`]: the nouns. [`config`], [`clock`], [`secret`], [`telemetry`] and [`web`] serve all of the above.
 //! - [`simulator`]: a stand-in Genesys organisation over real HTTP; it imports nothing of ours.
 //! - [`app`]: everything built once from the configuration, served and drained.

@@ -218,6 +218,13 @@ CREATE TABLE checkpoint (
     PRIMARY KEY (stream, size)
 );
 
+-- What was witnessed of streams, and taken for lost by who has the machine: an older copy of the database was put back.
+CREATE TABLE accepted_loss (
+    stream TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    size BIGINT NOT NULL,
+    event_id TEXT COLLATE "C" NOT NULL
+);
+
 -- Ids are in the order of time, so that time needs no index of its own. `place` is the number of a stream and, in the lower
 -- 40 bits, the index in it; `hash` is that of the entry's line, a leaf of the stream's tree.
 --

@@ -12,14 +12,14 @@ mod watching;
 
 use std::{fmt::Display, num::NonZeroU32, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use futures_util::future::BoxFuture;
 
 pub use keys::{KeyFile, Keys, Rotation, Step, read_passphrase, sealed_under};
 pub use serving::{Addresses, Bound};
 
 use crate::{
-    audit::{Audit, Reader},
+    audit::{self, Audit, Reader},
     catalog::{Catalog, ChangedOperation, Denials},
     clock::Clock,
     cluster::{Cluster, Counters, Replicas},
@@ -28,7 +28,7 @@ use crate::{
     gateway::{self, Gateway},
     operator::{self, Desk},
     policy::Engine,
-    store::Store,
+    store::{Lost, Store},
     tenancy::Tenancy,
     upstream::{self, Upstream},
     web::listener::{Tls, TlsFiles},
@@ -72,9 +72,7 @@ impl App {
         let catalog = Arc::new(catalog);
         let engine = Engine::new(&catalog.actions()).context("the base policies do not load")?;
         let engine = Arc::new(engine);
-        let audit = Audit::start_with(store.clone(), clock.clone(), &config.audit)
-            .await
-            .context("the record cannot be opened")?;
+        let audit = open_record(&store, &clock, &config).await?;
         let cluster = join_cluster(&config, &store, &keys.installation, (&audit, &clock)).await?;
         let tenancy = Tenancy::start(store.clone(), Arc::clone(&engine), keys.master.clone()).await;
         let tenancy = tenancy.context("the tenants cannot be read")?;
@@ -122,6 +120,25 @@ impl App {
         });
         Ok(Self { config, store, tenancy, audit, gateway, directory, desk, clock, tls, following })
     }
+}
+
+/// What witnesses have seen of the record and the store does not have: an older copy of it was put back.
+pub async fn lost(store: &Store, config: &Config) -> anyhow::Result<Vec<Lost>> {
+    audit::lost(store, &config.audit).await.context("the record cannot be compared with its witnesses")
+}
+
+/// Opens the record. What was witnessed of it must be there: otherwise an older copy of the store was put back.
+async fn open_record(store: &Store, clock: &Clock, config: &Config) -> anyhow::Result<Audit> {
+    let lost = lost(store, config).await?;
+    if let Some(first) = lost.first() {
+        bail!(
+            "the store is behind what was witnessed of its record, in {} stream(s), the first: {first}. It seems to be an older \
+             copy: put the newer one back, or see what is lost with `ringfence audit accept-restore`",
+            lost.len()
+        );
+    }
+    let audit = Audit::start_with(store.clone(), clock.clone(), &config.audit).await;
+    audit.context("the record cannot be opened")
 }
 
 /// Opens the configured store and applies the migrations that it lacks.

@@ -46,6 +46,7 @@ pub use self::{
     flood::Flood,
     query::{Calls, CallsOf, EventFilter, NotRead, Reader},
     record::{Durations, Ended, Record},
+    witness::lost,
 };
 use self::{
     keeper::Keeper,

@@ -22,6 +22,7 @@ use tracing::warn;
 
 use crate::{
     config,
+    store::{Lost, Store, StoreError},
     tlog::{Checkpoint, VerifierKey, verify::read_checkpoints},
 };
 
@@ -132,6 +133,19 @@ fn place(file: &File) -> io::Result<(u64, u64, u64)> {
 fn read(file: &File, key: &VerifierKey) -> io::Result<BTreeMap<String, u64>> {
     let mut sizes = BTreeMap::new();
     let text = text_of(file)?;
+    let (kept, whole) = checkpoints(&text, key)?;
+    if whole < text.len() {
+        file.set_len(whole as u64)?;
+    }
+    for checkpoint in kept {
+        let size = sizes.entry(checkpoint.stream().to_owned()).or_default();
+        *size = checkpoint.size.max(*size);
+    }
+    Ok(sizes)
+}
+
+/// The checkpoints that a file holds, and how much of it they are: a crash may have left half of one behind them.
+fn checkpoints(text: &str, key: &VerifierKey) -> io::Result<(Vec<Checkpoint>, usize)> {
     let mut whole = 0;
     let mut end = 0;
     for line in text.split_inclusive('\n') {
@@ -140,21 +154,47 @@ fn read(file: &File, key: &VerifierKey) -> io::Result<BTreeMap<String, u64>> {
             whole = end;
         }
     }
-    let whole = text.get(..whole).unwrap_or_default();
-    let (kept, wrong) = read_checkpoints(whole, std::slice::from_ref(key));
+    let (kept, wrong) = read_checkpoints(text.get(..whole).unwrap_or_default(), std::slice::from_ref(key));
     // Somebody else's file is left as it is.
-    let is_ours = text.starts_with(key.name()) || key.name().starts_with(&text);
+    let is_ours = text.starts_with(key.name()) || key.name().starts_with(text);
     if !is_ours || !wrong.is_empty() {
         return Err(io::Error::other("it holds what is no checkpoint of this installation: put it aside"));
     }
-    if whole.len() < text.len() {
-        file.set_len(whole.len() as u64)?;
+    Ok((kept, whole))
+}
+
+/// The largest checkpoint of each stream that a witness has seen. One that cannot be read is no witness now, and warned of.
+fn witnessed(witnesses: &[config::Witness], key: &VerifierKey) -> Vec<Checkpoint> {
+    let mut largest: BTreeMap<String, Checkpoint> = BTreeMap::new();
+    for config::Witness { file } in witnesses {
+        let read = File::open(file).and_then(|opened| {
+            opened.lock_shared()?;
+            Ok(checkpoints(&text_of(&opened)?, key)?.0)
+        });
+        let seen = read.unwrap_or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                let error = &error as &dyn std::error::Error;
+                warn!(witness = %file.display(), error, "a witness cannot be asked what it has seen");
+            }
+            Vec::new()
+        });
+        for checkpoint in seen {
+            let stream = checkpoint.stream().to_owned();
+            if largest.get(&stream).is_none_or(|known| known.size < checkpoint.size) {
+                largest.insert(stream, checkpoint);
+            }
+        }
     }
-    for checkpoint in kept {
-        let size = sizes.entry(checkpoint.stream().to_owned()).or_default();
-        *size = checkpoint.size.max(*size);
-    }
-    Ok(sizes)
+    largest.into_values().collect()
+}
+
+/// What witnesses have seen of the record and the store does not have, unless it was accepted: an older copy of the database is
+/// in its place.
+pub async fn lost(store: &Store, config: &config::Audit) -> Result<Vec<Lost>, StoreError> {
+    let (witnesses, key) = (config.witnesses.clone(), store.signer()?.verifier().clone());
+    let seen = tokio::task::spawn_blocking(move || witnessed(&witnesses, &key)).await;
+    // A thread that broke down has seen nothing.
+    store.lost(&seen.unwrap_or_default()).await
 }
 
 fn text_of(file: &File) -> io::Result<String> {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     output,
     remote::{Common, Server},
+    restore,
 };
 use crate::tlog::{
     VerifierKey,
@@ -33,6 +34,7 @@ enum Command {
     Checkpoints(Listing),
     Key(Listing),
     Verify(Verify),
+    AcceptRestore(restore::Arguments),
 }
 
 /// Export the whole record, one line per entry, with what proves it. A checkpoint is made first.
@@ -94,6 +96,7 @@ Examples:
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Export(export) => write_export(&export).await,
+        Command::AcceptRestore(arguments) => restore::run(arguments).await,
         Command::Checkpoints(Listing { common }) => {
             let listed = common.call(Method::GET, "/checkpoints", None).await?;
             let notes = listed.get("checkpoints").and_then(Value::as_array).into_iter().flatten();

@@ -13,6 +13,7 @@ mod output;
 mod policy;
 mod registry;
 mod remote;
+mod restore;
 mod secrets;
 mod serve;
 mod service_account;

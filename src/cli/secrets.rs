@@ -1,6 +1,9 @@
 //! `ringfence secrets`: what is sealed under which master key, and a new one in the place of the old one.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use serde_json::{Value, json};
 
@@ -86,8 +89,9 @@ fn subject(text: &str) -> Result<Accepted, String> {
     named.map(Accepted::One).ok_or_else(|| "expected `all`, or such as `tenant/alpha`".to_owned())
 }
 
+/// What is done on the machine itself.
 #[derive(Debug, clap::Args)]
-struct Common {
+pub(super) struct Common {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -145,7 +149,7 @@ impl Common {
     }
 
     /// As [`Common::open`], with all that is sealed there opened, so that it can be changed.
-    async fn open_whole(&self) -> anyhow::Result<(Store, KeyFile, Clock)> {
+    pub(super) async fn open_whole(&self) -> anyhow::Result<(Store, KeyFile, Clock)> {
         let (store, file, clock) = self.open().await?;
         Keys::load(&Config::load(&self.config)?.secrets, &store, &clock).await?;
         Ok((store, file, clock))
@@ -251,7 +255,13 @@ impl Rotate {
 }
 
 impl Common {
-    fn end(&self, value: &Value, line: &str) -> anyhow::Result<()> {
+    /// The configuration file.
+    pub(super) fn file(&self) -> &Path {
+        &self.config
+    }
+
+    /// The JSON, or the line that people are shown.
+    pub(super) fn end(&self, value: &Value, line: &str) -> anyhow::Result<()> {
         if self.json { output::print_json(value) } else { Ok(output::print(line)?) }
     }
 }

@@ -54,7 +54,7 @@ pub use calls::{Calls, CallsOf};
 pub use error::StoreError;
 pub use events::EventFilter;
 pub use grants::{Ledger, Subject};
-pub use log::{Entry, Stream, StreamHead};
+pub use log::{Entry, Lost, Stream, StreamHead};
 pub use open::Database;
 pub use presence::Presence;
 pub use quotas::{QuotaOf, QuotaShare};

@@ -17,7 +17,7 @@ fn code(arguments: &[&str]) -> i32 {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["init"],
         &["serve"],
@@ -33,6 +33,7 @@ fn every_command_explains_itself_with_an_example() {
         &["catalog", "drift"],
         &["audit", "export"],
         &["audit", "verify"],
+        &["audit", "accept-restore"],
         &["simulate"],
         &["demo"],
     ];
@@ -66,7 +67,9 @@ fn a_missing_configuration_exits_64_and_says_how_to_make_one() {
 fn what_is_wrong_in_the_file_is_named_with_its_place() {
     let cases = [
         ("[gateway]\nlistn = 1", "`gateway.listn`", "unknown key; there are `listen`"),
-        ("[audit]\nretention_days = 1", "`audit`", "unknown section"),
+        ("[archive]\ndays = 1", "`archive`", "unknown section"),
+        ("[audit]\ncheckpoint_seconds = 61", "`audit.checkpoint_seconds`", "expected 1 to 60"),
+        ("[audit]\nwitnesses = [{ file = \"w\" }, { file = \"w\" }]", "`audit.witnesses`", "a file twice"),
         ("[gateway]\nlisten = \"nowhere\"", "`gateway.listen`", "127.0.0.1:8080"),
         ("[gateway]\nmax_connections = 0", "`gateway.max_connections`", "1 or more"),
         ("[gateway]\nrequest_timeout_ms = 300001", "`gateway.request_timeout_ms`", "at most 300000"),

@@ -20,7 +20,8 @@ use crate::support::{
 async fn wrong(file: &str, clock: &Clock) -> Vec<String> {
     let findings = examine(Path::new(file), clock).await.findings;
     assert!(findings.iter().all(|finding| (finding.state == State::Ok) == finding.remedy.is_none()));
-    let wrong = findings.iter().filter(|finding| finding.state != State::Ok && finding.place != "audit");
+    let wrong =
+        findings.iter().filter(|finding| finding.state != State::Ok && finding.place != "audit.witnesses");
     wrong.map(|finding| format!("{:?} {}: {}", finding.state, finding.place, finding.found)).collect()
 }
 
@@ -100,6 +101,16 @@ async fn the_command_exits_by_what_is_wrong_and_names_it() {
     assert!(ringfence(&["init", "--dir", &made]).output().unwrap().status.success());
     let (file, key) = (format!("{made}/ringfence.toml"), format!("{made}/master.key"));
     assert_eq!(doctor(&file), (0, vec![]));
+    let text = fs::read_to_string(&file).unwrap();
+    let witness = |path: &str| {
+        let named = format!("[audit]\nwitnesses = [{{ file = \"{path}\" }}]\n");
+        fs::write(&file, text.replace("[audit]\n", &named)).unwrap();
+    };
+    witness("elsewhere.checkpoints");
+    assert_eq!(doctor(&file), (0, vec![]));
+    witness("gone/elsewhere.checkpoints");
+    assert_eq!(doctor(&file), (1, vec![json!("audit.witnesses")]));
+    fs::write(&file, &text).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(doctor(&file), (1, vec![json!("secrets.master_key_file")]));
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();

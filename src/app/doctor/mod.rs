@@ -6,6 +6,8 @@ mod upstream;
 
 use std::{
     collections::BTreeSet,
+    fs::OpenOptions,
+    io::ErrorKind,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -21,7 +23,7 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     cluster::Counters,
-    config::{Config, MasterKeySource},
+    config::{Config, MasterKeySource, Witness},
     model::OwnPolicies,
     policy::Engine,
     secret::Pepper,
@@ -113,11 +115,7 @@ pub async fn examine(file: &Path, clock: &Clock) -> Examination {
                 kept(&config, &store, clock, &mut findings).await;
                 store.close().await;
             }
-            findings.warn(
-                "audit",
-                "witness: not configured",
-                "keep exports of the record elsewhere; there is no witness yet",
-            );
+            witnesses(&config, &mut findings);
         }
         Err(error) => findings.problem(
             place,
@@ -126,6 +124,28 @@ pub async fn examine(file: &Path, clock: &Clock) -> Examination {
         ),
     }
     Examination { findings: findings.0, misconfigured }
+}
+
+/// Without a witness, an older copy of the store in its place is not noticed, nor is what was cut off the record's end.
+fn witnesses(config: &Config, findings: &mut Findings) {
+    const PLACE: &str = "audit.witnesses";
+    if config.audit.witnesses.is_empty() {
+        let remedy = "name a file where nobody who can write to the store can";
+        findings.warn(PLACE, "witness: not configured", remedy);
+    }
+    for Witness { file } in &config.audit.witnesses {
+        let shown = file.display();
+        match OpenOptions::new().append(true).open(file) {
+            Ok(_) => findings.ok(PLACE, format!("`{shown}` can be written to")),
+            Err(error) if error.kind() == ErrorKind::NotFound && file.parent().is_some_and(Path::is_dir) => {
+                findings.warn(PLACE, format!("`{shown}` is not there yet"), "`ringfence serve` makes it");
+            }
+            Err(error) => {
+                let found = format!("`{shown}` cannot be written to: {error}");
+                findings.problem(PLACE, found, "let the user that serves write to it, or name another file");
+            }
+        }
+    }
 }
 
 fn key_file(config: &Config, findings: &mut Findings) {

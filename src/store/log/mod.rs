@@ -1,5 +1,6 @@
 //! Streams of the record: what an entry is hashed as, where it stands, and what is signed of it.
 
+mod lost;
 mod reading;
 
 use std::slice;
@@ -12,6 +13,7 @@ use crate::{
     tlog::{Frontier, Hash, Signer},
 };
 
+pub use lost::Lost;
 pub use reading::{Entry, StreamHead};
 
 use super::{

@@ -1,7 +1,7 @@
 //! Streams: each commit grows a tree and signs it.
 
 use ringfence::{
-    model::{event_line, outcome_line},
+    model::{StreamId, event_line, outcome_line},
     store::Store,
     tlog::{Checkpoint, Frontier, Hash},
 };
@@ -114,5 +114,43 @@ async fn a_checkpoint_is_kept_of_each_stream_that_has_grown() {
         assert!(kept.iter().all(|kept| kept.stream() == one.id().as_str()));
         let newest = store.newest_checkpoints().await.unwrap();
         assert_eq!(newest.iter().map(|note| open(note)).collect::<Vec<_>>(), kept[1..]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_witnessed_and_is_not_there_is_lost_until_it_is_accepted() {
+    for database in TestDatabase::both().await {
+        let store = database.store().await;
+        let stream = append(&store, &[event(), event()], &[]).await;
+        store.add_operator(&operator("ada@bpo.example"), &change()).await.unwrap();
+        store.keep_checkpoints(at(60)).await.unwrap();
+        let streams = store.list_streams().await.unwrap();
+        let [of_process, of_changes] = [0, 1].map(|at: usize| open(&streams[at].checkpoint));
+        assert_eq!(store.lost(&[of_process.clone(), of_changes.clone()]).await.unwrap(), []);
+
+        let seen = |checkpoint: &Checkpoint, size: u64, stream: &str| Checkpoint {
+            origin: checkpoint.origin.replace(checkpoint.stream(), stream),
+            size,
+            ..checkpoint.clone()
+        };
+        let gone: StreamId = id();
+        let other = Checkpoint { root: Hash::leaf(b"another entry"), ..of_process.clone() };
+        let longer = seen(&of_changes, 9, of_changes.stream());
+        let missing = seen(&of_process, 3, gone.as_str());
+        let lost = store.lost(&[other.clone(), longer.clone(), missing.clone()]).await.unwrap();
+        let told: Vec<_> = lost.iter().map(|one| (one.stream.as_str(), one.witnessed, one.there)).collect();
+        assert_eq!(told, [(stream.id().as_str(), 2, 2), (of_changes.stream(), 9, 2), (gone.as_str(), 3, 0)]);
+
+        store.accept_lost(&lost, &change()).await.unwrap();
+        assert_eq!(store.lost(&[other, longer.clone(), missing]).await.unwrap(), []);
+        // Only what was accepted: not what is lost after it.
+        let more = seen(&longer, 10, longer.stream());
+        assert_eq!(store.lost(&[more]).await.unwrap().len(), 1);
+        // No stream is gone on with from where it was before.
+        store.add_operator(&operator("eve@bpo.example"), &change()).await.unwrap();
+        let streams = store.list_streams().await.unwrap();
+        let sizes: Vec<_> =
+            streams.iter().map(|one| (one.kind.as_str(), one.size, one.closed_at.is_some())).collect();
+        assert_eq!(sizes, [("process", 2, false), ("changes", 2, true), ("changes", 4, false)]);
     }
 }
