@@ -15,9 +15,13 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 use tracing::warn;
 
 use crate::{
@@ -28,6 +32,9 @@ use crate::{
 
 /// A larger file is refused: it is to be put aside first.
 const LARGEST: u64 = 1 << 28;
+
+/// A start waits no longer for what witnesses have seen: one may hang, or be locked by who hangs.
+const ASKED_FOR: Duration = Duration::from_secs(30);
 
 /// All witnesses. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -192,9 +199,14 @@ fn witnessed(witnesses: &[config::Witness], key: &VerifierKey) -> Vec<Checkpoint
 /// in its place.
 pub async fn lost(store: &Store, config: &config::Audit) -> Result<Vec<Lost>, StoreError> {
     let (witnesses, key) = (config.witnesses.clone(), store.signer()?.verifier().clone());
-    let seen = tokio::task::spawn_blocking(move || witnessed(&witnesses, &key)).await;
-    // A thread that broke down has seen nothing.
-    store.lost(&seen.unwrap_or_default()).await
+    let asking = tokio::task::spawn_blocking(move || witnessed(&witnesses, &key));
+    let seen = if let Ok(Ok(seen)) = timeout(ASKED_FOR, asking).await {
+        seen
+    } else {
+        warn!("witnesses did not say what they have seen: whether the store is an older copy is not known");
+        Vec::new()
+    };
+    store.lost(&seen).await
 }
 
 fn text_of(file: &File) -> io::Result<String> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::secrets::Common;
+use super::secrets::Consent;
 use crate::{
     app::{self, KeyFile, Rotation},
     clock::Clock,
@@ -21,13 +21,7 @@ use crate::{
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    common: Common,
-    /// Why, for those who read the record
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// Do it
-    #[arg(long)]
-    yes: bool,
+    consent: Consent,
 }
 
 const EXAMPLES: &str = "\
@@ -36,14 +30,14 @@ Examples:
   ringfence audit accept-restore --config /etc/ringfence/ringfence.toml --reason 'disk lost, ticket 4711' --yes";
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let (store, file, clock) = arguments.common.open_whole().await?;
-    let done = accept(&arguments, &store, file, clock).await;
+    let (store, file, clock) = arguments.consent.common.open_whole().await?;
+    let done = accept(&arguments.consent, &store, file, clock).await;
     store.close().await;
     done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn accept(
-    Arguments { common, reason, yes }: &Arguments,
+    Consent { common, reason, yes }: &Consent,
     store: &Store,
     file: KeyFile,
     clock: Clock,

@@ -66,13 +66,20 @@ struct Accept {
     #[arg(value_parser = subject)]
     subject: Accepted,
     #[command(flatten)]
-    common: Common,
+    consent: Consent,
+}
+
+/// What is taken for right by who has the machine: why, and whether it is done or only shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Consent {
+    #[command(flatten)]
+    pub(super) common: Common,
     /// Why, for those who read the record
     #[arg(long, value_name = "TEXT")]
-    reason: String,
+    pub(super) reason: String,
     /// Do it
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -131,7 +138,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             done.map(|()| ExitCode::SUCCESS)
         }
         Command::Accept(accept) => {
-            let (store, file, clock) = accept.common.open_whole().await?;
+            let (store, file, clock) = accept.consent.common.open_whole().await?;
             let done = accept.run(&store, file, clock).await;
             store.close().await;
             done.map(|()| ExitCode::SUCCESS)
@@ -175,6 +182,7 @@ async fn status(store: &Store, file: &KeyFile, common: &Common) -> anyhow::Resul
 
 impl Accept {
     async fn run(&self, store: &Store, file: KeyFile, clock: Clock) -> anyhow::Result<()> {
+        let Consent { common, reason, yes } = &self.consent;
         let (one, name) = match &self.subject {
             Accepted::One(subject) => (Some(subject), subject.to_string()),
             Accepted::All => (None, "all".to_owned()),
@@ -182,25 +190,24 @@ impl Accept {
         let mut ledger = Ledger::new(store.grants_key()?.clone());
         let taken = ledger.take_in(&store.changes_since(Ledger::BEFORE_ALL).await?);
         let found: Vec<_> = ledger.unproven().iter().map(ToString::to_string).collect();
-        if !self.yes {
+        if !yes {
             let whole = taken.err().map(|error| error.to_string());
             let text = format!(
                 "not proven: {}{}",
                 found.join(", "),
                 whole.iter().fold(String::new(), |text, one| format!("{text}\n{one}"))
             );
-            return self.common.end(&json!({ "unproven": found, "all": whole, "accepted": [] }), &text);
+            return common.end(&json!({ "unproven": found, "all": whole, "accepted": [] }), &text);
         }
         let rotation = Rotation::open(file, store.clone(), clock);
         let event = rotation.event(
             "secrets.accept",
             &json!({ "unproven": found }),
-            &json!({ "accepted": name, "reason": self.reason }),
+            &json!({ "accepted": name, "reason": reason }),
         );
         let accepted = store.accept(one, &event).await;
         let accepted: Vec<_> = accepted?.iter().map(ToString::to_string).collect();
-        self.common
-            .end(&json!({ "accepted": accepted }), &format!("taken for right: {}", accepted.join(", ")))
+        common.end(&json!({ "accepted": accepted }), &format!("taken for right: {}", accepted.join(", ")))
     }
 }
 
